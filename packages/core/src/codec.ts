@@ -71,7 +71,10 @@ export const bool: Codec<boolean> = {
 export function bytes(min: number, max: number = min): Codec<Uint8Array> {
   return {
     write: (value) => {
-      assert(value.length >= min && value.length <= max, `${value.length} bytes, want ${min}…${max}`);
+      assert(
+        value.length >= min && value.length <= max,
+        `${value.length} bytes, want ${min}…${max}`,
+      );
       return value;
     },
     read: (wire, field) => {
@@ -123,8 +126,12 @@ export function nullable<T>(inner: Codec<T>): Codec<T | null> {
 
 type StructOf<F> = { readonly [K in keyof F]: F[K] extends Codec<infer T> ? T : never };
 
+// A codec is invariant in its type, so "some codec" has no other name in TypeScript.
+// biome-ignore lint/suspicious/noExplicitAny: see above
+type AnyCodec = Codec<any>;
+
 /** A structure as the list of its fields in the order of `fields`. */
-export function struct<F extends { readonly [key: string]: Codec<any> }>(
+export function struct<F extends { readonly [key: string]: AnyCodec }>(
   fields: F,
 ): Codec<StructOf<F>> {
   const keys = Object.keys(fields);
@@ -135,7 +142,8 @@ export function struct<F extends { readonly [key: string]: Codec<any> }>(
         throw new DecodeError(field, `expected ${keys.length} fields`);
       }
       const out: Record<string, unknown> = {};
-      for (const [i, key] of keys.entries()) out[key] = fields[key]!.read(wire[i], `${field}.${key}`);
+      for (const [i, key] of keys.entries())
+        out[key] = fields[key]!.read(wire[i], `${field}.${key}`);
       return out as StructOf<F>;
     },
   };
@@ -150,10 +158,12 @@ export function oneOf<const N extends readonly string[]>(names: N): Codec<N[numb
   };
 }
 
-type UnionOf<C> = { [K in keyof C]: C[K] extends Codec<infer T> ? { readonly kind: K } & T : never }[keyof C];
+type UnionOf<C> = {
+  [K in keyof C]: C[K] extends Codec<infer T> ? { readonly kind: K } & T : never;
+}[keyof C];
 
 /** A tagged union: `[index of kind, fields of that kind]`. The tag is the property `kind`. */
-export function union<C extends { readonly [kind: string]: Codec<any> }>(
+export function union<C extends { readonly [kind: string]: AnyCodec }>(
   cases: C,
 ): Codec<UnionOf<C>> {
   const kinds = Object.keys(cases);
@@ -164,7 +174,8 @@ export function union<C extends { readonly [kind: string]: Codec<any> }>(
       return [index.write(kinds.indexOf(kind)), cases[kind]!.write(value)];
     },
     read: (wire, field) => {
-      if (!Array.isArray(wire) || wire.length !== 2) throw new DecodeError(field, 'expected a case');
+      if (!Array.isArray(wire) || wire.length !== 2)
+        throw new DecodeError(field, 'expected a case');
       const kind = kinds[index.read(wire[0], `${field}.kind`)]!;
       return { kind, ...cases[kind]!.read(wire[1], `${field}.${kind}`) } as UnionOf<C>;
     },

@@ -3,5 +3,5 @@ export * from './codec.ts';
 export * from './errors.ts';
 export * from './ids.ts';
 export * from './limits.ts';
-export { type Wire, packWire, unpackWire } from './msgpack.ts';
+export { packWire, unpackWire, type Wire } from './msgpack.ts';
 export * from './ports.ts';

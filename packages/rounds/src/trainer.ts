@@ -1,9 +1,8 @@
 import type { BlobHash } from '@starling/core';
+import type { Manifest } from '@starling/protocol-rounds';
 
-export const LOSSES = ['softmax-cross-entropy', 'mean-squared-error'] as const;
-export type LossName = (typeof LOSSES)[number];
-export const OPTIMIZERS = ['sgd'] as const;
-export type OptimizerName = (typeof OPTIMIZERS)[number];
+export type LossName = Manifest['loss'];
+export type OptimizerName = Manifest['training']['optimizer'];
 
 /** What a job's data must look like; matched against each volunteer's own data sets (decision 18). */
 export interface DataSchema {

@@ -1,0 +1,104 @@
+import { assert, unreachable } from '@starling/core';
+import type { JobState } from './job-state.ts';
+
+/** What is done with a round's mean update. The name is the field's; no server exists. */
+export type ServerOptimizer =
+  /** model += learningRate · mean (McMahan et al. 2017; with learning rate 1 the plain mean). */
+  | { readonly kind: 'fedavg'; readonly learningRate: number }
+  /** m = momentum · m + mean; model += learningRate · m (Hsu et al. 2019). */
+  | { readonly kind: 'fedavgm'; readonly learningRate: number; readonly momentum: number }
+  /** Reddi et al. 2021, algorithm 2, FedAdam, without bias correction as there. */
+  | {
+      readonly kind: 'fedadam';
+      readonly learningRate: number;
+      readonly beta1: number;
+      readonly beta2: number;
+      /** Least denominator, and the root of the second moment's first value. */
+      readonly tau: number;
+    };
+
+export const FEDAVG: ServerOptimizer = { kind: 'fedavg', learningRate: 1 };
+
+/** The state of round 0. `model` is trainable weights, then buffers. */
+export function initialState(
+  model: Float32Array,
+  trainable: number,
+  optimizer: ServerOptimizer,
+): JobState {
+  assert(trainable >= 0 && trainable <= model.length, `trainable: ${trainable}`);
+  const zeros = (): Float32Array => new Float32Array(trainable);
+  switch (optimizer.kind) {
+    case 'fedavg':
+      return { round: 0, model, trainable, moments: [] };
+    case 'fedavgm':
+      return { round: 0, model, trainable, moments: [zeros()] };
+    case 'fedadam': {
+      const second = zeros().fill(optimizer.tau * optimizer.tau);
+      return { round: 0, model, trainable, moments: [zeros(), second] };
+    }
+    default:
+      return unreachable(optimizer);
+  }
+}
+
+/**
+ * The state after a round whose mean update is `mean`; nothing is changed in place. Only + − × ÷
+ * and Math.sqrt in float64, by ascending index, each result rounded once to float32 when it is
+ * stored: every engine gets the same bits, so their hash can be agreed on (design decision 6b).
+ * Buffers, past `trainable`, take the plain mean.
+ */
+export function applyMean(
+  state: JobState,
+  mean: Float64Array,
+  optimizer: ServerOptimizer = FEDAVG,
+): JobState {
+  const { model, trainable } = state;
+  assert(mean.length === model.length, `mean of ${mean.length} for a model of ${model.length}`);
+  const next = new Float32Array(model.length);
+  const moments = step(next, state, mean, optimizer);
+  for (let i = trainable; i < model.length; i++) next[i] = model[i]! + mean[i]!;
+  return { round: state.round + 1, model: next, trainable, moments };
+}
+
+/** Fills the trainable part of `next` and gives the new moments. */
+function step(
+  next: Float32Array,
+  { model, trainable, moments }: JobState,
+  mean: Float64Array,
+  optimizer: ServerOptimizer,
+): readonly Float32Array[] {
+  const rate = optimizer.learningRate;
+  switch (optimizer.kind) {
+    case 'fedavg': {
+      assert(moments.length === 0, 'state of another optimiser');
+      for (let i = 0; i < trainable; i++) next[i] = model[i]! + rate * mean[i]!;
+      return [];
+    }
+    case 'fedavgm': {
+      const [before] = moments;
+      assert(before !== undefined && moments.length === 1, 'state of another optimiser');
+      const velocity = new Float32Array(trainable);
+      for (let i = 0; i < trainable; i++) {
+        velocity[i] = optimizer.momentum * before[i]! + mean[i]!;
+        next[i] = model[i]! + rate * velocity[i]!;
+      }
+      return [velocity];
+    }
+    case 'fedadam': {
+      const [firstBefore, secondBefore] = moments;
+      const both = firstBefore !== undefined && secondBefore !== undefined;
+      assert(both && moments.length === 2, 'state of another optimiser');
+      const { beta1, beta2, tau } = optimizer;
+      const [first, second] = [new Float32Array(trainable), new Float32Array(trainable)];
+      for (let i = 0; i < trainable; i++) {
+        const delta = mean[i]!;
+        first[i] = beta1 * firstBefore[i]! + (1 - beta1) * delta;
+        second[i] = beta2 * secondBefore[i]! + (1 - beta2) * (delta * delta);
+        next[i] = model[i]! + (rate * first[i]!) / (Math.sqrt(second[i]!) + tau);
+      }
+      return [first, second];
+    }
+    default:
+      return unreachable(optimizer);
+  }
+}

@@ -1,0 +1,217 @@
+import { assert, ProtocolError } from '@starling/core';
+import { foldNode } from './fold.ts';
+import { inferNode, type Known } from './infer.ts';
+import { MODEL_LIMITS } from './limits.ts';
+import { elementCount, equalShapes } from './tensor.ts';
+import type { Attribute, Attributes, Graph, Node, Tensor, ValueType } from './types.ts';
+
+export type AttributeRecord = Readonly<Record<string, Attribute>>;
+
+export interface CallOptions {
+  /** Name of the node, made unique when taken. */
+  readonly name?: string;
+  /** Names for the outputs, made unique when taken; their number is the number of outputs. */
+  readonly outputs?: readonly string[];
+}
+
+/** What a body of a Loop shares with the graph around it. */
+interface Shared {
+  readonly names: Set<string>;
+  readonly counters: Map<string, number>;
+  elements: number;
+  nodes: number;
+}
+
+/**
+ * Grows a graph node by node. Every value's type is known at once, constants are folded as they come,
+ * and names follow from the calls alone: the same calls give the same graph.
+ */
+export class GraphBuilder {
+  readonly #parent: GraphBuilder | undefined;
+  readonly #shared: Shared;
+  readonly #values = new Map<string, Known>();
+  readonly #inputs: string[] = [];
+  readonly #nodes: Node[] = [];
+  readonly #initializers = new Map<string, Tensor>();
+  readonly #constants = new Map<string, string>();
+
+  /** @param parent graph around this one when this is a body; its values can be used by name */
+  constructor(parent?: GraphBuilder) {
+    this.#parent = parent;
+    this.#shared = parent ? parent.#shared : freshShared();
+  }
+
+  /** Nodes so far, in topological order. */
+  get nodes(): readonly Node[] {
+    return this.#nodes;
+  }
+
+  input(name: string, type: ValueType): string {
+    const unique = this.#unique(name);
+    this.#inputs.push(unique);
+    this.#define(unique, type);
+    return unique;
+  }
+
+  /** A stored tensor. Without a name, equal small tensors are stored once, in the outermost graph. */
+  constant(tensor: Tensor, name?: string): string {
+    if (this.#parent) return this.#parent.constant(tensor, name);
+    const key = name ?? (tensor.data.length <= 64 ? contentKey(tensor) : undefined);
+    const found = key === undefined ? undefined : this.#constants.get(key);
+    if (found !== undefined) return found;
+    const unique = this.#unique(name ?? `constant_${this.#count('constant')}`);
+    if (key !== undefined) this.#constants.set(key, unique);
+    this.#initializers.set(unique, tensor);
+    this.#define(unique, { dtype: tensor.dtype, shape: tensor.shape, value: tensor });
+    return unique;
+  }
+
+  /** Adds a node with one output and names that; the name of a constant when the value is known. */
+  add(
+    op: string,
+    inputs: readonly string[],
+    attributes: AttributeRecord = {},
+    options: CallOptions = {},
+  ): string {
+    return this.addMany(op, inputs, new Map(Object.entries(attributes)), options)[0]!;
+  }
+
+  /**
+   * Adds a node and names its outputs.
+   * @throws ProtocolError `unsupported-operator`, `model-shape` or `model-limit`, naming the node
+   */
+  addMany(
+    op: string,
+    inputs: readonly string[],
+    attributes: Attributes,
+    options: CallOptions = {},
+  ): readonly string[] {
+    const name = options.name ?? `${op}_${this.#count(op)}`;
+    const asked = options.outputs ?? [`${name}/output`];
+    const draft: Node = { name, op, inputs, outputs: asked, attributes };
+    const known = inputs.map((input) => (input === '' ? undefined : this.#known(input, draft)));
+    if (op === 'Identity') return [inputs[0] ?? ''];
+    const types = inferNode(draft, known);
+    const folded = foldNode(draft, known, types);
+    if (folded !== undefined) return [this.constant(folded)];
+    const [first, target] = [known[0], types[0]];
+    // Plumbing that changes nothing: most exports are full of it.
+    if (op === 'Reshape' && first && target && equalShapes(first.shape, target.shape)) {
+      return [inputs[0]!];
+    }
+    return this.addTyped(draft, types);
+  }
+
+  /** Adds a node whose output types the caller knows: Loop, with its body. */
+  addTyped(node: Node, types: readonly ValueType[]): readonly string[] {
+    if (++this.#shared.nodes > MODEL_LIMITS.nodesMax) {
+      throw new ProtocolError('model-limit', `more than ${MODEL_LIMITS.nodesMax} nodes`);
+    }
+    assert(types.length >= node.outputs.length, `${node.op}: ${types.length} types`);
+    const outputs = node.outputs.map((output) => this.#unique(output));
+    for (const [i, output] of outputs.entries()) this.#define(output, types[i]!, node);
+    this.#nodes.push({ ...node, name: this.#unique(node.name), outputs });
+    return outputs;
+  }
+
+  /** `value` under a name of its own, for outputs: a graph's outputs are known by their names. */
+  named(value: string, name: string): string {
+    const node = { name, op: 'Identity', inputs: [value], outputs: [name], attributes: new Map() };
+    return this.addTyped(node, [typeOnly(this.#known(value))])[0]!;
+  }
+
+  type(name: string): ValueType {
+    return this.#known(name);
+  }
+
+  shape(name: string): readonly number[] {
+    return this.#known(name).shape;
+  }
+
+  /** The value of a constant. */
+  valueOf(name: string): Tensor | undefined {
+    return this.#known(name).value;
+  }
+
+  /** The graph that computes `outputs`, without what they do not need. */
+  finish(name: string, outputs: readonly string[]): Graph {
+    const needed = new Set(outputs);
+    const nodes = this.#nodes
+      .toReversed()
+      .filter((node) => {
+        if (!node.outputs.some((output) => needed.has(output))) return false;
+        for (const used of namesUsedBy(node)) needed.add(used);
+        return true;
+      })
+      .reverse();
+    return {
+      name,
+      nodes,
+      initializers: new Map([...this.#initializers].filter(([key]) => needed.has(key))),
+      inputs: this.#inputs.map((input) => ({ name: input, ...typeOnly(this.#known(input)) })),
+      outputs: outputs.map((output) => ({ name: output, ...typeOnly(this.#known(output)) })),
+    };
+  }
+
+  #known(name: string, by?: Node): Known {
+    const found = this.#values.get(name) ?? (this.#parent ? this.#parent.#known(name) : undefined);
+    if (found !== undefined) return found;
+    const user = by ? `node "${by.name}" (${by.op})` : 'a graph output';
+    throw new ProtocolError('model-corrupt', `${user} uses "${name}", which nothing makes`);
+  }
+
+  #define(name: string, type: Known, by?: Node): void {
+    const count = elementCount(type.shape);
+    this.#shared.elements += count;
+    const tooMuch = this.#shared.elements > MODEL_LIMITS.totalElementsMax;
+    if (count > MODEL_LIMITS.elementsMax || tooMuch) {
+      const where = by ? `node "${by.name}" (${by.op})` : `"${name}"`;
+      throw new ProtocolError('model-limit', `${where}: [${type.shape}] needs too much memory`);
+    }
+    this.#values.set(name, type);
+  }
+
+  #count(key: string): number {
+    const count = this.#shared.counters.get(key) ?? 0;
+    this.#shared.counters.set(key, count + 1);
+    return count;
+  }
+
+  #unique(name: string): string {
+    let unique = name;
+    while (this.#shared.names.has(unique)) unique = `${name}_${this.#count(name)}`;
+    this.#shared.names.add(unique);
+    return unique;
+  }
+}
+
+const freshShared = (): Shared => ({
+  // The empty name means "absent", so no value may carry it.
+  names: new Set(['']),
+  counters: new Map(),
+  elements: 0,
+  nodes: 0,
+});
+
+const typeOnly = ({ dtype, shape }: ValueType): ValueType => ({ dtype, shape });
+
+const contentKey = ({ dtype, shape, data }: Tensor) =>
+  `\0${dtype}[${shape}]${Array.from(data as ArrayLike<number | bigint>, (value) => (Object.is(value, -0) ? '-0' : `${value}`))}`;
+
+/** Inputs of a node and, for a Loop, what its body takes from outside. */
+function namesUsedBy(node: Node): readonly string[] {
+  const bodies = [...node.attributes.values()].flatMap((attribute) =>
+    attribute.kind === 'graph' ? [attribute.value] : [],
+  );
+  return [...node.inputs, ...bodies.flatMap(freeNames)];
+}
+
+function freeNames(graph: Graph): readonly string[] {
+  const own = new Set([
+    ...graph.inputs.map(({ name }) => name),
+    ...graph.initializers.keys(),
+    ...graph.nodes.flatMap(({ outputs }) => outputs),
+  ]);
+  const used = [...graph.nodes.flatMap(namesUsedBy), ...graph.outputs.map(({ name }) => name)];
+  return used.filter((name) => !own.has(name));
+}

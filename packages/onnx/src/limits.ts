@@ -1,0 +1,19 @@
+/** What a foreign model may make us hold; checked before memory is taken (decision 5). */
+export const MODEL_LIMITS = {
+  /** Bytes of the file. */
+  bytesMax: 512 * 1024 * 1024,
+  /** Nodes of the file, and of a graph built from it. */
+  nodesMax: 20_000,
+  /** Initializers, inputs and outputs of the file. */
+  valuesMax: 20_000,
+  /** Inputs or outputs of one node, attributes of one node. */
+  aritiesMax: 256,
+  /** Dimensions of one tensor. */
+  rankMax: 8,
+  /** Elements of one tensor, stored or computed. */
+  elementsMax: 64 * 1024 * 1024,
+  /** Elements of all tensors computed in one run, together. */
+  totalElementsMax: 1024 * 1024 * 1024,
+  /** Elements up to which a constant is folded. */
+  foldElementsMax: 64 * 1024,
+} as const;

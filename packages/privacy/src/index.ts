@@ -1,0 +1,1 @@
+export { type Clipped, clipToNorm } from './clipping.ts';

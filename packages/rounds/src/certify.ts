@@ -1,0 +1,69 @@
+import type { BlobHash } from '@starling/core';
+import {
+  type Certificate,
+  type Statement,
+  signStatement,
+  statementHash,
+  verifyStatement,
+} from '@starling/protocol-rounds';
+import { threshold } from '@starling/protocol-secagg';
+import { toBitmap } from '@starling/secagg';
+import { pooledAttempt } from './pool.ts';
+import { slotKey } from './round-id.ts';
+import { type Draft, parentOf, roundOf, send, setTimer } from './state.ts';
+
+/** Phases of the secure aggregation that a lost quorum of signatures is waited for. */
+const CERTIFY_PHASES = 12;
+
+/** The new state is computed: sign the statement that everybody who computed the same will sign. */
+export function enterCertifying(
+  d: Draft,
+  stateHash: BlobHash,
+  metrics: Statement['metrics'],
+): void {
+  if (d.phase.name !== 'applying') return;
+  const { session } = d.phase;
+  const { outcome } = session.state;
+  if (outcome?.kind !== 'sum') return;
+  const roster = session.config.members.map(({ peer }) => peer);
+  const statement: Statement = {
+    jobId: d.config.job.id,
+    round: roundOf(d),
+    restarts: session.slot.restarts,
+    attempt: session.slot.attempt,
+    parent: parentOf(d),
+    stateHash,
+    roster,
+    survivors: toBitmap(outcome.survivors, roster.length),
+    metrics,
+  };
+  const hash = statementHash(statement);
+  const key = `final/${session.roundId}/${slotKey(session.slot)}`;
+  d.effects.push({ kind: 'journal', key, value: hash });
+  const { roundId, slot, config } = session;
+  send(
+    d,
+    { roundId, attempt: slot.attempt, roster: config.rosterDigest },
+    { kind: 'final', statement: hash, signature: signStatement(statement, d.config.key) },
+  );
+  d.phase = { name: 'certifying', session, statement, hash };
+  setTimer(d, `certify/${slotKey(slot)}`, CERTIFY_PHASES * config.timers.phaseMs);
+}
+
+/** The certificate, once a quorum of the roster has signed the same statement. */
+export function certificateReady(d: Draft): Certificate | undefined {
+  if (d.phase.name !== 'certifying') return undefined;
+  const { session, statement, hash } = d.phase;
+  const signatures = new Map<number, Uint8Array>();
+  for (const { envelope } of pooledAttempt(d.pool, session.roundId, session.slot.attempt)) {
+    const { body, sender } = envelope;
+    if (body.kind !== 'final' || body.statement !== hash) continue;
+    const member = statement.roster.indexOf(sender);
+    if (member !== -1 && verifyStatement(statement, sender, body.signature)) {
+      signatures.set(member, body.signature);
+    }
+  }
+  if (signatures.size < threshold(statement.roster.length)) return undefined;
+  const sorted = [...signatures].sort(([a], [b]) => a - b);
+  return { statement, signatures: sorted.map(([member, signature]) => ({ member, signature })) };
+}

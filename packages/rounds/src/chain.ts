@@ -1,0 +1,117 @@
+import { compareText, type JobId, type PeerId } from '@starling/core';
+import {
+  type Certificate,
+  type CertificateHash,
+  type Manifest,
+  statementHash,
+  verifyStatement,
+} from '@starling/protocol-rounds';
+import { threshold } from '@starling/protocol-secagg';
+import { fromBitmap } from '@starling/secagg';
+
+/** Certificates of rounds 1, 2, …: the job itself (design §1). */
+export type Chain = readonly Certificate[];
+
+export interface ChainRules {
+  readonly jobId: JobId;
+  readonly manifest: Manifest;
+}
+
+/** Hash that the next certificate names as its parent; the job's id before the first. */
+export function headHash(chain: Chain, jobId: JobId): CertificateHash {
+  const last = chain.at(-1);
+  return last ? statementHash(last.statement) : (jobId as string as CertificateHash);
+}
+
+/** Why a certificate cannot follow `before`, or undefined when it can. */
+export function certificateFault(
+  certificate: Certificate,
+  before: Chain,
+  { jobId, manifest }: ChainRules,
+): string | undefined {
+  const { statement } = certificate;
+  const { roster } = statement;
+  if (statement.jobId !== jobId) return 'belongs to another job';
+  if (statement.round !== before.length + 1) return `round ${statement.round} out of order`;
+  if (statement.parent !== headHash(before, jobId)) return 'names another parent';
+  if (roster.length < Math.max(3, manifest.admission.minPeers)) return 'roster too small';
+  if (roster.some((peer, i) => i > 0 && compareText(roster[i - 1]!, peer) >= 0)) {
+    return 'roster not in order';
+  }
+  const survivors = fromBitmap(statement.survivors, roster.length);
+  if (survivors === undefined || survivors.length === 0) return 'survivor set malformed';
+  if (signersOf(certificate).size < threshold(roster.length)) return 'no quorum of signatures';
+  return undefined;
+}
+
+/** Members whose signatures under the statement hold. */
+export function signersOf({ statement, signatures }: Certificate): ReadonlySet<PeerId> {
+  const signers = new Set<PeerId>();
+  for (const { member, signature } of signatures) {
+    const peer = statement.roster[member];
+    if (peer !== undefined && verifyStatement(statement, peer, signature)) signers.add(peer);
+  }
+  return signers;
+}
+
+/**
+ * Whether more than half of the parent's roster signed certificate `i` or its child (design decision
+ * 9d); the first certificate has no parent's roster and counts as settled.
+ */
+export function isSettled(chain: Chain, i: number): boolean {
+  const parent = chain[i - 1];
+  if (parent === undefined) return true;
+  const child = chain[i + 1];
+  const signers = new Set([...signersOf(chain[i]!), ...(child ? signersOf(child) : [])]);
+  const { roster } = parent.statement;
+  return roster.filter((peer) => signers.has(peer)).length * 2 > roster.length;
+}
+
+/**
+ * Fork choice: most settled certificates, then the longer chain, then most survivors where the two
+ * part, then the lower hash there. Total, so every peer that sees both chains takes the same.
+ */
+export function isBetter(candidate: Chain, mine: Chain): boolean {
+  const fork = firstDifference(candidate, mine);
+  if (fork === undefined) return false;
+  const settled = (chain: Chain) =>
+    chain.filter((_, i) => i >= fork - 1 && isSettled(chain, i)).length;
+  const rank = (chain: Chain): readonly number[] => {
+    const at = chain[fork]?.statement;
+    return [settled(chain), chain.length, at ? survivorCount(at) : 0];
+  };
+  const theirs = rank(candidate);
+  const ours = rank(mine);
+  for (const [i, value] of theirs.entries()) {
+    if (value !== ours[i]) return value > ours[i]!;
+  }
+  return compareText(hashAt(candidate, fork), hashAt(mine, fork)) < 0;
+}
+
+const hashAt = (chain: Chain, i: number): string => {
+  const certificate = chain[i];
+  return certificate ? statementHash(certificate.statement) : '';
+};
+
+/** First index at which two chains differ; undefined when they are the same. */
+export function firstDifference(a: Chain, b: Chain): number | undefined {
+  for (let i = 0; i < Math.max(a.length, b.length); i++) {
+    if (hashAt(a, i) !== hashAt(b, i)) return i;
+  }
+  return undefined;
+}
+
+export const survivorCount = (statement: Certificate['statement']): number =>
+  fromBitmap(statement.survivors, statement.roster.length)?.length ?? 0;
+
+/** The whole chain, checked from the start; the reason and round of the first fault. */
+export function verifyChain(
+  chain: Chain,
+  rules: ChainRules,
+): { ok: true } | { ok: false; round: number; reason: string } {
+  for (const [i, certificate] of chain.entries()) {
+    const reason = certificateFault(certificate, chain.slice(0, i), rules);
+    if (reason !== undefined) return { ok: false, round: i + 1, reason };
+  }
+  return { ok: true };
+}

@@ -1,0 +1,337 @@
+import { type PeerId, unreachable } from '@starling/core';
+import { Secret } from '@starling/crypto';
+import { type Certificate, type Envelope, statementHash } from '@starling/protocol-rounds';
+import { deliverEnvelope, drive, startAttempt } from './attempt.ts';
+import { certificateReady, enterCertifying } from './certify.ts';
+import { type Chain, firstDifference } from './chain.ts';
+import { advanceJoining, enterJoining, onRosterTimeout } from './joining.ts';
+import { barKey, isJoinCurrent } from './joins.ts';
+import { addToPool, emptyPool } from './pool.ts';
+import { compareSlots, parseSlot, type Slot, slotKey } from './round-id.ts';
+import {
+  currentRoundId,
+  type Draft,
+  draftOf,
+  type EngineState,
+  notice,
+  once,
+  parentOf,
+  roundOf,
+  setTimer,
+  stateHashOf,
+  withItem,
+} from './state.ts';
+import { armPull, askChain, candidateWith, considerChain, pullOnce } from './sync.ts';
+import type { EngineEffect, EngineEvent, TimedEvent } from './types.ts';
+
+export interface EngineStep {
+  readonly state: EngineState;
+  readonly effects: readonly EngineEffect[];
+}
+
+/** Envelopes of rounds not reached yet that are kept. */
+const EARLY_MAX = 1_024;
+/** Restarts beyond our own whose messages are kept. */
+const RESTARTS_AHEAD = 4;
+const RETRAIN_MS = 5_000;
+const RETRAIN_MAX = 3;
+
+/**
+ * One job on one peer: event in, effects out. The same function runs in the daemon and in the
+ * simulator. Effects are to be performed in order; `journal` and `store-chain` must be on disk before
+ * the next one is performed. Spec: protocols/rounds/spec.md.
+ */
+export function engineStep(state: EngineState, { at, event }: TimedEvent): EngineStep {
+  const d = draftOf(state, at);
+  handle(d, event);
+  advance(d);
+  const { at: _, effects, ...next } = d;
+  return { state: next, effects };
+}
+
+function handle(d: Draft, event: EngineEvent): void {
+  switch (event.kind) {
+    case 'start':
+      onStart(d, event);
+      return;
+    case 'prepared':
+      d.vectorLength = event.vectorLength;
+      d.genesis = event.stateHash;
+      if (d.phase.name === 'preparing') beginRound(d);
+      return;
+    case 'participate':
+      d.participating = event.on;
+      if (d.phase.name === 'watching' || d.phase.name === 'training') beginRound(d);
+      return;
+    case 'trained':
+      onTrained(d, event);
+      return;
+    case 'train-failed':
+      onTrainFailed(d, event.reason);
+      return;
+    case 'envelope':
+      onEnvelope(d, event.envelope);
+      return;
+    case 'timer':
+      onTimer(d, event.timer);
+      return;
+    case 'reachable':
+      onReachable(d, event.peer, event.reachable);
+      return;
+    case 'session':
+      onSessionEvent(d, event);
+      return;
+    case 'applied':
+      if (d.phase.name === 'applying' && d.phase.session.roundId === event.roundId) {
+        enterCertifying(d, event.stateHash, event.metrics);
+      }
+      return;
+    case 'head':
+      if (event.round >= roundOf(d)) askChain(d, event.from, `head/${event.round}`);
+      return;
+    case 'chain':
+      considerChain(d, event.from, event.certificates);
+      return;
+    case 'state-fetched': {
+      const chain = candidateWith(d, event.stateHash);
+      if (chain !== undefined) adoptChain(d, chain, false);
+      return;
+    }
+    case 'state-missing':
+      if (d.candidate?.at(-1)?.statement.stateHash === event.stateHash) d.candidate = undefined;
+      return;
+    default:
+      unreachable(event);
+  }
+}
+
+/** Follows up on what any event may have made possible. */
+function advance(d: Draft): void {
+  if (d.phase.name === 'joining') advanceJoining(d);
+  if (d.phase.name === 'session') {
+    const { session } = d.phase;
+    if (once(d, `started/${slotKey(session.slot)}`)) startAttempt(d, session);
+    onOutcome(d);
+  }
+  const certificate = certificateReady(d);
+  if (certificate !== undefined) adoptChain(d, [...d.chain, certificate], true);
+}
+
+function onStart(d: Draft, event: Extract<EngineEvent, { kind: 'start' }>): void {
+  d.chain = event.certificates;
+  for (const { roundId, slot } of event.joined) {
+    d.barred = withItem(d.barred, `${roundId}/${slotKey(slot)}`);
+  }
+  d.slot = firstFreeSlot(
+    d,
+    event.joined.map(({ slot }) => slot),
+  );
+  armPull(d);
+}
+
+/** After a restart: the slot behind the last one JOINed in the present round. */
+function firstFreeSlot(d: Draft, joined: readonly Slot[]): Slot {
+  const mine = joined.filter((slot) => d.barred.has(barKey(d, slot))).sort(compareSlots);
+  const last = mine.at(-1);
+  return last ? { ...last, attempt: last.attempt + 1 } : { restarts: 0, attempt: 0 };
+}
+
+/** Trains for the present round, or watches it. */
+function beginRound(d: Draft): void {
+  const stateHash = stateHashOf(d);
+  if (stateHash === undefined) {
+    d.phase = { name: 'preparing' };
+    return;
+  }
+  if (d.chain.length >= d.config.job.manifest.stop.rounds) {
+    d.phase = { name: 'finished' };
+    notice(d, { kind: 'finished', round: d.chain.length });
+    return;
+  }
+  d.phase = { name: d.participating ? 'training' : 'watching' };
+  if (!d.participating) return;
+  notice(d, { kind: 'training', round: roundOf(d) });
+  d.effects.push({ kind: 'train', stateHash, round: roundOf(d) });
+}
+
+function onTrained(d: Draft, event: Extract<EngineEvent, { kind: 'trained' }>): void {
+  if (d.phase.name !== 'training' || event.stateHash !== stateHashOf(d)) return;
+  d.update = { ...event.update, entropy: new Secret(event.entropy) };
+  enterJoining(d, d.slot);
+}
+
+/** An update that is not finite, or a dead trainer: this peer stays out, and tries again later. */
+function onTrainFailed(d: Draft, reason: string): void {
+  if (d.phase.name !== 'training') return;
+  notice(d, { kind: 'train-failed', reason });
+  d.phase = { name: 'watching' };
+  for (let attempt = 0; attempt < RETRAIN_MAX; attempt++) {
+    if (!once(d, `retrain-set/${attempt}`)) continue;
+    setTimer(d, `retrain/${attempt}`, RETRAIN_MS);
+    return;
+  }
+}
+
+function onEnvelope(d: Draft, envelope: Envelope): void {
+  if (d.phase.name === 'finished') return;
+  if (!isOfThisRound(d, envelope)) {
+    noteOtherRound(d, envelope);
+    return;
+  }
+  const before = d.pool;
+  d.pool = addToPool(d.pool, envelope, d.at);
+  if (d.pool !== before) deliverEnvelope(d, envelope);
+}
+
+function isOfThisRound(d: Draft, envelope: Envelope): boolean {
+  if (envelope.body.kind === 'join') return isJoinCurrent(d, envelope);
+  const most = d.slot.restarts + RESTARTS_AHEAD;
+  for (let restarts = 0; restarts <= most; restarts++) {
+    if (envelope.roundId === currentRoundId(d, restarts)) return true;
+  }
+  return false;
+}
+
+/** From a later round: kept, and its sender asked for the certificates in between. */
+function noteOtherRound(d: Draft, envelope: Envelope): void {
+  const { body, sender } = envelope;
+  if (d.early.length < EARLY_MAX) d.early = [...d.early, envelope];
+  if (body.kind !== 'join' || body.round < roundOf(d)) return;
+  if (body.round > roundOf(d) || body.parent !== parentOf(d)) {
+    askChain(d, sender, `join/${body.round}/${body.parent}`);
+  }
+}
+
+function onReachable(d: Draft, peer: PeerId, reachable: boolean): void {
+  const without = (set: ReadonlySet<PeerId>) => new Set([...set].filter((other) => other !== peer));
+  d.reachable = reachable ? withItem(d.reachable, peer) : without(d.reachable);
+  d.lost = reachable ? without(d.lost) : withItem(d.lost, peer);
+  if (reachable) askChain(d, peer, 'connected');
+  if (d.phase.name !== 'session') return;
+  const { members } = d.phase.session.config;
+  const member = members.findIndex((entry) => entry.peer === peer);
+  if (member !== -1) drive(d, { kind: 'reachable', member, reachable });
+}
+
+function onSessionEvent(d: Draft, event: Extract<EngineEvent, { kind: 'session' }>): void {
+  if (d.phase.name !== 'session') return;
+  const { session } = d.phase;
+  const same = slotKey(session.slot) === slotKey(event.message.slot);
+  if (same && session.roundId === event.roundId) drive(d, event.message.event);
+}
+
+function onTimer(d: Draft, timer: string): void {
+  const [round, name, restarts, attempt, ...rest] = timer.split('/') as string[];
+  if (Number(round) !== roundOf(d)) return;
+  const slot = parseSlot(`${restarts}/${attempt}`);
+  switch (name) {
+    case 'pull':
+      pullOnce(d);
+      return;
+    case 'retrain':
+      if (d.phase.name === 'watching') beginRound(d);
+      return;
+    case 'window':
+    case 'grace':
+      once(d, `${name}/${slotKey(slot)}`);
+      return;
+    case 'roster':
+      onRosterTimeout(d, slot);
+      return;
+    case 'certify':
+      if (d.phase.name === 'certifying') burn(d, 'certificate-missing');
+      return;
+    case 'session':
+      if (d.phase.name === 'session' && slotKey(d.phase.session.slot) === slotKey(slot)) {
+        drive(d, { kind: 'timer', timer: rest.join('/') });
+      }
+      return;
+    default:
+  }
+}
+
+function onOutcome(d: Draft): void {
+  if (d.phase.name !== 'session') return;
+  const { session } = d.phase;
+  const { slot, roundId, config, state } = session;
+  const { outcome } = state;
+  if (outcome === undefined) return;
+  if (outcome.kind === 'sum') {
+    const survivors = outcome.survivors.map((member) => config.members[member]!.peer);
+    notice(d, { kind: 'sum', round: roundOf(d), slot, survivors });
+    d.phase = { name: 'applying', session };
+    const { result } = outcome;
+    const stateHash = stateHashOf(d)!;
+    const round = roundOf(d);
+    d.effects.push({
+      kind: 'apply',
+      roundId,
+      result,
+      survivors: survivors.length,
+      stateHash,
+      round,
+    });
+    return;
+  }
+  if (outcome.kind === 'retry') {
+    const { reason } = outcome;
+    const proven = reason !== 'never-masked';
+    notice(d, { kind: 'retry', round: roundOf(d), slot, reason, proven });
+    enterJoining(d, { ...slot, attempt: slot.attempt + 1 });
+    advance(d);
+    return;
+  }
+  burn(d, outcome.reason);
+}
+
+/** The update may still be opened by somebody: it is never used again (design decision 9b). */
+function burn(d: Draft, reason: string): void {
+  if (d.phase.name !== 'session' && d.phase.name !== 'certifying') return;
+  const { slot, roundId } = d.phase.session;
+  const update = d.update!;
+  d.effects.push({ kind: 'journal', key: `burnt/${roundId}/${update.id}`, value: reason });
+  notice(d, { kind: 'burnt', round: roundOf(d), slot, reason, update: update.id });
+  d.slot = { restarts: slot.restarts + 1, attempt: 0 };
+  if (d.config.canary === 'reuse-update') {
+    enterJoining(d, d.slot);
+    return;
+  }
+  dropUpdate(d);
+  beginRound(d);
+}
+
+/** No JOIN may follow in a slot whose keys belonged to an update that is gone. */
+function dropUpdate(d: Draft): void {
+  for (const key of d.joined) d.barred = withItem(d.barred, barKey(d, parseSlot(key)));
+  d.joined = new Set();
+  d.update = undefined;
+}
+
+/** Takes over a chain: our own with one more certificate, or a better one from others. */
+function adoptChain(d: Draft, chain: Chain, own: boolean): void {
+  const from = firstDifference(chain, d.chain)!;
+  d.effects.push({ kind: 'store-chain', from, certificates: chain.slice(from) });
+  for (let restarts = 0; restarts <= d.slot.restarts; restarts++) {
+    d.effects.push({ kind: 'release', roundId: currentRoundId(d, restarts) });
+  }
+  if (from < d.chain.length) notice(d, { kind: 'rolled-back', toRound: from });
+  for (const certificate of chain.slice(from)) noticeCertified(d, certificate, own);
+  dropUpdate(d);
+  d.chain = chain;
+  d.slot = { restarts: 0, attempt: 0 };
+  d.pool = emptyPool;
+  d.marks = new Set();
+  const last = chain.at(-1)!;
+  const certificate = statementHash(last.statement);
+  d.effects.push({ kind: 'gossip', message: { kind: 'head', round: chain.length, certificate } });
+  armPull(d);
+  beginRound(d);
+  const early = d.early;
+  d.early = [];
+  for (const envelope of early) onEnvelope(d, envelope);
+}
+
+function noticeCertified(d: Draft, certificate: Certificate, own: boolean): void {
+  const hash = statementHash(certificate.statement);
+  notice(d, { kind: 'certified', certificate, hash, own });
+}

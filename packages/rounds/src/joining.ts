@@ -1,0 +1,154 @@
+import { compareText, encodeCanonical, fromHex, type PeerId } from '@starling/core';
+import { hashHex } from '@starling/crypto';
+import type { BodyOf } from '@starling/protocol-rounds';
+import { byzantineMax, helloCodec } from '@starling/protocol-secagg';
+import { helloOf } from '@starling/secagg';
+import { attemptSeed, barKey, joinsInSlot, proposerOf } from './joins.ts';
+import { type Pooled, pooled } from './pool.ts';
+import { acceptableRoster } from './roster.ts';
+import { compareSlots, parseSlot, type Slot, slotKey } from './round-id.ts';
+import {
+  currentRoundId,
+  type Draft,
+  type EngineState,
+  notice,
+  once,
+  parentOf,
+  previousRoster,
+  roundOf,
+  selfOf,
+  send,
+  setTimer,
+  stateHashOf,
+  withItem,
+} from './state.ts';
+
+/**
+ * From a trained update to a roster: JOIN, wait for the window to close, propose or accept. All
+ * waiting is on the local monotonic clock, started by events (design decision 14a). Spec
+ * protocols/rounds/spec.md §4.
+ */
+export function enterJoining(d: Draft, slot: Slot): void {
+  d.slot = slot;
+  d.phase = { name: 'joining', slot };
+  notice(d, { kind: 'joining', round: roundOf(d), slot });
+  joinSlot(d, slot);
+}
+
+function joinSlot(d: Draft, slot: Slot): void {
+  const stateHash = stateHashOf(d);
+  const key = slotKey(slot);
+  if (d.joined.has(key) || stateHash === undefined) return;
+  d.joined = withItem(d.joined, key);
+  const roundId = currentRoundId(d, slot.restarts);
+  d.effects.push({ kind: 'journal', key: `join/${roundId}/${key}`, value: d.update!.id });
+  const hello = encodeCanonical(helloCodec, helloOf(attemptSeed(d, roundId, slot.attempt)));
+  const context = { roundId, attempt: slot.attempt, roster: null };
+  send(d, context, {
+    kind: 'join',
+    round: roundOf(d),
+    restarts: slot.restarts,
+    parent: parentOf(d),
+    stateHash,
+    hello,
+    light: d.config.light ? 1 : 0,
+  });
+}
+
+/** Does what the JOINs seen so far call for. Runs after every event while joining. */
+export function advanceJoining(d: Draft): void {
+  if (d.phase.name !== 'joining') return;
+  followOthers(d);
+  const { slot } = d.phase;
+  const key = slotKey(slot);
+  const session = acceptableRoster(d, slot);
+  if (session !== undefined) {
+    d.phase = { name: 'session', session };
+    return;
+  }
+  const joins = joinsInSlot(d, slot);
+  const { joinWindowSeconds, minPeers } = d.config.job.manifest.admission;
+  if (joins.size > 0 && once(d, `window-set/${key}`)) {
+    setTimer(d, `window/${key}`, joinWindowSeconds * 1000);
+    setTimer(d, `grace/${key}`, joinWindowSeconds * 200);
+  }
+  if (!isWindowClosed(d, slot, joins)) return;
+  if (joins.size < Math.max(3, minPeers)) {
+    if (once(d, `waiting/${key}/${joins.size}`)) {
+      notice(d, { kind: 'waiting', round: roundOf(d), joined: joins.size, needed: minPeers });
+    }
+    return;
+  }
+  if (once(d, `closed/${key}`)) closeWindow(d, slot, joins);
+}
+
+/** Everybody who was there last time has JOINed or is gone, or the window's time is over. */
+function isWindowClosed(d: Draft, slot: Slot, joins: ReadonlyMap<PeerId, Pooled>): boolean {
+  const key = slotKey(slot);
+  if (d.marks.has(`window/${key}`)) return true;
+  const before = previousRoster(d);
+  if (before.length === 0 || !d.marks.has(`grace/${key}`)) return false;
+  return before.every((peer) => joins.has(peer) || d.lost.has(peer));
+}
+
+function closeWindow(d: Draft, slot: Slot, joins: ReadonlyMap<PeerId, Pooled>): void {
+  const { phaseSeconds } = d.config.job.manifest.aggregation;
+  setTimer(d, `roster/${slotKey(slot)}`, phaseSeconds * 1000);
+  const roundId = currentRoundId(d, slot.restarts);
+  const members = chooseMembers(d, joins);
+  if (proposerOf(roundId, slot.attempt, members) !== selfOf(d)) return;
+  const body: BodyOf<'roster'> = {
+    kind: 'roster',
+    joins: members.map((peer) => joins.get(peer)!.envelope.hash),
+  };
+  send(d, { roundId, attempt: slot.attempt, roster: null }, body);
+  advanceJoining(d);
+}
+
+/** Members of a roster in order of peer ids; with too many JOINs, those of lowest H(parent ‖ JOIN). */
+export function chooseMembers(
+  s: EngineState,
+  joins: ReadonlyMap<PeerId, Pooled>,
+): readonly PeerId[] {
+  const ranked = [...joins].map(([peer, { envelope }]) => ({
+    peer,
+    rank: hashHex(fromHex(parentOf(s)), fromHex(envelope.hash)),
+  }));
+  ranked.sort((a, b) => compareText(a.rank, b.rank));
+  const chosen = ranked.slice(0, s.config.job.manifest.admission.maxPeers);
+  return chosen.map(({ peer }) => peer).sort(compareText);
+}
+
+/** No roster came in time although enough peers JOINed: the next attempt has the next proposer. */
+export function onRosterTimeout(d: Draft, slot: Slot): void {
+  if (d.phase.name !== 'joining' || slotKey(d.phase.slot) !== slotKey(slot)) return;
+  enterJoining(d, { ...slot, attempt: slot.attempt + 1 });
+}
+
+/**
+ * Peers may have counted attempts differently: go where most of the others are, the later slot on a
+ * tie. At least f + 1 of the last roster must be there, so that no liar leads anybody astray.
+ */
+function followOthers(d: Draft): void {
+  if (d.phase.name !== 'joining') return;
+  const own = d.phase.slot;
+  const needed = byzantineMax(Math.max(3, previousRoster(d).length)) + 1;
+  const others = (slot: Slot) =>
+    joinsInSlot(d, slot).size - (joinsInSlot(d, slot).has(selfOf(d)) ? 1 : 0);
+  let best = { slot: own, count: others(own) };
+  for (const slot of slotsSeen(d)) {
+    const count = others(slot);
+    const more = count > best.count || (count === best.count && compareSlots(slot, best.slot) > 0);
+    if (count >= needed && more && !d.barred.has(barKey(d, slot))) best = { slot, count };
+  }
+  if (slotKey(best.slot) !== slotKey(own)) enterJoining(d, best.slot);
+}
+
+function slotsSeen(d: Draft): readonly Slot[] {
+  const keys = new Set<string>();
+  for (const { envelope } of pooled(d.pool)) {
+    const { body, attempt } = envelope;
+    if (body.kind === 'join') keys.add(slotKey({ restarts: body.restarts, attempt }));
+  }
+  return [...keys].map(parseSlot);
+}

@@ -1,0 +1,44 @@
+import {
+  compareText,
+  concatBytes,
+  fromHex,
+  type PeerId,
+  type RoundId,
+  u32be,
+} from '@starling/core';
+import { deriveSecret } from '@starling/crypto';
+import type { Envelope } from '@starling/protocol-rounds';
+import { joinsOf, type Pooled } from './pool.ts';
+import { proposerRank, type Slot, slotKey } from './round-id.ts';
+import { currentRoundId, type EngineState, parentOf, roundOf, stateHashOf } from './state.ts';
+
+/** The seed of this update's keys in one attempt; fresh for every slot. */
+export const attemptSeed = (s: EngineState, roundId: RoundId, attempt: number) =>
+  deriveSecret(s.update!.entropy, concatBytes(fromHex(roundId), u32be(attempt)));
+
+/** Whether a JOIN belongs to the round this peer works on and was trained from the same state. */
+export function isJoinCurrent(s: EngineState, { body, roundId, attempt }: Envelope): boolean {
+  if (body.kind !== 'join' || body.round !== roundOf(s)) return false;
+  return (
+    body.parent === parentOf(s) &&
+    body.stateHash === stateHashOf(s) &&
+    roundId === currentRoundId(s, body.restarts) &&
+    attempt <= 1_000
+  );
+}
+
+/** Valid JOINs of a slot. */
+export function joinsInSlot(s: EngineState, slot: Slot): Map<PeerId, Pooled> {
+  return joinsOf(s.pool, currentRoundId(s, slot.restarts), slot.attempt);
+}
+
+/** The proposer of attempt a: the member with the a-th lowest rank. */
+export function proposerOf(roundId: RoundId, attempt: number, members: readonly PeerId[]): PeerId {
+  const ranked = members.map((peer) => ({ peer, rank: proposerRank(roundId, attempt, peer) }));
+  ranked.sort((a, b) => compareText(a.rank, b.rank));
+  return ranked[attempt % ranked.length]!.peer;
+}
+
+/** Name of a slot across rounds, for those this peer stays out of. */
+export const barKey = (s: EngineState, slot: Slot): string =>
+  `${currentRoundId(s, slot.restarts)}/${slotKey(slot)}`;

@@ -1,0 +1,136 @@
+import {
+  compareText,
+  concatBytes,
+  decodeCanonical,
+  fromHex,
+  LIMITS,
+  type PeerId,
+  utf8,
+} from '@starling/core';
+import { sha256 } from '@starling/crypto';
+import { type BodyOf, type Envelope, ROUNDS_LABEL } from '@starling/protocol-rounds';
+import { byzantineMax, type Hello, helloCodec } from '@starling/protocol-secagg';
+import { createSession, type Member, type SessionConfig } from '@starling/secagg';
+import { attemptSeed, barKey, joinsInSlot, proposerOf } from './joins.ts';
+import { type Pooled, pooledAttempt } from './pool.ts';
+import type { Slot } from './round-id.ts';
+import { ringShapeOf } from './shape.ts';
+import {
+  currentRoundId,
+  type Draft,
+  notice,
+  once,
+  type RunningSession,
+  selfOf,
+  stateHashOf,
+} from './state.ts';
+
+/**
+ * The aggregation over the first sound ROSTER of a slot that has this peer in it; accepted once an
+ * attempt. Spec protocols/rounds/spec.md §4.3.
+ */
+export function acceptableRoster(d: Draft, slot: Slot): RunningSession | undefined {
+  if (d.update === undefined || d.barred.has(barKey(d, slot))) return undefined;
+  const roundId = currentRoundId(d, slot.restarts);
+  for (const { envelope, at } of pooledAttempt(d.pool, roundId, slot.attempt)) {
+    if (envelope.body.kind !== 'roster') continue;
+    const members = rosterMembers(d, slot, envelope, envelope.body);
+    if (members === undefined || !members.some(({ sender }) => sender === selfOf(d))) continue;
+    const left = leftOut(d, slot, members, at);
+    if (left === undefined) return sessionOver(d, slot, envelope.body, members);
+    if (once(d, `refused/${envelope.hash}`)) {
+      const reason = `roster leaves out ${left}, who had JOINed in time`;
+      notice(d, { kind: 'refused', reason, peer: envelope.sender });
+    }
+  }
+  return undefined;
+}
+
+/** The JOINs behind a ROSTER, in order; undefined when it is not sound or a JOIN is still missing. */
+function rosterMembers(
+  d: Draft,
+  slot: Slot,
+  envelope: Envelope,
+  { joins }: BodyOf<'roster'>,
+): readonly Envelope[] | undefined {
+  const { minPeers, maxPeers } = d.config.job.manifest.admission;
+  if (joins.length < Math.max(3, minPeers) || joins.length > maxPeers) return undefined;
+  const byHash = new Map<string, Envelope>();
+  for (const { envelope: join } of joinsInSlot(d, slot).values()) byHash.set(join.hash, join);
+  const members = joins.flatMap((hash) => byHash.get(hash) ?? []);
+  if (members.length !== joins.length) return undefined;
+  const peers = members.map(({ sender }) => sender);
+  if (peers.some((peer, i) => i > 0 && compareText(peers[i - 1]!, peer) >= 0)) return undefined;
+  if (proposerOf(envelope.roundId, slot.attempt, peers) !== envelope.sender) return undefined;
+  return members;
+}
+
+/**
+ * The inclusion rule: somebody whose JOIN had been here half a window before the ROSTER came, and who
+ * is not in it. A proposer that censors JOINs to build a roster of its friends gets no quorum.
+ */
+function leftOut(
+  d: Draft,
+  slot: Slot,
+  members: readonly Envelope[],
+  rosterAt: number,
+): PeerId | undefined {
+  const { maxPeers, joinWindowSeconds } = d.config.job.manifest.admission;
+  if (members.length >= maxPeers) return undefined;
+  const listed = new Set(members.map(({ sender }) => sender));
+  const inTime = ({ at }: Pooled) => rosterAt - at > joinWindowSeconds * 500;
+  for (const [peer, join] of joinsInSlot(d, slot)) {
+    if (!listed.has(peer) && inTime(join)) return peer;
+  }
+  return undefined;
+}
+
+function sessionOver(
+  d: Draft,
+  slot: Slot,
+  body: BodyOf<'roster'>,
+  joins: readonly Envelope[],
+): RunningSession | undefined {
+  const roundId = currentRoundId(d, slot.restarts);
+  const members = joins.flatMap((join): Member[] => {
+    const hello = readHello(join);
+    const light = join.body.kind === 'join' && join.body.light === 1;
+    return hello ? [{ peer: join.sender, hello, light }] : [];
+  });
+  if (members.length !== joins.length) return undefined;
+  const { manifest } = d.config.job;
+  const { phaseSeconds, replication } = manifest.aggregation;
+  const config: SessionConfig = {
+    roundId: fromHex(roundId),
+    attempt: slot.attempt,
+    members,
+    rosterDigest: rosterDigest(body),
+    self: members.findIndex(({ peer }) => peer === selfOf(d)),
+    context: sha256(
+      utf8(`${ROUNDS_LABEL}/context`),
+      fromHex(d.config.job.id),
+      fromHex(stateHashOf(d)!),
+    ),
+    shape: ringShapeOf(manifest, d.vectorLength, members.length),
+    replication: replication === 0 ? Math.min(3, byzantineMax(members.length) + 1) : replication,
+    timers: { phaseMs: phaseSeconds * 1000, decideMs: phaseSeconds * 500 },
+    seed: attemptSeed(d, roundId, slot.attempt),
+    input: d.update!.handle,
+    protection: d.config.protection,
+    ...(d.config.canary === 'never-both' ? { canary: d.config.canary } : {}),
+  };
+  return { slot, roundId, config, state: createSession(config) };
+}
+
+function readHello({ body }: Envelope): Hello | undefined {
+  if (body.kind !== 'join') return undefined;
+  try {
+    return decodeCanonical(helloCodec, body.hello, LIMITS.controlBytesMax);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What every later message of the attempt is bound to. */
+export const rosterDigest = ({ joins }: BodyOf<'roster'>): Uint8Array =>
+  sha256(utf8(`${ROUNDS_LABEL}/roster`), concatBytes(...joins.map(fromHex)));

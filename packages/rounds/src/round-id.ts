@@ -1,0 +1,45 @@
+import {
+  concatBytes,
+  fromHex,
+  type JobId,
+  type PeerId,
+  type RoundId,
+  u32be,
+  utf8,
+} from '@starling/core';
+import { hashHex, publicKeyOf } from '@starling/crypto';
+import { type CertificateHash, ROUNDS_LABEL } from '@starling/protocol-rounds';
+
+/**
+ * A round is named by what came before it: nobody announces it, and two peers on the same
+ * certificate cannot mean different rounds (design decision 9c).
+ */
+export function roundIdOf(
+  jobId: JobId,
+  parent: CertificateHash,
+  round: number,
+  restarts: number,
+): RoundId {
+  const label = utf8(`${ROUNDS_LABEL}/round-id`);
+  const place = concatBytes(u32be(round), u32be(restarts));
+  return hashHex(label, fromHex(jobId), fromHex(parent), place) as RoundId;
+}
+
+/** Order in which JOINed peers may propose the roster of an attempt: by H(roundId ‖ attempt ‖ peer). */
+export function proposerRank(roundId: RoundId, attempt: number, peer: PeerId): string {
+  return hashHex(fromHex(roundId), u32be(attempt), publicKeyOf(peer));
+}
+
+/** One attempt of a round: `restarts` counts burnt updates, `attempt` rosters since then. */
+export interface Slot {
+  readonly restarts: number;
+  readonly attempt: number;
+}
+export const slotKey = ({ restarts, attempt }: Slot): string => `${restarts}/${attempt}`;
+export const parseSlot = (key: string): Slot => {
+  const [restarts, attempt] = key.split('/').map(Number) as [number, number];
+  return { restarts, attempt };
+};
+/** Later slots are greater. */
+export const compareSlots = (a: Slot, b: Slot): number =>
+  a.restarts - b.restarts || a.attempt - b.attempt;

@@ -1,0 +1,24 @@
+import type { Manifest } from '@starling/protocol-rounds';
+import type { RingShape } from '@starling/secagg';
+
+/** Coordinates behind the model's: loss sum, correct, examples (design decision 14b). */
+export const METRIC_COORDINATES = 3;
+
+const CHUNK_BYTES_MIN = 16 * 1024;
+const CHUNK_BYTES_MAX = 256 * 1024;
+
+/**
+ * How the job's vector is cut in a roster of `members`: about two chunks an owner, so that the work
+ * spreads evenly, and no chunk larger than one frame.
+ */
+export function ringShapeOf(manifest: Manifest, length: number, members: number): RingShape {
+  const { ringBits: bits } = manifest.aggregation;
+  const share = Math.ceil((length * bits) / 8 / (2 * members));
+  const chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, share));
+  return { length, bits, coordinateMax: 2 ** valueBitsOf(manifest) - 1, chunkBytes };
+}
+
+/** Bits of one honest coordinate: what the ring leaves when `maxPeers` of them are added, 18 at most. */
+export function valueBitsOf({ aggregation, admission }: Manifest): number {
+  return Math.min(18, aggregation.ringBits - Math.ceil(Math.log2(admission.maxPeers)));
+}

@@ -1,0 +1,194 @@
+import type { BlobHash, Millis, PeerId, RoundId } from '@starling/core';
+import type { SigningKey } from '@starling/crypto';
+import type {
+  Certificate,
+  CertificateHash,
+  Envelope,
+  Gossip,
+  Job,
+  Statement,
+} from '@starling/protocol-rounds';
+import type {
+  Canary,
+  PhaseName,
+  ProtectionName,
+  SessionConfig,
+  SessionEffect,
+  SessionEvent,
+  VectorHandle,
+} from '@starling/secagg';
+import type { Slot } from './round-id.ts';
+
+/** What fixes one peer's part in one job. */
+export interface EngineConfig {
+  readonly job: Job;
+  readonly key: SigningKey;
+  /** Owns no chunks (design decision 14). */
+  readonly light: boolean;
+  readonly protection: ProtectionName;
+  /** A rule switched off to prove that a checker sees it; only the simulator sets it. */
+  readonly canary?: EngineCanary | undefined;
+}
+export type EngineCanary = Canary | 'reuse-update';
+
+/** A trained and quantised update, held by the host. */
+export interface Update {
+  /** Unique on this peer; names the update in journal and checkers. */
+  readonly id: string;
+  readonly handle: VectorHandle;
+}
+
+export interface SlotMessage {
+  readonly slot: Slot;
+  readonly event: SessionEvent;
+}
+
+export type EngineEvent =
+  /** First event; `joined` are the slots this peer JOINed before a restart: it stays out of them. */
+  | {
+      readonly kind: 'start';
+      readonly certificates: readonly Certificate[];
+      readonly joined: readonly { readonly roundId: RoundId; readonly slot: Slot }[];
+    }
+  /** The launched model is here: vector length with metric coordinates, and the state of round 0. */
+  | { readonly kind: 'prepared'; readonly vectorLength: number; readonly stateHash: BlobHash }
+  /** Consent given or taken away, and data there or not. */
+  | { readonly kind: 'participate'; readonly on: boolean }
+  | {
+      readonly kind: 'trained';
+      readonly stateHash: BlobHash;
+      readonly update: Update;
+      /** 32 fresh random bytes: the seeds of this update's attempts. */
+      readonly entropy: Uint8Array;
+    }
+  | { readonly kind: 'train-failed'; readonly reason: string }
+  | { readonly kind: 'envelope'; readonly envelope: Envelope }
+  | { readonly kind: 'timer'; readonly timer: string }
+  | { readonly kind: 'reachable'; readonly peer: PeerId; readonly reachable: boolean }
+  /** Something for the running session, named by its slot so that stale answers fall away. */
+  | { readonly kind: 'session'; readonly roundId: RoundId; readonly message: SlotMessage }
+  | {
+      readonly kind: 'applied';
+      readonly roundId: RoundId;
+      readonly stateHash: BlobHash;
+      readonly metrics: Statement['metrics'];
+    }
+  | { readonly kind: 'head'; readonly from: PeerId; readonly round: number }
+  | {
+      readonly kind: 'chain';
+      readonly from: PeerId;
+      readonly certificates: readonly Certificate[];
+    }
+  | { readonly kind: 'state-fetched'; readonly stateHash: BlobHash }
+  | { readonly kind: 'state-missing'; readonly stateHash: BlobHash };
+
+/** Events carry the reading of the local monotonic clock at which they were taken from the queue. */
+export interface TimedEvent {
+  readonly at: Millis;
+  readonly event: EngineEvent;
+}
+
+export type EngineEffect =
+  | { readonly kind: 'gossip'; readonly message: Gossip }
+  /** Asks `to` for what this peer has not seen of its present round. */
+  | {
+      readonly kind: 'pull';
+      readonly to: PeerId;
+      readonly round: number;
+      readonly have: Uint8Array;
+    }
+  | { readonly kind: 'fetch-chain'; readonly to: PeerId; readonly fromRound: number }
+  | {
+      readonly kind: 'fetch-state';
+      readonly stateHash: BlobHash;
+      readonly from: readonly PeerId[];
+    }
+  /** On disk before the next effect is performed. */
+  | { readonly kind: 'journal'; readonly key: string; readonly value: string }
+  | { readonly kind: 'set-timer'; readonly timer: string; readonly afterMs: number }
+  /** Evaluate and train from `stateHash`, clip, quantise; answered by `trained` or `train-failed`. */
+  | { readonly kind: 'train'; readonly stateHash: BlobHash; readonly round: number }
+  /** An effect of the session in `slot`, with what the host needs to perform it. */
+  | {
+      readonly kind: 'session';
+      readonly roundId: RoundId;
+      readonly slot: Slot;
+      readonly config: SessionConfig;
+      readonly effect: Exclude<
+        SessionEffect,
+        { kind: 'broadcast' | 'set-timer' | 'ended' | 'journal' | 'phase' }
+      >;
+    }
+  /** Global model from the opened sum; answered by `applied`. */
+  | {
+      readonly kind: 'apply';
+      readonly roundId: RoundId;
+      readonly result: VectorHandle;
+      readonly survivors: number;
+      readonly stateHash: BlobHash;
+      readonly round: number;
+    }
+  /** The chain from certificate `from` on (0-based) is now this; on disk before what follows. */
+  | {
+      readonly kind: 'store-chain';
+      readonly from: number;
+      readonly certificates: readonly Certificate[];
+    }
+  /** Vectors of this round are no longer needed. */
+  | { readonly kind: 'release'; readonly roundId: RoundId }
+  | { readonly kind: 'notice'; readonly notice: Notice };
+
+/** What an onlooker may want to know; nothing depends on it. */
+export type Notice =
+  | { readonly kind: 'training'; readonly round: number }
+  | { readonly kind: 'joining'; readonly round: number; readonly slot: Slot }
+  | {
+      readonly kind: 'waiting';
+      readonly round: number;
+      readonly joined: number;
+      readonly needed: number;
+    }
+  | {
+      readonly kind: 'session';
+      readonly round: number;
+      readonly slot: Slot;
+      readonly roster: readonly PeerId[];
+      readonly update: string;
+    }
+  | {
+      readonly kind: 'phase';
+      readonly round: number;
+      readonly slot: Slot;
+      readonly phase: PhaseName;
+    }
+  | {
+      readonly kind: 'sum';
+      readonly round: number;
+      readonly slot: Slot;
+      readonly survivors: readonly PeerId[];
+    }
+  | {
+      readonly kind: 'retry';
+      readonly round: number;
+      readonly slot: Slot;
+      readonly reason: string;
+      readonly proven: boolean;
+    }
+  | {
+      readonly kind: 'burnt';
+      readonly round: number;
+      readonly slot: Slot;
+      readonly reason: string;
+      readonly update: string;
+    }
+  | {
+      readonly kind: 'certified';
+      readonly certificate: Certificate;
+      readonly hash: CertificateHash;
+      /** Whether this peer took part, or learned of it from others. */
+      readonly own: boolean;
+    }
+  | { readonly kind: 'rolled-back'; readonly toRound: number }
+  | { readonly kind: 'refused'; readonly reason: string; readonly peer: PeerId }
+  | { readonly kind: 'train-failed'; readonly reason: string }
+  | { readonly kind: 'finished'; readonly round: number };

@@ -1,0 +1,6 @@
+export { fromBitmap, toBitmap } from './bitmap.ts';
+export * from './ring/index.ts';
+export { helloOf } from './secrets.ts';
+export { type Step, step } from './session.ts';
+export { createSession, type SessionState } from './state.ts';
+export * from './types.ts';

@@ -1,0 +1,144 @@
+import type { PeerId } from '@starling/core';
+import type { Secret } from '@starling/crypto';
+import type { Hello, SecaggMessage } from '@starling/protocol-secagg';
+import type { MaskTerm } from './ring/index.ts';
+
+/** Name of a vector that the host holds; the session never sees its words. */
+export type VectorHandle = string;
+
+/** How a vector of the job is cut and packed; the same for all members. */
+export interface RingShape {
+  /** Coordinates of the vector. */
+  readonly length: number;
+  /** Ring modulus 2^bits. */
+  readonly bits: number;
+  /** Largest honest coordinate, 2^v − 1. */
+  readonly coordinateMax: number;
+  /** Packed bytes of one chunk, at most. */
+  readonly chunkBytes: number;
+}
+
+export interface SessionTimers {
+  /** How long a phase waits for the slowest member. */
+  readonly phaseMs: number;
+  /** First timeout of a step of a decision; later views wait longer. */
+  readonly decideMs: number;
+}
+
+export interface Member {
+  readonly peer: PeerId;
+  readonly hello: Hello;
+  /** Contributes, but owns no chunk. */
+  readonly light: boolean;
+}
+
+/** What fixes one cell's aggregation in one attempt. All members derive the same, but for `self…`. */
+export interface SessionConfig {
+  readonly roundId: Uint8Array;
+  readonly attempt: number;
+  /** The roster in order of peer ids; `self` is an index into it. */
+  readonly members: readonly Member[];
+  readonly rosterDigest: Uint8Array;
+  readonly self: number;
+  /** Hash of the model and of the codec: inside every mask seed, so two models never mix. */
+  readonly context: Uint8Array;
+  readonly shape: RingShape;
+  /** Owners of each chunk. */
+  readonly replication: number;
+  readonly timers: SessionTimers;
+  /** 32 random bytes of this peer for this attempt; every key of the session derives from it. */
+  readonly seed: Secret;
+  /** This peer's quantised update. */
+  readonly input: VectorHandle;
+  readonly protection: ProtectionName;
+  /** A rule switched off to prove that the checkers see it; only the simulator sets it. */
+  readonly canary?: Canary;
+}
+
+/** `none` adds in the clear: for tests of the layers above, never reachable from a manifest. */
+export type ProtectionName = 'double-masking' | 'none';
+export type Canary = 'never-both';
+
+export type PhaseName = 'shares' | 'chunks' | 'decide' | 'sums' | 'unmask' | 'ended';
+
+export type SessionEvent =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'message'; readonly from: number; readonly message: SecaggMessage }
+  | { readonly kind: 'timer'; readonly timer: string }
+  /** The transport lost or regained a member: a hint that ends waiting, never a vote. */
+  | { readonly kind: 'reachable'; readonly member: number; readonly reachable: boolean }
+  | { readonly kind: 'masked'; readonly chunkHashes: readonly Uint8Array[] }
+  | {
+      readonly kind: 'chunk-received';
+      readonly from: number;
+      readonly chunk: number;
+      readonly hash: Uint8Array;
+      readonly proof: readonly Uint8Array[];
+    }
+  | { readonly kind: 'summed'; readonly sums: readonly ChunkSum[] }
+  | { readonly kind: 'sum-fetched'; readonly chunk: number }
+  | { readonly kind: 'sum-missing'; readonly chunk: number }
+  | { readonly kind: 'unmasked'; readonly result: VectorHandle; readonly inRange: boolean };
+
+export interface ChunkSum {
+  readonly chunk: number;
+  readonly hash: Uint8Array;
+}
+
+/** Facts that must be on disk before what follows them is sent. */
+export type SessionRecord =
+  | { readonly kind: 'entered' }
+  | { readonly kind: 'masked' }
+  | { readonly kind: 'vote'; readonly slot: string; readonly value: string }
+  | { readonly kind: 'abandon' }
+  | { readonly kind: 'reveal'; readonly survivors: Uint8Array };
+
+export type SessionCompute =
+  /** `input` + Σ terms, reduced to the ring, packed and cut; answered by `masked`. */
+  | { readonly task: 'mask'; readonly input: VectorHandle; readonly terms: readonly MaskTerm[] }
+  /** Integer sums of the contributors' chunks; answered by `summed`. */
+  | {
+      readonly task: 'sum';
+      readonly chunks: readonly number[];
+      readonly members: readonly number[];
+    }
+  /** Σ of all chunk sums minus the terms, reduced to the ring; answered by `unmasked`. */
+  | { readonly task: 'unmask'; readonly terms: readonly MaskTerm[]; readonly survivors: number };
+
+export type SessionEffect =
+  | { readonly kind: 'journal'; readonly record: SessionRecord }
+  | { readonly kind: 'broadcast'; readonly message: SecaggMessage }
+  | { readonly kind: 'set-timer'; readonly timer: string; readonly afterMs: number }
+  | { readonly kind: 'compute'; readonly compute: SessionCompute }
+  | {
+      readonly kind: 'send-chunk';
+      readonly to: number;
+      readonly chunk: number;
+      readonly proof: readonly Uint8Array[];
+    }
+  | {
+      readonly kind: 'fetch-sum';
+      readonly chunk: number;
+      readonly hash: Uint8Array;
+      readonly from: readonly number[];
+    }
+  | { readonly kind: 'phase'; readonly phase: PhaseName }
+  | { readonly kind: 'ended'; readonly outcome: SessionOutcome };
+
+export type SessionOutcome =
+  | {
+      readonly kind: 'sum';
+      readonly survivors: readonly number[];
+      readonly result: VectorHandle;
+    }
+  /** Nothing can be certified in this attempt: the next one may use the same update. */
+  | { readonly kind: 'retry'; readonly reason: RetryReason }
+  /** Somebody may still open this attempt: its update is never used again. */
+  | { readonly kind: 'burnt'; readonly reason: BurnReason };
+
+export type RetryReason = 'never-masked' | 'abort-decided' | 'abandoned';
+export type BurnReason =
+  | 'quorum-lost'
+  | 'sum-mismatch'
+  | 'sum-out-of-range'
+  | 'shares-inconsistent';

@@ -1,0 +1,100 @@
+import './polyfill.ts';
+import { noise } from '@chainsafe/libp2p-noise';
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2';
+import { type GossipSub, gossipsub, StrictSign } from '@libp2p/gossipsub';
+import { type Identify, identify } from '@libp2p/identify';
+import { FaultTolerance } from '@libp2p/interface';
+import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht';
+import { mdns } from '@libp2p/mdns';
+import { type Ping, ping } from '@libp2p/ping';
+import { tcp } from '@libp2p/tcp';
+import { yamux } from '@libp2p/yamux';
+import { LIMITS } from '@starling/core';
+import type { LevelDatastore } from 'datastore-level';
+import { createLibp2p, type Libp2p } from 'libp2p';
+import { privateKeyOf } from './identity.ts';
+import type { CheckedOptions } from './options.ts';
+import type { ProtocolIds } from './protocol-ids.ts';
+
+/** A type, not an interface: libp2p asks for an index signature. */
+export type Services = { identify: Identify; ping: Ping; dht: KadDHT; pubsub: GossipSub };
+export type Node = Libp2p<Services>;
+
+const WINDOW_BYTES = 4 * 1024 * 1024;
+/** What may wait for one peer that does not read its gossip, before its stream is given up. */
+export const GOSSIP_BUFFER_BYTES = 64 * LIMITS.controlBytesMax;
+
+/**
+ * A libp2p node that is not started yet. Many of libp2p's defaults break a LAN or a small swarm
+ * without a word; each setting here that differs says why, and has a test.
+ */
+export async function createNode(
+  options: CheckedOptions,
+  ids: ProtocolIds,
+  datastore: LevelDatastore | undefined,
+): Promise<Node> {
+  const { listen, announce, monitor } = options;
+  return createLibp2p<Services>({
+    start: false,
+    privateKey: await privateKeyOf(options.seed),
+    ...(datastore === undefined ? {} : { datastore }),
+    addresses: { listen: [...listen], announce: [...announce] },
+    // A relay that is down must not stop the start; a TCP port that is taken must.
+    transportManager: {
+      faultTolerance: listen.some((address) => address.includes('/p2p-circuit'))
+        ? FaultTolerance.NO_FATAL
+        : FaultTolerance.FATAL_ALL,
+    },
+    transports: [
+      tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } }),
+      circuitRelayTransport(),
+    ],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        streamOptions: {
+          // The window may grow to 16 MiB by default, above the read buffer of 4 MiB: a paused
+          // stream is then reset. The buffer must hold a whole window.
+          maxStreamWindowSize: WINDOW_BYTES,
+          maxReadBufferLength: 2 * WINDOW_BYTES,
+        },
+      }),
+    ],
+    connectionManager: {
+      // 5 connections a second per source address by default: peers behind one NAT are refused.
+      inboundConnectionThreshold: 1_000,
+      maxIncomingPendingConnections: 256,
+    },
+    connectionMonitor: {
+      pingInterval: monitor.intervalMs,
+      pingTimeout: { minTimeout: monitor.timeoutMs, maxTimeout: monitor.timeoutMs },
+    },
+    peerDiscovery: options.mdns ? [mdns({ serviceTag: ids.mdns })] : [],
+    services: {
+      identify: identify(),
+      ping: ping(),
+      dht: kadDHT({
+        protocol: ids.dht,
+        // Unset means client until a public address is seen: on a LAN nobody would answer.
+        clientMode: false,
+        // The default drops private addresses: routing tables on a LAN would stay empty.
+        peerInfoMapper: passthroughMapper,
+        // Defaults (20, 10, 10) make every node dial almost every other: the join storm.
+        kBucketSize: 8,
+        alpha: 3,
+        disjointPaths: 2,
+        initialQuerySelfInterval: 1_000,
+      }),
+      pubsub: gossipsub({
+        // Why messages are signed twice: see `Gossip`.
+        globalSignaturePolicy: StrictSign,
+        fallbackToFloodsub: false,
+        allowPublishToZeroTopicPeers: true,
+        // The default silently greylists everybody once more than ten peers share an address.
+        scoreParams: { IPColocationFactorWeight: 0 },
+        // Unbounded by default: a hung subscriber would take all memory. `Gossip` reopens.
+        maxOutboundBufferSize: GOSSIP_BUFFER_BYTES,
+      }),
+    },
+  });
+}

@@ -1,0 +1,91 @@
+import { multiaddr } from '@multiformats/multiaddr';
+import { type Clock, ConfigError, errorMessage, type Log, type Random } from '@starling/core';
+
+export interface SwarmOptions {
+  /** 32 bytes, the seed of the Ed25519 identity. */
+  readonly seed: Uint8Array;
+  /** Names the swarm; it is part of every protocol id and topic, so two swarms never mix. */
+  readonly network: string;
+  /** Multiaddrs such as `/ip4/0.0.0.0/tcp/4001`; empty for a node that only dials. */
+  readonly listen: readonly string[];
+  /**
+   * Addresses to tell others in place of the listen addresses. Needed on a public address: libp2p
+   * keeps those to itself until AutoNAT has confirmed them (js-libp2p#2867).
+   */
+  readonly announce?: readonly string[];
+  /** Multiaddrs to enter the swarm by; with or without `/p2p/…` at their end. */
+  readonly bootstrap?: readonly string[];
+  /** Looks for peers of the same swarm on the LAN. */
+  readonly mdns?: boolean;
+  /** Directory for what is known about other peers; in memory when absent. */
+  readonly datastore?: string;
+  readonly monitor?: MonitorOptions;
+  readonly redial?: RedialOptions;
+}
+
+/** How a hung peer is noticed: one ping per interval; a late answer ends the connection. */
+export interface MonitorOptions {
+  readonly intervalMs: number;
+  /** Below the interval: overlapping pings abort a healthy connection. */
+  readonly timeoutMs: number;
+}
+
+export interface RedialOptions {
+  readonly firstMs: number;
+  readonly maxMs: number;
+}
+
+export interface SwarmParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export type CheckedOptions = Required<Omit<SwarmOptions, 'datastore'>> & {
+  readonly datastore: string | undefined;
+};
+
+/** 8 s let a peer's event loop block that long, which a loaded laptop does. */
+const MONITOR: MonitorOptions = { intervalMs: 10_000, timeoutMs: 8_000 };
+const REDIAL: RedialOptions = { firstMs: 500, maxMs: 30_000 };
+const NETWORK = /^[a-z0-9][a-z0-9-]{0,63}$/;
+
+/** Fills in defaults. @throws ConfigError naming the key */
+export function checkOptions(options: SwarmOptions): CheckedOptions {
+  const { monitor = MONITOR, redial = REDIAL } = options;
+  if (!NETWORK.test(options.network)) {
+    const hint = 'Use 1 to 64 small letters, digits and hyphens';
+    throw new ConfigError('network', `"${options.network.slice(0, 80)}" is not a name`, hint);
+  }
+  if (!(monitor.timeoutMs > 0 && monitor.timeoutMs < monitor.intervalMs)) {
+    const got = `timeoutMs ${monitor.timeoutMs} with intervalMs ${monitor.intervalMs}`;
+    // ping allows one outbound stream; the second of two overlapping pings aborts the connection.
+    throw new ConfigError('monitor', got, 'The timeout must be positive and below the interval');
+  }
+  if (!(redial.firstMs > 0 && redial.firstMs <= redial.maxMs)) {
+    throw new ConfigError('redial', 'firstMs must be positive and at most maxMs');
+  }
+  checkAddresses('listen', options.listen);
+  checkAddresses('announce', options.announce ?? []);
+  checkAddresses('bootstrap', options.bootstrap ?? []);
+  return {
+    ...options,
+    monitor,
+    redial,
+    announce: options.announce ?? [],
+    bootstrap: options.bootstrap ?? [],
+    mdns: options.mdns ?? false,
+    datastore: options.datastore,
+  };
+}
+
+function checkAddresses(key: string, addresses: readonly string[]): void {
+  for (const address of addresses) {
+    try {
+      multiaddr(address);
+    } catch (error) {
+      const hint = 'An address looks like /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW…';
+      throw new ConfigError(key, `"${address}" (${errorMessage(error)})`, hint);
+    }
+  }
+}

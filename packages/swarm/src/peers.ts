@@ -1,0 +1,106 @@
+import type { Connection, PeerId as RemoteId } from '@libp2p/interface';
+import { errorMessage, type Log, type PeerId, ProtocolError } from '@starling/core';
+import { peerOf } from './identity.ts';
+import type { Node } from './libp2p-node.ts';
+
+export type PeerChange = (peer: PeerId, connected: boolean) => void;
+
+/**
+ * The connected peers of this swarm. A peer counts from the moment it has said, by identify, that
+ * it speaks our membership protocol; one that does not is of another swarm and is hung up on, so
+ * that it takes no place in DHT and gossip.
+ */
+export class Peers {
+  readonly #node: Node;
+  readonly #membership: string;
+  readonly #log: Log;
+  readonly #connected = new Set<PeerId>();
+  readonly #foreign = new WeakSet<Connection>();
+  readonly #listeners = new Set<PeerChange>();
+
+  constructor(node: Node, membership: string, log: Log) {
+    this.#node = node;
+    this.#membership = membership;
+    this.#log = log;
+    node.addEventListener('peer:identify', ({ detail }) => {
+      this.#onIdentified(detail.peerId, detail.protocols, detail.connection);
+    });
+    node.addEventListener('peer:disconnect', ({ detail }) => this.#onGone(detail));
+  }
+
+  all(): readonly PeerId[] {
+    return [...this.#connected];
+  }
+
+  has(peer: PeerId): boolean {
+    return this.#connected.has(peer);
+  }
+
+  onChange(listener: PeerChange): () => void {
+    const entry: PeerChange = (peer, connected) => listener(peer, connected);
+    this.#listeners.add(entry);
+    return () => this.#listeners.delete(entry);
+  }
+
+  /** Resolves when the peer behind a new connection has shown that it is one of us. */
+  admitted(connection: Connection, signal: AbortSignal): Promise<PeerId> {
+    const peer = peerOf(connection.remotePeer);
+    if (peer === undefined) throw otherNetwork(connection.remotePeer.toString());
+    if (this.has(peer)) return Promise.resolve(peer);
+    return new Promise((resolve, reject) => {
+      const settle = (outcome: () => void): void => {
+        stopListening();
+        connection.removeEventListener('close', onClose);
+        signal.removeEventListener('abort', onAbort);
+        outcome();
+      };
+      const onClose = (): void =>
+        settle(() =>
+          reject(
+            this.#foreign.has(connection)
+              ? otherNetwork(peer)
+              : new ProtocolError('connection-lost', `${peer} hung up`),
+          ),
+        );
+      const onAbort = (): void => settle(() => reject(signal.reason));
+      const stopListening = this.onChange((changed, connected) => {
+        if (changed === peer && connected) settle(() => resolve(peer));
+      });
+      connection.addEventListener('close', onClose);
+      signal.addEventListener('abort', onAbort);
+      if (connection.status !== 'open') onClose();
+    });
+  }
+
+  #onIdentified(remote: RemoteId, protocols: readonly string[], connection: Connection): void {
+    const peer = peerOf(remote);
+    if (peer === undefined || !protocols.includes(this.#membership)) {
+      this.#foreign.add(connection);
+      this.#log.debug('hung up on a peer of another swarm', { peer: remote.toString() });
+      connection.abort(new Error('a peer of another swarm'));
+      return;
+    }
+    // Identify answers a moment later; the peer may have gone meanwhile.
+    if (this.#connected.has(peer) || this.#node.getConnections(remote).length === 0) return;
+    this.#connected.add(peer);
+    this.#tell(peer, true);
+  }
+
+  #onGone(remote: RemoteId): void {
+    const peer = peerOf(remote);
+    if (peer !== undefined && this.#connected.delete(peer)) this.#tell(peer, false);
+  }
+
+  #tell(peer: PeerId, connected: boolean): void {
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(peer, connected);
+      } catch (error) {
+        this.#log.error('a peer listener threw', { peer, reason: errorMessage(error) });
+      }
+    }
+  }
+}
+
+const otherNetwork = (peer: string): ProtocolError =>
+  new ProtocolError('other-network', `${peer} is of another swarm`);

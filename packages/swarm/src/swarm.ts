@@ -1,0 +1,315 @@
+import './polyfill.ts';
+import { multiaddr } from '@multiformats/multiaddr';
+import {
+  ConfigError,
+  errorMessage,
+  LIMITS,
+  type Parcel,
+  type PeerId,
+  ProtocolError,
+  type RequestOptions,
+  type Transport,
+} from '@starling/core';
+import { LevelDatastore } from 'datastore-level';
+import { withDeadline } from './deadline.ts';
+import { FramedStream } from './framed-stream.ts';
+import { Gossip, type GossipHandler, type TopicStatus } from './gossip.ts';
+import { GossipMedic } from './gossip-medic.ts';
+import { peerOf, remoteOf } from './identity.ts';
+import { type BootstrapStatus, Keeper } from './keeper.ts';
+import { KnownPeers } from './known-peers.ts';
+import { createNode, type Node } from './libp2p-node.ts';
+import {
+  type CheckedOptions,
+  checkOptions,
+  type SwarmOptions,
+  type SwarmParts,
+} from './options.ts';
+import { type PeerChange, Peers } from './peers.ts';
+import { type ProtocolIds, protocolIds } from './protocol-ids.ts';
+import { Providers } from './providers.ts';
+import { type Answer, Requests } from './requests.ts';
+
+export interface ConnectionStatus {
+  readonly peer: PeerId;
+  readonly address: string;
+  readonly direction: 'inbound' | 'outbound';
+}
+
+/** What `starling status` and `doctor` need to know about the network. */
+export interface SwarmStatus {
+  readonly self: PeerId;
+  readonly network: string;
+  readonly listen: readonly string[];
+  readonly connections: readonly ConnectionStatus[];
+  readonly knownPeers: number;
+  readonly routingTableSize: number;
+  readonly topics: readonly TopicStatus[];
+  readonly bootstrap: readonly BootstrapStatus[];
+}
+
+/** The libp2p adapter of `Transport`, and what its owner needs beside. */
+export interface Swarm extends Transport {
+  /** Where others can dial us, each ending in `/p2p/<self>`. */
+  addresses(): readonly string[];
+  /** Connects to a multiaddr; resolves once the peer has shown that it is of this swarm. */
+  dial(address: string): Promise<PeerId>;
+  status(): SwarmStatus;
+  /** Told of every peer that comes or goes; the answer ends it. */
+  onPeerChange(listener: PeerChange): () => void;
+  stop(): Promise<void>;
+}
+
+const DIAL_TIMEOUT_MS = 10_000;
+/** Inbound streams of one protocol on one connection: what a peer's pool opens, and as many dying. */
+const INBOUND_STREAMS_MAX = 16;
+const STREAM_OPTIONS = { maxInboundStreams: INBOUND_STREAMS_MAX, runOnLimitedConnection: true };
+
+/**
+ * Starts a node of the swarm `options.network`. It resolves when the node listens; finding peers
+ * goes on from there, also when no bootstrap peer is up yet.
+ * @throws ConfigError naming the option
+ */
+export async function createSwarm(options: SwarmOptions, parts: SwarmParts): Promise<Swarm> {
+  return (await assembleSwarm(options, parts)).swarm;
+}
+
+/** `createSwarm` with the libp2p node beside it, for tests that break things from inside. */
+export async function assembleSwarm(
+  options: SwarmOptions,
+  parts: SwarmParts,
+): Promise<{ readonly swarm: Swarm; readonly node: Node }> {
+  const checked = checkOptions(options);
+  const ids = protocolIds(checked.network);
+  const datastore = await openDatastore(checked.datastore);
+  try {
+    const node = await createNode(checked, ids, datastore);
+    const swarm = new Libp2pSwarm({ node, ids, options: checked, parts, datastore });
+    await swarm.start();
+    return { swarm, node };
+  } catch (error) {
+    await datastore?.close();
+    throw error;
+  }
+}
+
+async function openDatastore(path: string | undefined): Promise<LevelDatastore | undefined> {
+  if (path === undefined) return undefined;
+  const datastore = new LevelDatastore(path);
+  try {
+    await datastore.open();
+  } catch (error) {
+    throw new ConfigError('datastore', `cannot open ${path} (${errorMessage(error)})`);
+  }
+  return datastore;
+}
+
+interface SwarmInit {
+  readonly node: Node;
+  readonly ids: ProtocolIds;
+  readonly options: CheckedOptions;
+  readonly parts: SwarmParts;
+  readonly datastore: LevelDatastore | undefined;
+}
+
+class Libp2pSwarm implements Swarm {
+  readonly self: PeerId;
+  readonly #init: SwarmInit;
+  readonly #peers: Peers;
+  readonly #known: KnownPeers;
+  readonly #keeper: Keeper;
+  readonly #gossip: Gossip;
+  readonly #providers: Providers;
+  readonly #requests: Requests;
+  #stopping: Promise<void> | undefined;
+
+  constructor(init: SwarmInit) {
+    const { node, ids, options, parts } = init;
+    const { clock, log, random } = parts;
+    this.#init = init;
+    this.self = peerOf(node.peerId)!;
+    this.#peers = new Peers(node, ids.membership, log);
+    this.#known = new KnownPeers({ self: this.self, redial: options.redial, random });
+    this.#gossip = new Gossip(node.services.pubsub, ids, log);
+    this.#providers = new Providers({ dht: node.services.dht, self: this.self, clock, random });
+    this.#requests = new Requests({
+      clock,
+      log,
+      bodyBytesMax: LIMITS.bodyBytesMax,
+      open: (peer, protocol, signal) => this.#open(peer, protocol, signal),
+    });
+    const medic = new GossipMedic(node, clock, options.monitor.intervalMs);
+    this.#keeper = new Keeper(
+      {
+        clock,
+        log,
+        known: this.#known,
+        connected: () => this.peers(),
+        dial: (target) => this.#dial(target),
+        walk: () => this.#providers.walk(),
+        revive: () => {
+          for (const peer of medic.deaf(this.peers())) this.#hangUp(peer, 'gossip stream lost');
+        },
+      },
+      // One list may serve a whole swarm, the bootstrap peers included.
+      options.bootstrap.filter((address) => !address.endsWith(`/p2p/${this.self}`)),
+    );
+  }
+
+  async start(): Promise<void> {
+    const { node, ids, options } = this.#init;
+    // Before the start: who identifies us in the first moment must already see it.
+    await node.handle(ids.membership, (stream) => stream.abort(new Error('nothing to say')));
+    node.addEventListener('peer:discovery', ({ detail }) => this.#learn(peerOf(detail.id)));
+    this.#peers.onChange((peer, connected) => this.#onPeerChange(peer, connected));
+    try {
+      await node.start();
+    } catch (error) {
+      const hint = 'Choose another address or stop the program that uses this one';
+      throw new ConfigError(
+        'listen',
+        `${options.listen.join(', ')} (${errorMessage(error)})`,
+        hint,
+      );
+    }
+    for (const { id, protocols } of await node.peerStore.all()) {
+      if (protocols.includes(ids.membership)) this.#learn(peerOf(id));
+    }
+    this.#keeper.start();
+  }
+
+  peers(): readonly PeerId[] {
+    return this.#peers.all();
+  }
+
+  publish(topic: string, message: Uint8Array): Promise<void> {
+    return this.#gossip.publish(topic, message);
+  }
+
+  subscribe(topic: string, handle: GossipHandler): () => void {
+    return this.#gossip.subscribe(topic, handle);
+  }
+
+  request(to: PeerId, protocol: string, parcel: Parcel, options: RequestOptions): Promise<Parcel> {
+    return this.#requests.request(to, protocol, parcel, options);
+  }
+
+  handle(protocol: string, answer: Answer): void {
+    const { node, ids, parts } = this.#init;
+    node
+      .handle(
+        ids.direct(protocol),
+        async (stream, { remotePeer }) => {
+          const from = peerOf(remotePeer);
+          if (from === undefined) stream.abort(new Error('not an Ed25519 peer'));
+          else await this.#requests.serve(stream, from, answer);
+        },
+        STREAM_OPTIONS,
+      )
+      .catch((error: unknown) => {
+        // The handler itself is set at once; what may fail is telling peers of it.
+        parts.log.warn('could not announce a protocol', { protocol, reason: errorMessage(error) });
+      });
+  }
+
+  provide(key: Uint8Array): Promise<void> {
+    return this.#providers.provide(key);
+  }
+
+  findProviders(key: Uint8Array, options: RequestOptions): Promise<readonly PeerId[]> {
+    return this.#providers.findProviders(key, options);
+  }
+
+  addresses(): readonly string[] {
+    return this.#init.node.getMultiaddrs().map(String);
+  }
+
+  dial(address: string): Promise<PeerId> {
+    return this.#dial({ address });
+  }
+
+  onPeerChange(listener: PeerChange): () => void {
+    return this.#peers.onChange(listener);
+  }
+
+  status(): SwarmStatus {
+    const { node, options } = this.#init;
+    return {
+      self: this.self,
+      network: options.network,
+      listen: this.addresses(),
+      connections: node.getConnections().flatMap(({ remotePeer, remoteAddr, direction }) => {
+        const peer = peerOf(remotePeer);
+        if (peer === undefined || !this.#peers.has(peer)) return [];
+        return [{ peer, address: remoteAddr.toString(), direction }];
+      }),
+      knownPeers: this.#known.size,
+      routingTableSize: this.#providers.routingTableSize(),
+      topics: this.#gossip.status(),
+      bootstrap: this.#keeper.bootstrapStatus(),
+    };
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= (async () => {
+      this.#keeper.stop();
+      await this.#init.node.stop();
+      await this.#init.datastore?.close();
+    })();
+    return this.#stopping;
+  }
+
+  async #dial(target: PeerId | { readonly address: string }): Promise<PeerId> {
+    const { node, parts } = this.#init;
+    const byId = typeof target === 'string';
+    const what = `dialling ${byId ? target : target.address}`;
+    return withDeadline(parts.clock, DIAL_TIMEOUT_MS, what, async (signal) => {
+      const whom = byId ? remoteOf(target) : multiaddr(target.address);
+      const connection = await node.dial(whom, { signal }).catch((error: unknown) => {
+        throw new ProtocolError('unreachable', `${what}: ${errorMessage(error)}`);
+      });
+      return this.#peers.admitted(connection, signal);
+    });
+  }
+
+  async #open(peer: PeerId, protocol: string, signal: AbortSignal): Promise<FramedStream> {
+    const { node, ids } = this.#init;
+    try {
+      const stream = await node.dialProtocol(remoteOf(peer), ids.direct(protocol), {
+        signal,
+        runOnLimitedConnection: true,
+      });
+      return new FramedStream(stream);
+    } catch (error) {
+      const unknown = error instanceof Error && error.name === 'UnsupportedProtocolError';
+      const code = unknown ? 'unsupported' : 'unreachable';
+      throw new ProtocolError(code, `${protocol} to ${peer}: ${errorMessage(error)}`);
+    }
+  }
+
+  #learn(peer: PeerId | undefined): void {
+    if (peer === undefined) return;
+    this.#known.learn(peer, this.#init.parts.clock.now());
+  }
+
+  #onPeerChange(peer: PeerId, connected: boolean): void {
+    const now = this.#init.parts.clock.now();
+    this.#known.learn(peer, now);
+    const target = this.#known.get(peer);
+    if (target === undefined) return;
+    if (connected) {
+      this.#known.succeeded(target);
+      this.#keeper.lookAround();
+    } else {
+      // A moment's patience: the peer may be gone for good, or be dialling us already.
+      target.dueAt = now + this.#init.options.redial.firstMs;
+    }
+  }
+
+  #hangUp(peer: PeerId, reason: string): void {
+    this.#init.parts.log.debug('hung up', { peer, reason });
+    for (const connection of this.#init.node.getConnections(remoteOf(peer))) {
+      connection.abort(new Error(reason));
+    }
+  }
+}

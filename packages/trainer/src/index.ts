@@ -1,0 +1,21 @@
+export { applyVector, writeTrainingGraph, ZOO, zooModel } from '@starling/autodiff';
+export {
+  type Dataset,
+  type DatasetCatalog,
+  type DatasetDescription,
+  type DatasetReport,
+  datasetCatalog,
+  inspectDataset,
+  type LabelledImages,
+  loadDataset,
+  matchSchema,
+  type SchemaMatch,
+  splitDataset,
+  writeDataset,
+} from './dataset.ts';
+export { type GradcheckErrors, type GradcheckResult, gradcheck } from './gradcheck.ts';
+export { type IdxTensor, readIdx, writeIdx } from './idx.ts';
+export { type Mnist, readMnist } from './mnist.ts';
+export { dirichletPartition, type PartitionOptions, selectExamples } from './partition.ts';
+export { evaluateModel, type ModelEvaluation } from './scorer.ts';
+export { createTrainer, type ProcessTrainer, type TrainerOptions } from './trainer.ts';

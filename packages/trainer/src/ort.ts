@@ -1,0 +1,27 @@
+import { type Model, writeModel } from '@starling/onnx';
+import type { InferenceSession } from 'onnxruntime-node';
+
+/** The native library, loaded when first needed: a daemon that only holds a Trainer never loads it. */
+export const loadOrt = () => import('onnxruntime-node');
+
+/**
+ * A session on the CPU. What ONNX Runtime sees was written by us node by node, never a foreign file.
+ * @param threads for one operator; 1 is fastest for small models
+ */
+export async function createSession(model: Model, threads: number): Promise<InferenceSession> {
+  const ort = await loadOrt();
+  return ort.InferenceSession.create(writeModel(model), {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    logSeverityLevel: 3,
+    // Spinning threads burn the volunteer's CPU between runs.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  });
+}
+
+/** The number in a scalar output. */
+export function scalarOf(results: InferenceSession.OnnxValueMapType, name: string): number {
+  return Number(results[name]!.data[0 as never]);
+}

@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs';
+import { type Codec, decodeCanonical, encodeCanonical, fromHex, toHex } from '@starling/core';
+import { describe, expect, test } from 'vitest';
+import { BLOB_HEADER_BYTES_MAX, blobRequest, blobResponse } from './index.ts';
+
+interface Vector {
+  readonly name: string;
+  readonly type: 'request' | 'response';
+  readonly hex: string;
+}
+type GoodVector = Vector & { readonly value: { readonly hash?: string } };
+type BadVector = Vector & { readonly why: string };
+
+const CODECS: Readonly<Record<Vector['type'], Codec<unknown>>> = {
+  request: blobRequest as Codec<unknown>,
+  response: blobResponse as Codec<unknown>,
+};
+
+const read = <T>(name: string): readonly T[] =>
+  JSON.parse(readFileSync(new URL(`../vectors/${name}.json`, import.meta.url), 'utf8'));
+
+describe('good vectors', () => {
+  test.each(read<GoodVector>('good'))('$type: $name', ({ type, value, hex }) => {
+    const wanted = value.hash === undefined ? value : { hash: fromHex(value.hash) };
+    expect(toHex(encodeCanonical(CODECS[type], wanted))).toBe(hex);
+    expect(decodeCanonical(CODECS[type], fromHex(hex), BLOB_HEADER_BYTES_MAX)).toEqual(wanted);
+  });
+});
+
+describe('bad vectors', () => {
+  test.each(read<BadVector>('bad'))('$type: $name', ({ type, hex, why }) => {
+    const decode = () => decodeCanonical(CODECS[type], fromHex(hex), BLOB_HEADER_BYTES_MAX);
+    expect(decode).toThrow(why);
+  });
+});

@@ -1,0 +1,63 @@
+import {
+  type BlobHash,
+  type Brand,
+  bytes,
+  concatBytes,
+  type Decoded,
+  encodeCanonical,
+  type JobId,
+  LIMITS,
+  list,
+  type PeerId,
+  struct,
+  u32,
+  utf8,
+} from '@starling/core';
+import { hashHex, type SigningKey, verify } from '@starling/crypto';
+import { hashCodec, peerCodec, signatureCodec } from './common.ts';
+import { ROUNDS_LABEL } from './version.ts';
+
+/** SHA-256 of a certificate's statement: the same whichever quorum signed it. */
+export type CertificateHash = Brand<string, 'CertificateHash'>;
+
+/** What a quorum of one attempt's roster signs at the end of a round. */
+export const statementCodec = struct({
+  jobId: hashCodec<JobId>(),
+  /** 1 for the first round; the launched model is the state of round 0. */
+  round: u32(1_000_000),
+  restarts: u32(1_000),
+  attempt: u32(1_000),
+  /** The certificate before, or the job's id for round 1. */
+  parent: hashCodec<CertificateHash>(),
+  stateHash: hashCodec<BlobHash>(),
+  roster: list(peerCodec, LIMITS.cellPeersMax),
+  /** One bit per member of `roster`, least significant bit of byte 0 first. */
+  survivors: bytes(1, LIMITS.cellPeersMax / 8),
+  /** Of the state before this round, summed over the survivors' validation splits (decision 14b). */
+  metrics: struct({ lossSum: u32(), correct: u32(), examples: u32() }),
+});
+export type Statement = Decoded<typeof statementCodec>;
+
+export const certificateCodec = struct({
+  statement: statementCodec,
+  signatures: list(
+    struct({ member: u32(LIMITS.cellPeersMax - 1), signature: signatureCodec }),
+    LIMITS.cellPeersMax,
+  ),
+});
+export type Certificate = Decoded<typeof certificateCodec>;
+
+const signedBytes = (statement: Statement): Uint8Array =>
+  concatBytes(utf8(`${ROUNDS_LABEL}/certificate`), encodeCanonical(statementCodec, statement));
+
+export const statementHash = (statement: Statement): CertificateHash =>
+  hashHex(signedBytes(statement)) as CertificateHash;
+
+export const signStatement = (statement: Statement, key: SigningKey): Uint8Array =>
+  key.sign(signedBytes(statement));
+
+export const verifyStatement = (
+  statement: Statement,
+  signer: PeerId,
+  signature: Uint8Array,
+): boolean => verify(signer, signedBytes(statement), signature);

@@ -1,0 +1,99 @@
+import {
+  type BlobHash,
+  bytes,
+  concatBytes,
+  type Decoded,
+  decodeCanonical,
+  encodeCanonical,
+  fromHex,
+  LIMITS,
+  list,
+  nullable,
+  type RoundId,
+  struct,
+  u32,
+  u32be,
+  union,
+  utf8,
+} from '@starling/core';
+import { hashHex, type SigningKey, verify } from '@starling/crypto';
+import type { CertificateHash } from './certificate.ts';
+import { hashCodec, peerCodec, signatureCodec } from './common.ts';
+import { ROUNDS_LABEL } from './version.ts';
+
+/** A JOIN is valid for one attempt and names the state it was trained from. */
+const join = struct({
+  round: u32(1_000_000),
+  restarts: u32(1_000),
+  parent: hashCodec<CertificateHash>(),
+  stateHash: hashCodec<BlobHash>(),
+  /** The session's public keys; opaque here. */
+  hello: bytes(0, 256),
+  /** A light peer contributes but owns no chunk (decision 14). */
+  light: u32(1),
+});
+const roster = struct({
+  /** SHA-256 of the members' JOIN envelopes, in order of the members' peer ids. */
+  joins: list(hashCodec<string>(), LIMITS.cellPeersMax),
+});
+export const bodyCodec = union({
+  join,
+  roster,
+  /** A message of the secure aggregation, in its own protocol's encoding. */
+  session: struct({ message: bytes(1, LIMITS.controlBytesMax - 512) }),
+  /** The sender's signature under the round's certificate. */
+  final: struct({ statement: hashCodec<CertificateHash>(), signature: signatureCodec }),
+});
+export type Body = Decoded<typeof bodyCodec>;
+export type BodyOf<K extends Body['kind']> = Extract<Body, { kind: K }>;
+
+const envelopeCodec = struct({
+  roundId: hashCodec<RoundId>(),
+  attempt: u32(1_000),
+  /** Digest of the roster the sender took part in; null for JOIN and ROSTER. */
+  roster: nullable(bytes(32)),
+  sender: peerCodec,
+  body: bytes(1, LIMITS.controlBytesMax - 256),
+  signature: signatureCodec,
+});
+
+/** A signed control message of a round, opened and checked. */
+export interface Envelope extends Omit<Decoded<typeof envelopeCodec>, 'body' | 'signature'> {
+  readonly body: Body;
+  /** The exact bytes, to pass on. */
+  readonly bytes: Uint8Array;
+  /** SHA-256 of `bytes`. */
+  readonly hash: string;
+}
+
+interface Context {
+  readonly roundId: RoundId;
+  readonly attempt: number;
+  readonly roster: Uint8Array | null;
+}
+
+function signedBytes({ roundId, attempt, roster }: Context, body: Uint8Array): Uint8Array {
+  const none = new Uint8Array(32);
+  const label = utf8(`${ROUNDS_LABEL}/envelope`);
+  return concatBytes(label, fromHex(roundId), u32be(attempt), roster ?? none, body);
+}
+
+export function sealEnvelope(context: Context, body: Body, key: SigningKey): Envelope {
+  const encoded = encodeCanonical(bodyCodec, body);
+  const sealed = encodeCanonical(envelopeCodec, {
+    ...context,
+    sender: key.peerId,
+    body: encoded,
+    signature: key.sign(signedBytes(context, encoded)),
+  });
+  return { ...context, sender: key.peerId, body, bytes: sealed, hash: hashHex(sealed) };
+}
+
+/** @throws DecodeError on malformed bytes; undefined when the signature is wrong */
+export function openEnvelope(sealed: Uint8Array): Envelope | undefined {
+  const outer = decodeCanonical(envelopeCodec, sealed, LIMITS.controlBytesMax);
+  const body = decodeCanonical(bodyCodec, outer.body, LIMITS.controlBytesMax);
+  if (!verify(outer.sender, signedBytes(outer, outer.body), outer.signature)) return undefined;
+  const { roundId, attempt, roster, sender } = outer;
+  return { roundId, attempt, roster, sender, body, bytes: sealed, hash: hashHex(sealed) };
+}

@@ -1,0 +1,5 @@
+export * from './certificate.ts';
+export * from './envelope.ts';
+export * from './manifest.ts';
+export * from './sync.ts';
+export { ROUNDS_LABEL, ROUNDS_VERSION } from './version.ts';

@@ -1,0 +1,104 @@
+import {
+  type BlobHash,
+  bytes,
+  concatBytes,
+  type Decoded,
+  decodeCanonical,
+  encodeCanonical,
+  f64,
+  type JobId,
+  LIMITS,
+  list,
+  oneOf,
+  type PeerId,
+  struct,
+  text,
+  u32,
+  utf8,
+} from '@starling/core';
+import { hashHex, type SigningKey, verify } from '@starling/crypto';
+import { hashCodec, peerCodec, signatureCodec } from './common.ts';
+import { ROUNDS_LABEL } from './version.ts';
+
+export const LOSS_NAMES = ['softmax-cross-entropy', 'mean-squared-error'] as const;
+export const OPTIMIZER_NAMES = ['sgd'] as const;
+export const ALGORITHM_NAMES = ['fedavg'] as const;
+
+/**
+ * Everything that peers must agree on before a round: the job, content-addressed. Every duration is
+ * in seconds. Values a peer does not accept are its own business (policy), not the codec's.
+ */
+export const manifestCodec = struct({
+  name: text(128),
+  model: hashCodec<BlobHash>(),
+  data: struct({
+    task: text(64),
+    inputShape: list(u32(), 8),
+    /** 0 for regression. */
+    classes: u32(1_000_000),
+  }),
+  loss: oneOf(LOSS_NAMES),
+  training: struct({
+    epochs: u32(1_000),
+    batchSize: u32(65_536),
+    optimizer: oneOf(OPTIMIZER_NAMES),
+    learningRate: f64,
+    momentum: f64,
+  }),
+  aggregation: struct({
+    algorithm: oneOf(ALGORITHM_NAMES),
+    ringBits: u32(32),
+    clippingNorm: f64,
+    /** Owners of each chunk; 0 means f + 1 of the roster, at most 3. */
+    replication: u32(3),
+    /** How long one phase of the secure aggregation waits for the slowest member. */
+    phaseSeconds: f64,
+  }),
+  admission: struct({
+    minPeers: u32(LIMITS.cellPeersMax),
+    maxPeers: u32(LIMITS.cellPeersMax),
+    joinWindowSeconds: f64,
+  }),
+  stop: struct({ rounds: u32(1_000_000) }),
+  /** Makes two launches of the same file two jobs. */
+  nonce: bytes(16),
+});
+export type Manifest = Decoded<typeof manifestCodec>;
+
+/** A manifest with its launcher's signature. */
+export const signedManifestCodec = struct({
+  manifest: bytes(1, 8 * 1024),
+  launcher: peerCodec,
+  signature: signatureCodec,
+});
+export type SignedManifest = Decoded<typeof signedManifestCodec>;
+
+export interface Job {
+  readonly id: JobId;
+  readonly launcher: PeerId;
+  readonly manifest: Manifest;
+}
+
+const signedBytes = (manifest: Uint8Array): Uint8Array =>
+  concatBytes(utf8(`${ROUNDS_LABEL}/manifest`), manifest);
+
+/** The signed manifest's bytes; their SHA-256 is the job's id. */
+export function signManifest(manifest: Manifest, key: SigningKey): Uint8Array {
+  const encoded = encodeCanonical(manifestCodec, manifest);
+  return encodeCanonical(signedManifestCodec, {
+    manifest: encoded,
+    launcher: key.peerId,
+    signature: key.sign(signedBytes(encoded)),
+  });
+}
+
+/**
+ * Reads a signed manifest and checks its signature.
+ * @throws DecodeError on malformed bytes or ranges; undefined when the signature is wrong
+ */
+export function readJob(signed: Uint8Array): Job | undefined {
+  const outer = decodeCanonical(signedManifestCodec, signed, LIMITS.controlBytesMax);
+  const manifest = decodeCanonical(manifestCodec, outer.manifest, LIMITS.controlBytesMax);
+  if (!verify(outer.launcher, signedBytes(outer.manifest), outer.signature)) return undefined;
+  return { id: hashHex(signed) as JobId, launcher: outer.launcher, manifest };
+}

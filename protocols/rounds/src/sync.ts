@@ -1,0 +1,62 @@
+import {
+  bytes,
+  type Decoded,
+  type JobId,
+  LIMITS,
+  list,
+  nullable,
+  struct,
+  u32,
+  union,
+} from '@starling/core';
+import { type CertificateHash, certificateCodec } from './certificate.ts';
+import { hashCodec } from './common.ts';
+import { ROUNDS_VERSION } from './version.ts';
+
+/** Direct-stream protocol for everything that gossip may have lost. */
+export const SYNC_PROTOCOL = `/starling/rounds/${ROUNDS_VERSION}/sync`;
+
+/** Gossip topic on which jobs are announced; one per swarm. */
+export const jobsTopic = `starling/rounds/${ROUNDS_VERSION}/jobs`;
+/** Gossip topic of one job's control messages. */
+export const jobTopic = (job: JobId): string => `starling/rounds/${ROUNDS_VERSION}/job/${job}`;
+
+/** First bytes of an envelope's hash, enough to tell what one holds. */
+export const HAVE_BYTES = 8;
+
+/** What travels on a job's topic: signed envelopes, and hints of how far the sender is. */
+export const gossipCodec = union({
+  envelope: struct({ bytes: bytes(1, LIMITS.controlBytesMax - 64) }),
+  head: struct({ round: u32(1_000_000), certificate: nullable(hashCodec<CertificateHash>()) }),
+});
+export type Gossip = Decoded<typeof gossipCodec>;
+
+export const syncRequestCodec = union({
+  /** Signed manifests of the jobs the other side knows. */
+  jobs: struct({}),
+  /** Holds a signed manifest and its model for the launcher; answered when both are durable. */
+  hold: struct({ manifest: bytes(1, 16 * 1024) }),
+  /**
+   * Envelopes of round `round` that are not among `have`; answered by `chain` when
+   * the other side is further on.
+   */
+  envelopes: struct({
+    job: hashCodec<JobId>(),
+    round: u32(1_000_000),
+    have: bytes(0, 24 * 1024),
+  }),
+  /** The job's certificates from `fromRound` on. */
+  chain: struct({ job: hashCodec<JobId>(), fromRound: u32(1_000_000) }),
+});
+export type SyncRequest = Decoded<typeof syncRequestCodec>;
+
+export const syncAnswerCodec = union({
+  jobs: struct({ manifests: list(bytes(1, 16 * 1024), 256) }),
+  held: struct({}),
+  envelopes: struct({ envelopes: list(bytes(1, LIMITS.controlBytesMax), 1024) }),
+  chain: struct({ certificates: list(certificateCodec, 256) }),
+  refused: struct({ reason: bytes(0, 256) }),
+});
+export type SyncAnswer = Decoded<typeof syncAnswerCodec>;
+/** Bytes of a sync answer's body. */
+export const SYNC_ANSWER_BYTES_MAX = 8 * 1024 * 1024;
