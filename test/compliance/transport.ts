@@ -16,6 +16,8 @@ export interface TransportsUnderTest {
   readonly transports: readonly Transport[];
   /** The name of a peer that is not there. */
   readonly stranger: PeerId;
+  /** Takes one of them away for good. */
+  lose(transport: Transport): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -64,7 +66,7 @@ export function runTransportCompliance(
       }
     });
 
-    test('a rejected handler is a refusal with its reason, and the next request works', async () => {
+    test('a rejected handler is a refusal with its reason; the next request works', async () => {
       b.handle('/test/moody/1', async ({ header }) => {
         if (text(header) === 'no') throw new ProtocolError('stale', 'round is over');
         return parcel('yes');
@@ -145,7 +147,7 @@ export function runTransportCompliance(
       await a.publish('news', new Uint8Array(LIMITS.controlBytesMax));
     });
 
-    test('providers of a key are found by others, and nobody for a key that nobody has', async () => {
+    test('providers of a key are found by others, nobody for a key that nobody has', async () => {
       const key = sha256(utf8('something'));
       await b.provide(key);
       const found = await until(async () => {
@@ -155,6 +157,23 @@ export function runTransportCompliance(
       expect(found).toEqual([b.self]);
       const none = await a.findProviders(sha256(utf8('nothing')), { timeoutMs: 2_000 });
       expect(none).toEqual([]);
+    });
+
+    // The last one: nobody finds c after it.
+    test('a peer that goes is told of, is no peer any more, and answers nothing', async () => {
+      const changes: [PeerId, boolean][] = [];
+      const left: PeerId[] = [];
+      const leave = a.onPeerChange((peer) => left.push(peer));
+      a.onPeerChange((peer, connected) => changes.push([peer, connected]));
+      leave();
+      await subject.lose(c);
+      await until(() => changes.length > 0);
+      expect(changes[0]).toEqual([c.self, false]);
+      expect(left).toEqual([]);
+      expect(a.peers()).not.toContain(c.self);
+      expect(a.peers()).toContain(b.self);
+      const gone = a.request(c.self, '/test/double/1', parcel('1'), { timeoutMs: 2_000 });
+      await expect(gone).rejects.toBeInstanceOf(ProtocolError);
     });
   });
 }

@@ -62,8 +62,9 @@ export const EPOCH_OUTPUTS = {
 } as const;
 
 /**
- * Local training as one graph: a Loop over K minibatches that carries weights and velocities, gathers
- * each batch by index from resident data and trains on it; behind it the update, its norm and clip.
+ * Local training as one graph: a Loop over K minibatches that carries weights and velocities,
+ * gathers each batch by index from resident data and trains on it; behind it the update, its norm
+ * and clip.
  */
 export function buildEpochGraph(options: EpochGraphOptions): Model {
   const { model, data, batchSize, steps } = options;
@@ -126,7 +127,10 @@ function targetsType({ model, loss, data, batchSize }: EpochGraphOptions) {
   return { dtype: type.dtype, shape: type.shape.with(0, data.examples) };
 }
 
-/** Inputs: iteration, condition, weights, velocities, sum of losses. Outputs: the same but iteration. */
+/**
+ * Inputs: iteration, condition, weights, velocities, sum of losses. Outputs: the same but
+ * iteration.
+ */
 function loopBody(
   parent: GraphBuilder,
   options: EpochGraphOptions,

@@ -18,8 +18,9 @@ export interface Parameter {
 }
 
 /**
- * What training changes, in the model's order: float32 initialisers from which a gradient path leads
- * to the output. Shapes, exponents, clip bounds and statistics are not on such a path.
+ * What training changes, in the model's order: float32 initialisers from which a gradient path
+ * leads to the output. Shapes, exponents, clip bounds and statistics are not on such a path.
+ * @throws ProtocolError `model-mismatch` when there is nothing to train
  */
 export function trainableParameters(model: Model): readonly Parameter[] {
   const { graph } = model;
@@ -28,10 +29,12 @@ export function trainableParameters(model: Model): readonly Parameter[] {
     if (!node.outputs.some((name) => reached.has(name))) continue;
     for (const i of differentiableInputs(node)) reached.add(node.inputs[i]!);
   }
-  return [...graph.initializers].flatMap(([name, { dtype, shape }]) => {
+  const found = [...graph.initializers].flatMap(([name, { dtype, shape }]) => {
     const trainable = dtype === 'float32' && reached.has(name) && elementCount(shape) > 0;
     return trainable ? [{ name, shape }] : [];
   });
+  if (found.length > 0) return found;
+  throw new ProtocolError('model-mismatch', 'no float32 weight of the model leads to its output');
 }
 
 /** The one input of a forward model. */

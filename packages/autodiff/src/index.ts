@@ -1,3 +1,4 @@
+export { type DescribedModel, describeModel } from './describe.ts';
 export {
   buildEpochGraph,
   EPOCH_INPUTS,
@@ -11,7 +12,13 @@ export {
   EVALUATION_OUTPUTS,
   type EvaluationGraphOptions,
 } from './evaluation-graph.ts';
-export { inputShapeFor, modelInput, type Parameter, trainableParameters } from './forward.ts';
+export {
+  inputShapeFor,
+  modelInput,
+  outputShape,
+  type Parameter,
+  trainableParameters,
+} from './forward.ts';
 export { LOSS_NAMES, type LossKind } from './losses.ts';
 export { createGenerator, type Generator, permutation } from './seeded.ts';
 export { buildStepGraph, type StepGraph, type StepGraphOptions } from './step-graph.ts';

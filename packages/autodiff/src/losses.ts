@@ -53,9 +53,10 @@ export function lossTerms(g: Ops, loss: LossKind, output: string, target: string
 }
 
 /**
- * Output [batch, classes, …] is taken as logits, whatever operator made it. That is right for a model
- * that ends in LogSoftmax too, since log-softmax of log-probabilities is the same again; a model that
- * ends in Softmax is trained through a second softmax, as PyTorch's cross entropy would.
+ * Output [batch, classes, …] is taken as logits, whatever operator made it. That is right for a
+ * model that ends in LogSoftmax too, since log-softmax of log-probabilities is the same again; a
+ * model that ends in Softmax is trained through a second softmax, as PyTorch's cross entropy
+ * would.
  */
 function softmaxCrossEntropy(g: Ops, logits: string, labels: string): LossTerms {
   const shape = g.shape(logits);

@@ -9,8 +9,8 @@ export interface SgdState {
 
 /**
  * One step of SGD: v ← μ·v + step, w ← w − v, where `step` is the gradient times the learning rate.
- * With a learning rate that is constant while the velocity lives this is PyTorch's rule; scaling the
- * gradient at the loss instead of at each weight saves a pass over all weights.
+ * With a learning rate that is constant while the velocity lives this is PyTorch's rule; scaling
+ * the gradient at the loss instead of at each weight saves a pass over all weights.
  */
 export function sgdStep(g: Ops, state: SgdState, step: string, momentum: number): SgdState {
   if (state.velocity === undefined)

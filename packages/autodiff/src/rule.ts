@@ -15,7 +15,9 @@ export interface GradientCall {
   readonly dys: readonly string[];
 }
 
-/** Writes the gradient of one input. It may have the shape of the output; the walker sums it down. */
+/**
+ * Writes the gradient of one input. It may have the shape of the output; the walker sums it down.
+ */
 export type Gradient = () => string;
 
 export interface GradientRule {

@@ -109,7 +109,8 @@ function poolWindow({ g, node, x }: GradientCall): Window {
 
 /**
  * The gradient goes to the maximum of each window, to the first in row-major order when several are
- * equal, as PyTorch does. Window by window position: who equals the maximum takes what is left of dY.
+ * equal, as PyTorch does. Window by window position: who equals the maximum takes what is left of
+ * dY.
  */
 function maxPool(call: GradientCall) {
   const { g, x, y, dy } = call;
@@ -149,7 +150,8 @@ function interleaved(g: Ops, parts: readonly string[], { kernel, output }: Windo
   const lead = g.shape(parts[0]!).slice(0, 2);
   const rank = kernel.length;
   let level = [...parts];
-  // From the innermost axis outwards: [N, C, o0, …, oi, inner] gains the kernel's positions on axis i.
+  // From the innermost axis outwards: [N, C, o0, …, oi, inner] gains the kernel's positions on
+  // axis i.
   for (let axis = rank - 1; axis >= 0; axis--) {
     const tail = output.slice(axis + 1).map((count, i) => count * kernel[axis + 1 + i]!);
     const shape = [...lead, ...output.slice(0, axis + 1), 1, ...tail];

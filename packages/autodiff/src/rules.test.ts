@@ -1,8 +1,18 @@
-import { type Attribute, float, GraphBuilder, int, int64s, ints, writeModel } from '@starling/onnx';
+import {
+  type Attribute,
+  float,
+  GraphBuilder,
+  int,
+  int64s,
+  ints,
+  KNOWN_OPERATORS,
+  writeModel,
+} from '@starling/onnx';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { backward } from './backward.ts';
 import { Ops } from './ops.ts';
+import { GRADIENT_RULES } from './rules.ts';
 import { createGenerator, permutation } from './seeded.ts';
 
 /** One operator call: shapes of its float inputs, then constant int64 inputs. */
@@ -98,6 +108,7 @@ const CASES: readonly Case[] = [
   { op: 'Sum', shapes: [[2, 3], [3], [1, 1]] },
   { op: 'PRelu', shapes: [[2, 3], [3]] },
   { op: 'Pow', shapes: [[2, 3]], scalar: 2 },
+  { op: 'Clip', shapes: [[2, 3]], scalar: -0.5 },
   { op: 'Pow', shapes: [[2, 3]], scalar: 1.5, positive: true },
   ...gemms,
   {
@@ -161,8 +172,8 @@ const CASES: readonly Case[] = [
 ];
 
 /**
- * Distinct values, evenly spaced, away from 0 and from those of input `index` − 1, so that no kink lies
- * within a finite difference.
+ * Distinct values, evenly spaced, away from 0 and from those of input `index` − 1, so that no kink
+ * lies within a finite difference.
  */
 function values(count: number, positive: boolean, seed: number, index: number): Float32Array {
   const order = permutation(count, createGenerator(seed));
@@ -246,6 +257,14 @@ async function worstError(kase: Case, seed: number): Promise<number> {
   await session.release();
   return worst;
 }
+
+test('every rule belongs to an operator that graphs may hold, and most are in the table', () => {
+  for (const op of GRADIENT_RULES.keys()) expect(KNOWN_OPERATORS).toContain(op);
+  const tested = new Set(CASES.map(({ op }) => op));
+  const untested = [...GRADIENT_RULES.keys()].filter((op) => !tested.has(op));
+  // Where and Cast take inputs that are no numbers.
+  expect(untested.sort()).toEqual(['Cast', 'Where']);
+});
 
 describe('every rule agrees with the numeric Jacobian', () => {
   for (const [index, kase] of CASES.entries()) {

@@ -20,7 +20,9 @@ const NO_GRADIENT: ReadonlySet<string> = new Set([
   ...['Floor', 'Ceil', 'Sign'],
 ]);
 
-/** Positions of a node's inputs through which gradients flow; all for an operator without a rule. */
+/**
+ * Positions of a node's inputs through which gradients flow; all for an operator without a rule.
+ */
 export function differentiableInputs(node: Node): readonly number[] {
   if (NO_GRADIENT.has(node.op)) return [];
   const listed = GRADIENT_RULES.get(node.op)?.inputs;

@@ -7,8 +7,8 @@ export interface Generator {
 }
 
 /**
- * SplitMix in 32 bits (Steele, Lea, Flood 2014, with the murmur3 finaliser), keyed by both halves of
- * the seed. For initial weights and the order of examples; never for secrets.
+ * SplitMix in 32 bits (Steele, Lea, Flood 2014, with the murmur3 finaliser), keyed by both halves
+ * of the seed. For initial weights and the order of examples; never for secrets.
  */
 export function createGenerator(seed: number): Generator {
   const high = Math.floor(seed / 2 ** 32) | 0;

@@ -38,9 +38,9 @@ export interface StepGraph {
 }
 
 /**
- * One training step as a graph: parameters by name, batch [batch, …example], target and learning rate
- * in; loss, gradients and updated parameters out. For looking at and for checking; the epoch graph
- * is what trains.
+ * One training step as a graph: parameters by name, batch [batch, …example], target and learning
+ * rate in; loss, gradients and updated parameters out. For looking at and for checking; the epoch
+ * graph is what trains.
  */
 export function buildStepGraph(options: StepGraphOptions): StepGraph {
   const { model, loss, batchSize } = options;

@@ -10,7 +10,8 @@ export interface TrainingGraphOptions {
 }
 
 /**
- * The training step of a forward model as an ONNX file to look at: loss, gradients and updated weights.
+ * The training step of a forward model as an ONNX file to look at: loss, gradients and updated
+ * weights.
  * @throws ConfigError for a loss or optimiser that does not exist, ProtocolError for the model
  */
 export function writeTrainingGraph(

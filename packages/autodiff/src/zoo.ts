@@ -14,7 +14,10 @@ import { createGenerator, type Generator } from './seeded.ts';
 export const ZOO = ['mlp', 'cnn'] as const;
 export type ZooName = (typeof ZOO)[number];
 
-/** A forward model with random weights that are a function of `seed`. Input [batch, 784], output [batch, 10]. */
+/**
+ * A forward model with random weights that are a function of `seed`. Input [batch, 784], output
+ * [batch, 10].
+ */
 export function zooModel(name: ZooName, seed: number): Model {
   return name === 'mlp' ? mlp(seed) : cnn(seed);
 }
@@ -67,7 +70,10 @@ class Layers {
     return this.#node(`pool${this.#nodes.length}`, 'MaxPool', [x], attributes);
   }
 
-  /** [batch, pixels] to [batch, channels, height, width], so that all zoo models take the same data. */
+  /**
+   * [batch, pixels] to [batch, channels, height, width], so that all zoo models take the same
+   * data.
+   */
   image(x: string, shape: readonly number[]): string {
     this.#initializers.set('imageShape', int64s([-1, ...shape]));
     return this.#node('image', 'Reshape', [x, 'imageShape']);

@@ -61,6 +61,8 @@ export interface Transport {
   readonly self: PeerId;
   /** Peers with an open connection. */
   peers(): readonly PeerId[];
+  /** Told of every peer whose connection comes or goes; the answer ends it. */
+  onPeerChange(listen: (peer: PeerId, connected: boolean) => void): () => void;
   /** Gossip, at most once, lossy, at most LIMITS.controlBytesMax; never delivered to the sender. */
   publish(topic: string, message: Uint8Array): Promise<void>;
   /** Joins a topic; the answer leaves it. */

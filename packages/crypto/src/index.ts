@@ -6,4 +6,4 @@ export { merkleProof, merkleRoot, verifyMerkleProof } from './merkle.ts';
 export { parsePeerId, peerIdOf, publicKeyOf } from './peer-id.ts';
 export { deriveSecret, Secret } from './secret.ts';
 export { combineShares, type ShareAt, type SharePlan, splitSecret } from './shamir.ts';
-export { type SigningKey, signingKeyFromSeed, verify } from './signing.ts';
+export { type SigningKey, signingKeyFromSeed, verifications, verify } from './signing.ts';

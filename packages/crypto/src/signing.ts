@@ -1,6 +1,6 @@
 import { type KeyObject, sign as signBytes, verify as verifyBytes } from 'node:crypto';
-import type { PeerId } from '@starling/core';
-import { plain } from './hash.ts';
+import { type PeerId, utf8 } from '@starling/core';
+import { hashHex, plain } from './hash.ts';
 import { privateKey, publicKey, rawPublicKey } from './key-object.ts';
 import { peerIdOf, rawKeyOf } from './peer-id.ts';
 
@@ -41,11 +41,35 @@ function keyOf(peerId: string): KeyObject | undefined {
   return key;
 }
 
+/** Signatures that held, by digest; the same one is met in gossip, in pulls and in certificates. */
+const REMEMBERED_MAX = 65_536;
+const remembered = new Set<string>();
+const counts = { performed: 0, remembered: 0 };
+
+/** How many verifications this process did, and how many it only remembered. */
+export const verifications = (): { readonly performed: number; readonly remembered: number } => ({
+  ...counts,
+});
+
 /**
  * Whether `signature` is `peerId`'s over `message`. False, never an exception, on any bad input.
+ * One that held before is remembered: the answer is the same and costs a hash.
  */
 export function verify(peerId: PeerId, message: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== SIGNATURE_BYTES) return false;
+  const digest = hashHex(utf8(peerId), signature, message);
+  if (remembered.has(digest)) {
+    counts.remembered += 1;
+    return true;
+  }
+  counts.performed += 1;
+  if (!verifyOnce(peerId, message, signature)) return false;
+  remembered.add(digest);
+  if (remembered.size > REMEMBERED_MAX) remembered.delete(remembered.values().next().value!);
+  return true;
+}
+
+function verifyOnce(peerId: PeerId, message: Uint8Array, signature: Uint8Array): boolean {
   try {
     const key = keyOf(peerId);
     return key !== undefined && verifyBytes(null, message, key, signature);

@@ -23,8 +23,8 @@ interface Shared {
 }
 
 /**
- * Grows a graph node by node. Every value's type is known at once, constants are folded as they come,
- * and names follow from the calls alone: the same calls give the same graph.
+ * Grows a graph node by node. Every value's type is known at once, constants are folded as they
+ * come, and names follow from the calls alone: the same calls give the same graph.
  */
 export class GraphBuilder {
   readonly #parent: GraphBuilder | undefined;
@@ -49,11 +49,14 @@ export class GraphBuilder {
   input(name: string, type: ValueType): string {
     const unique = this.#unique(name);
     this.#inputs.push(unique);
-    this.#define(unique, type);
+    // Not under the limits: what is fed is at hand already, and a data set may be large.
+    this.#values.set(unique, typeOnly(type));
     return unique;
   }
 
-  /** A stored tensor. Without a name, equal small tensors are stored once, in the outermost graph. */
+  /**
+   * A stored tensor. Without a name, equal small tensors are stored once, in the outermost graph.
+   */
   constant(tensor: Tensor, name?: string): string {
     if (this.#parent) return this.#parent.constant(tensor, name);
     const key = name ?? (tensor.data.length <= 64 ? contentKey(tensor) : undefined);
@@ -121,7 +124,7 @@ export class GraphBuilder {
   }
 
   type(name: string): ValueType {
-    return this.#known(name);
+    return typeOnly(this.#known(name));
   }
 
   shape(name: string): readonly number[] {
@@ -195,8 +198,11 @@ const freshShared = (): Shared => ({
 
 const typeOnly = ({ dtype, shape }: ValueType): ValueType => ({ dtype, shape });
 
+/** Minus zero is another constant than zero. */
+const elementKey = (value: number | bigint) => (Object.is(value, -0) ? '-0' : String(value));
+
 const contentKey = ({ dtype, shape, data }: Tensor) =>
-  `\0${dtype}[${shape}]${Array.from(data as ArrayLike<number | bigint>, (value) => (Object.is(value, -0) ? '-0' : `${value}`))}`;
+  `\0${dtype}[${shape}]${Array.from(data as ArrayLike<number | bigint>, elementKey)}`;
 
 /** Inputs of a node and, for a Loop, what its body takes from outside. */
 function namesUsedBy(node: Node): readonly string[] {

@@ -1,4 +1,6 @@
 import type { InferenceCall } from './infer.ts';
+import { MODEL_LIMITS } from './limits.ts';
+import { elementCount } from './tensor.ts';
 import {
   intsAttribute,
   type Node,
@@ -21,8 +23,8 @@ export interface Window {
 const span = (kernel: number, dilation: number) => (kernel - 1) * dilation + 1;
 
 /**
- * The window of a Conv, MaxPool or AveragePool node over `input` (spatial sizes), with `auto_pad` and
- * `ceil_mode` worked out.
+ * The window of a Conv, MaxPool or AveragePool node over `input` (spatial sizes), with `auto_pad`
+ * and `ceil_mode` worked out.
  */
 export function windowOf(node: Node, input: readonly number[], kernel: readonly number[]): Window {
   const ones = input.map(() => 1);
@@ -124,6 +126,8 @@ export function inferPool(call: InferenceCall): ValueType {
   const kernel = intsAttribute(call.node, 'kernel_shape');
   if (shape.length < 3 || kernel === undefined) call.fail(`window [${kernel}] over [${shape}]`);
   if (call.node.outputs.length > 1) call.fail('the Indices output is not supported');
+  // Gradients are written cell by cell of the window.
+  if (elementCount(kernel) > MODEL_LIMITS.poolCellsMax) call.fail(`window [${kernel}]`);
   const { output } = checkedWindow(call, shape.slice(2), kernel);
   return { dtype, shape: [...shape.slice(0, 2), ...output] };
 }

@@ -1,5 +1,6 @@
 import { ProtocolError } from '@starling/core';
 import { inferConv, inferConvTranspose, inferGlobalPool, inferPool } from './infer-spatial.ts';
+import { MODEL_LIMITS } from './limits.ts';
 import { broadcastShapes, elementCount, numbersOf } from './tensor.ts';
 import {
   type DataType,
@@ -334,6 +335,21 @@ const RULES: ReadonlyMap<string, InferenceRule> = new Map<string, InferenceRule>
   ],
 ]);
 
+/** Least and largest number of inputs, where it is not exactly one. */
+const ARITIES = new Map<string, readonly [least: number, most: number]>([
+  ...'Add Sub Mul Div Pow PRelu And Or MatMul Gather Expand Reshape Unsqueeze CumSum'
+    .concat(' Equal Greater GreaterOrEqual Less LessOrEqual')
+    .split(' ')
+    .map((op) => [op, [2, 2]] as const),
+  ...['Where', 'Range'].map((op) => [op, [3, 3]] as const),
+  ...['Gemm', 'Conv', 'ConvTranspose'].map((op) => [op, [2, 3]] as const),
+  ...['Squeeze', 'Split', 'ReduceSum'].map((op) => [op, [1, 2]] as const),
+  ...['Max', 'Min', 'Sum', 'Concat'].map((op) => [op, [1, MODEL_LIMITS.aritiesMax]] as const),
+  ['Clip', [1, 3]],
+  ['Slice', [3, 5]],
+  ['Pad', [2, 3]],
+]);
+
 /** Operators that a graph may hold: the allow-list for foreign models (decision 5). */
 export const KNOWN_OPERATORS: ReadonlySet<string> = new Set([...RULES.keys(), 'Constant']);
 
@@ -352,5 +368,13 @@ export function inferNode(
       `node "${node.name}": operator ${node.op} is not supported`,
     );
   }
-  return rule(new InferenceCall(node, inputs));
+  const call = new InferenceCall(node, inputs);
+  const [least, most] = ARITIES.get(node.op) ?? [1, 1];
+  if (inputs.length > most) call.fail(`${inputs.length} inputs, at most ${most}`);
+  for (let i = 0; i < least; i++) call.input(i);
+  const types = rule(call);
+  if (types.length !== node.outputs.length) {
+    call.fail(`${node.outputs.length} outputs, expected ${types.length}`);
+  }
+  return types;
 }

@@ -14,6 +14,8 @@ export const MODEL_LIMITS = {
   elementsMax: 64 * 1024 * 1024,
   /** Elements of all tensors computed in one run, together. */
   totalElementsMax: 1024 * 1024 * 1024,
+  /** Cells of a pooling window. */
+  poolCellsMax: 1024,
   /** Elements up to which a constant is folded. */
   foldElementsMax: 64 * 1024,
 } as const;

@@ -4,13 +4,16 @@ import type { Graph, Node, Tensor } from './types.ts';
 
 export interface ReplayOptions {
   readonly builder: GraphBuilder;
-  /** Names in the builder for the graph's inputs, and for those initializers that are no constants. */
+  /**
+   * Names in the builder for the graph's inputs, and for those initializers that are no constants.
+   */
   readonly bindings: ReadonlyMap<string, string>;
 }
 
 /**
- * Repeats a graph's nodes inside a builder, where shapes are known: what follows from them is folded
- * to constants, and Dropout outside training is dropped. Answers the builder's names of the outputs.
+ * Repeats a graph's nodes inside a builder, where shapes are known: what follows from them is
+ * folded to constants, and Dropout outside training is dropped. Answers the builder's names of the
+ * outputs.
  * @throws ProtocolError naming the node that does not fit
  */
 export function replayGraph(graph: Graph, { builder, bindings }: ReplayOptions): readonly string[] {

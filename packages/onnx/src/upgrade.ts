@@ -17,7 +17,10 @@ type Upgrade = (node: Node, tools: UpgradeTools) => readonly Node[];
 interface UpgradeTools {
   /** A Constant node and the name of its value. */
   readonly constant: (node: Node, slot: string, value: Tensor) => Node;
-  /** The constant behind a name, when an initializer or a Constant node earlier in the file holds it. */
+  /**
+   * The constant behind a name, when an initializer or a Constant node earlier in the file holds
+   * it.
+   */
   readonly known: (name: string) => Tensor | undefined;
 }
 

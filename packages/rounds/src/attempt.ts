@@ -67,7 +67,7 @@ function perform(d: Draft, session: RunningSession, effect: SessionEffect): void
     case 'compute':
     case 'send-chunk':
     case 'fetch-sum':
-      d.effects.push({ kind: 'session', roundId, slot, config, effect });
+      d.effects.push({ kind: 'session', round: roundOf(d), roundId, slot, config, effect });
       return;
     default:
       unreachable(effect);

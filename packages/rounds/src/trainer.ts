@@ -77,8 +77,26 @@ export interface PreparedJob {
   close(): Promise<void>;
 }
 
+/** What can be said of a model without any data. */
+export interface ModelDescription {
+  readonly layout: VectorLayout;
+  /** Round 0: the weights inside the model. */
+  readonly initial: Float32Array;
+}
+
 /** Trains and evaluates on local data. The daemon's adapter is a child process around ONNX Runtime. */
 export interface Trainer {
+  /** @throws ProtocolError when the model is corrupt or refused, naming node and cause */
+  describe(model: Uint8Array): Promise<ModelDescription>;
   /** @throws ProtocolError when model and data do not fit together, naming node and cause */
   prepare(job: TrainerJob): Promise<PreparedJob>;
 }
+
+/** A volunteer's data sets, as far as a job may know of them. */
+export interface DataOffers {
+  /** The data set that fits, or in one sentence each how every data set differs. */
+  match(schema: DataSchema): Promise<DataMatch>;
+}
+export type DataMatch =
+  | { readonly ok: true; readonly dataset: string }
+  | { readonly ok: false; readonly reasons: readonly string[] };

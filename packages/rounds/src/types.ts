@@ -111,6 +111,7 @@ export type EngineEffect =
   /** An effect of the session in `slot`, with what the host needs to perform it. */
   | {
       readonly kind: 'session';
+      readonly round: number;
       readonly roundId: RoundId;
       readonly slot: Slot;
       readonly config: SessionConfig;

@@ -18,6 +18,7 @@ import {
   broadcast,
   type Draft,
   journal,
+  maskSetOf,
   messageOf,
   rosterSize,
   type SessionState,
@@ -49,13 +50,8 @@ const EMPTY_BUNDLE: MessageOf<'keyshare'> = {
 function dealShares(d: SessionState): MessageOf<'keyshare'> {
   const { config } = d;
   const { seed, self } = config;
-  const plan = { threshold: thresholdOf(d), count: rosterSize(d) };
-  const length = (plan.threshold - 1) * 32;
-  const selfMask = selfMaskOf(seed).reveal();
-  const split = (secret: Uint8Array, name: 'self-mask' | 'mask-key') =>
-    splitSecret(secret, plan, coefficientsOf(seed, name, length));
-  const selfShares = split(selfMask, 'self-mask');
-  const keyShares = split(maskKeySeedOf(seed).reveal(), 'mask-key');
+  const selfShares = splitOwn(d, 'self-mask');
+  const keyShares = splitOwn(d, 'mask-key');
   const encryptionKey = encryptionKeyOf(seed);
   const maskKey = maskKeyOf(seed);
   const dealt = config.members.map((_, holder) => {
@@ -71,9 +67,19 @@ function dealShares(d: SessionState): MessageOf<'keyshare'> {
       edgeCommitment: edge ? edgeCommitment(config, edge.reveal()) : new Uint8Array(32),
     };
   });
-  return { kind: 'keyshare', selfMaskCommitment: selfMaskCommitment(config, selfMask), dealt };
+  const commitment = selfMaskCommitment(config, selfMaskOf(seed).reveal());
+  return { kind: 'keyshare', selfMaskCommitment: commitment, dealt };
 }
 const NONE = new Uint8Array(0);
+
+/** This peer's shares of one of its two secrets, the same every time; entry i is for member i. */
+export function splitOwn(d: SessionState, name: 'self-mask' | 'mask-key'): readonly Uint8Array[] {
+  const { seed } = d.config;
+  const plan = { threshold: thresholdOf(d), count: rosterSize(d) };
+  const secret = name === 'self-mask' ? selfMaskOf(seed) : maskKeySeedOf(seed);
+  const coefficients = coefficientsOf(seed, name, (plan.threshold - 1) * 32);
+  return splitSecret(secret.reveal(), plan, coefficients);
+}
 
 /** What everybody can check of a bundle; a holder finds out only later whether its share opens. */
 export function isBundleSound(config: SessionConfig, message: MessageOf<'keyshare'>): boolean {
@@ -83,6 +89,15 @@ export function isBundleSound(config: SessionConfig, message: MessageOf<'keyshar
 
 function bundleHolders(d: SessionState): readonly number[] {
   return [...d.config.members.keys()].filter((m) => messageOf(d, 'keyshare', m) !== undefined);
+}
+
+/**
+ * Whether V is decided and every bundle of V is here. A quorum may decide V before this peer holds
+ * them all, and without a bundle it cannot tell which edges carry a mask.
+ */
+export function holdsMaskSet(d: SessionState): boolean {
+  const members = maskSetOf(d);
+  return members.length > 0 && members.every((m) => messageOf(d, 'keyshare', m) !== undefined);
 }
 
 /** V as this peer would propose it, once nobody reachable is missing or the phase's time is over. */

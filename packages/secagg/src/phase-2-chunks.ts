@@ -50,8 +50,9 @@ function maskTerms(d: SessionState): readonly MaskTerm[] {
 
 /** The masked vector is ready: from here on this peer's input is out. */
 export function onMasked(d: Draft, chunkHashes: readonly Uint8Array[]): void {
+  if (d.outcome !== undefined || !maskSetOf(d).includes(d.config.self)) return;
+  if (d.owners.length === 0 || d.chunkHashes !== undefined) return;
   assert(chunkHashes.length === d.owners.length, 'masked chunks do not fit the layout');
-  if (d.outcome !== undefined) return;
   const { self } = d.config;
   d.chunkHashes = chunkHashes;
   journal(d, { kind: 'masked' });

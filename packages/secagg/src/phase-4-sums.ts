@@ -30,7 +30,7 @@ export function enterSums(d: Draft): void {
 }
 
 export function onSummed(d: Draft, sums: readonly ChunkSum[]): void {
-  if (d.outcome !== undefined) return;
+  if (d.phase !== 'sums' && d.phase !== 'unmask') return;
   broadcast(d, { kind: 'sums', sums });
   for (const { chunk } of sums) d.fetched.add(chunk);
 }

@@ -1,8 +1,14 @@
 import { decodeCanonical, equalBytes, LIMITS } from '@starling/core';
 import { agreementKeyFromSeed, combineShares, open, Secret } from '@starling/crypto';
-import { type MessageOf, type RevealedShare, sealedSharesCodec } from '@starling/protocol-secagg';
+import {
+  type MessageOf,
+  type RevealedShare,
+  type SealedShares,
+  sealedSharesCodec,
+} from '@starling/protocol-secagg';
 import { toBitmap } from './bitmap.ts';
 import { edgeSign, isEdgeIntact } from './edges.ts';
+import { splitOwn } from './phase-1-shares.ts';
 import { fetchSums, isEverySumHere } from './phase-4-sums.ts';
 import type { MaskTerm } from './ring/index.ts';
 import {
@@ -38,8 +44,10 @@ export function enterUnmask(d: Draft): void {
   enterPhase(d, 'unmask');
   const { self, protection, timers } = d.config;
   const survivors = survivorsOf(d);
-  journal(d, { kind: 'reveal', survivors: toBitmap(survivors, rosterSize(d)) });
   d.effects.push({ kind: 'set-timer', timer: 'unmask/0', afterMs: timers.phaseMs });
+  // It promised silence; the others recover its masks from shares, and it waits for the sum.
+  if (d.done.has('abandoned')) return;
+  journal(d, { kind: 'reveal', survivors: toBitmap(survivors, rosterSize(d)) });
   if (protection === 'double-masking' && survivors.includes(self)) broadcast(d, reveal(d));
 }
 
@@ -82,6 +90,7 @@ const silentSurvivors = (d: SessionState): readonly number[] =>
 
 /** Publishes this peer's shares for the silent, once they have had their time or are gone. */
 export function sendShares(d: Draft): void {
+  if (d.done.has('abandoned')) return;
   const round = [...Array(8).keys()].filter((i) => d.expired.has(`unmask/${i}`)).length;
   const silent = silentSurvivors(d).filter((m) => round > 0 || d.unreachable.has(m));
   const lost = silent.length === 0 ? [] : droppedOf(d);
@@ -100,8 +109,9 @@ export function sendShares(d: Draft): void {
 }
 
 /** The two shares that `dealer` sealed for this peer, if they open their commitments. */
-function heldShares(d: SessionState, dealer: number) {
+function heldShares(d: SessionState, dealer: number): SealedShares | undefined {
   const { config } = d;
+  if (dealer === config.self) return ownShares(d);
   const entry = messageOf(d, 'keyshare', dealer)?.dealt[config.self];
   const key = sealingKey(config, encryptionKeyOf(config.seed), dealer, config.self);
   const plain = entry && key && open(key, entry.sealed, config.rosterDigest);
@@ -115,6 +125,13 @@ function heldShares(d: SessionState, dealer: number) {
   } catch {
     return undefined;
   }
+}
+
+/** A dropped member that is alive counts as a holder of its own mask key. */
+function ownShares(d: SessionState): SealedShares {
+  const { self } = d.config;
+  const [selfMask, maskKey] = [splitOwn(d, 'self-mask'), splitOwn(d, 'mask-key')];
+  return { selfMask: selfMask[self]!, maskKey: maskKey[self]! };
 }
 
 function isShareSound(

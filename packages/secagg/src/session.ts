@@ -7,7 +7,13 @@ import {
   type TimeoutStep,
   timeout as timeoutDecision,
 } from './decide.ts';
-import { isBundleSound, isMaskSetValid, maskSetCandidate, startShares } from './phase-1-shares.ts';
+import {
+  holdsMaskSet,
+  isBundleSound,
+  isMaskSetValid,
+  maskSetCandidate,
+  startShares,
+} from './phase-1-shares.ts';
 import { enterChunks, onChunk, onMasked, sendReceipts, verifyChunks } from './phase-2-chunks.ts';
 import { areSurvivorsValid, armSurvivorsTimer, survivorsCandidate } from './phase-3-decide.ts';
 import { areSumsCommitted, enterSums, onSummed } from './phase-4-sums.ts';
@@ -74,12 +80,13 @@ function handle(d: Draft, event: SessionEvent): void {
       onSummed(d, event.sums);
       return;
     case 'sum-fetched':
-      d.fetched.add(event.chunk);
+      if (event.chunk < d.owners.length) d.fetched.add(event.chunk);
       return;
     case 'sum-missing':
-      forgetFetch(d, event.chunk);
+      askAgainLater(d, event.chunk);
       return;
     case 'unmasked':
+      if (!d.done.has('unmask')) return;
       if (event.inRange) {
         end(d, { kind: 'sum', survivors: survivorsOf(d), result: event.result });
       } else end(d, { kind: 'burnt', reason: 'sum-out-of-range' });
@@ -89,7 +96,12 @@ function handle(d: Draft, event: SessionEvent): void {
   }
 }
 
-/** A sum that no owner could deliver is asked for again with the next event. */
+/** A sum that no owner could deliver is asked for again, but not in the same breath. */
+function askAgainLater(d: Draft, chunk: number): void {
+  const afterMs = d.config.timers.phaseMs / 4;
+  d.effects.push({ kind: 'set-timer', timer: `refetch/${chunk}`, afterMs });
+}
+
 function forgetFetch(d: Draft, chunk: number): void {
   for (const asked of d.done) if (asked.startsWith(`fetch/${chunk}/`)) d.done.delete(asked);
 }
@@ -104,7 +116,7 @@ function isWellFormed(d: Draft, from: number, message: SecaggMessage): boolean {
 /** Moves through the phases until nothing more follows from what is known. */
 function advance(d: Draft): void {
   advanceDecision(d.maskSet, ioOf(d, d.maskSet));
-  if (d.phase === 'shares' && d.maskSet.decision?.kind === 'set') {
+  if (d.phase === 'shares' && holdsMaskSet(d)) {
     enterChunks(d);
     armStall(d, 'chunks');
     armSurvivorsTimer(d);
@@ -131,7 +143,8 @@ function afterDecision(d: Draft): void {
     armStall(d, 'decided');
     enterSums(d);
   }
-  if (d.phase === 'sums' && areSumsCommitted(d)) enterUnmask(d);
+  const committed = areSumsCommitted(d);
+  if (d.phase === 'sums' && committed) enterUnmask(d);
   if (d.phase === 'unmask' && advanceUnmask(d) === 'inconsistent') {
     end(d, { kind: 'burnt', reason: 'shares-inconsistent' });
   }
@@ -164,7 +177,8 @@ function onTimer(d: Draft, timer: string): void {
   d.expired.add(timer);
   const [first, second, view] = timer.split('/') as [string, string?, string?];
   if (first === 'stall') onStall(d, second ?? '');
-  else if (first === 'burn') end(d, { kind: 'burnt', reason: 'quorum-lost' });
+  else if (first === 'burn') onBurn(d, second ?? '');
+  else if (first === 'refetch') forgetFetch(d, Number(second));
   else if (first === 'unmask') rearmUnmask(d, Number(second));
   else if (first === 'mask-set' || first === 'survivors') {
     if (view === undefined) return;
@@ -202,10 +216,17 @@ function onStall(d: Draft, stage: string): void {
     return;
   }
   if (d.survivors.decision === undefined) abandon(d);
-  if (once(d, 'burn')) {
+  if (once(d, `burn/${stage}`)) {
     const afterMs = STALL_PHASES * 0.5 * d.config.timers.phaseMs;
-    d.effects.push({ kind: 'set-timer', timer: 'burn', afterMs });
+    d.effects.push({ kind: 'set-timer', timer: `burn/${stage}`, afterMs });
   }
+}
+
+/** The last respite is over; a quorum that came back, or a decision, has ended the stall. */
+function onBurn(d: Draft, stage: string): void {
+  const gaveUp = d.done.has('abandoned') && d.survivors.decision === undefined;
+  if (isStuckIn(d, stage) || gaveUp) end(d, { kind: 'burnt', reason: 'quorum-lost' });
+  else d.done.delete(`burn/${stage}`);
 }
 
 /** The stall timer of a stage counts only while that stage lasts; `hurry` whenever quorum is away. */

@@ -70,7 +70,7 @@ function keyText(bytes: Uint8Array): string {
   return out;
 }
 
-/** The keys that start with `prefix`: up to the next byte string of that length, if there is one. */
+/** The keys that start with `prefix`: up to the next prefix of that length, if there is one. */
 function rangeOf(prefix: string): { gte: Uint8Array; lt?: Uint8Array } {
   const gte = keyBytes(prefix);
   const last = gte.findLastIndex((byte) => byte !== 255);

@@ -14,6 +14,7 @@ runTransportCompliance('libp2p', async () => {
   return {
     transports,
     stranger: peerIdOf(new Uint8Array(32).fill(9)),
+    lose: (transport) => transports.find(({ self }) => self === transport.self)!.stop(),
     close: async () => {
       await Promise.all(transports.map((transport) => transport.stop()));
     },

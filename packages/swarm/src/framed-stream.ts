@@ -11,7 +11,7 @@ export interface Frame {
 
 /** Length (4 bytes, big-endian, of the payload) and kind. */
 const PREFIX_BYTES = 5;
-/** Above this much unread data the stream is paused; a frame that is longer is still taken whole. */
+/** Above this much unread data the stream is paused; a longer frame is still taken whole. */
 const READ_HIGH_BYTES = 1024 * 1024;
 /** Above this much unsent data a writer waits. */
 const WRITE_HIGH_BYTES = 1024 * 1024;

@@ -47,7 +47,7 @@ test('what is too large is not taken from a peer that sends it all the same', as
   expect(sizes).toEqual([5]);
 });
 
-test('a subscriber that does not read takes bounded memory, and gossip comes back to it', async () => {
+test('a subscriber that does not read takes bounded memory, and gossip comes back', async () => {
   const monitor = { intervalMs: 1_500, timeoutMs: 1_400 };
   const [a, b] = (await testNodes(2, { monitor })) as [TestNode, TestNode];
   const heard = new Set<string>();

@@ -1,12 +1,12 @@
 /**
- * The network: libp2p behind the `Transport` port, and the exchange of blobs over any `Transport`.
- * No other package imports libp2p; README.md has the wire format and the reason of every setting.
+ * The network: libp2p behind the `Transport` port. No other package imports libp2p; README.md has
+ * the wire format and the traps.
  */
 import './polyfill.ts';
 
-export { type BlobExchange, type BlobExchangeParts, createBlobExchange } from './blob-exchange.ts';
 export type { TopicStatus } from './gossip.ts';
 export type { BootstrapStatus } from './keeper.ts';
+export type { UnreachablePeer } from './known-peers.ts';
 export type { MonitorOptions, RedialOptions, SwarmOptions, SwarmParts } from './options.ts';
 export type { PeerChange } from './peers.ts';
 export { type ConnectionStatus, createSwarm, type Swarm, type SwarmStatus } from './swarm.ts';

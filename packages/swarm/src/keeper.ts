@@ -11,8 +11,8 @@ export interface KeeperParts {
   readonly dial: (target: PeerId | { readonly address: string }) => Promise<PeerId>;
   /** Looks round in the DHT; who is found comes back through `KnownPeers.learn`. */
   readonly walk: () => Promise<void>;
-  /** Closes connections over which gossip has died for good. */
-  readonly revive: () => void;
+  /** Looks after connections over which gossip has died. */
+  readonly heal: () => void;
 }
 
 export interface BootstrapStatus {
@@ -89,7 +89,7 @@ export class Keeper {
     this.#dialBootstrap(connected, now);
     this.#dialKnown(connected, now);
     if (connected.size > 0 && now >= this.#walkAt && !this.#walking) void this.#walk();
-    this.#parts.revive();
+    this.#parts.heal();
     this.#cancelTick = this.#parts.clock.setTimer(millis(TICK_MS), () => this.#tick());
   }
 

@@ -12,9 +12,19 @@ export interface Target {
   lastError: string | undefined;
 }
 
+export interface UnreachablePeer {
+  readonly peer: PeerId;
+  /** Since the last success. */
+  readonly failures: number;
+  readonly lastError: string;
+}
+
+/** Time for the lesser of two peers to dial first, a handshake on a busy machine included. */
+const GREATER_WAITS_MS = 1_500;
+const REPORTED_MAX = 20;
 /** More than any swarm that we keep in mind; the least reachable are forgotten first. */
 const KNOWN_MAX = 1024;
-/** After so many failures in a row a peer does not count as alive, but is still tried now and then. */
+/** After so many failures in a row a peer does not count as alive, but is still tried. */
 const ALIVE_FAILURES_MAX = 3;
 /** Up to this many peers everybody holds a connection to everybody. */
 const FULL_MESH_MAX = 16;
@@ -42,11 +52,11 @@ export class KnownPeers {
 
   /** Takes note of a peer; false when it was known. */
   learn(peer: PeerId, now: number): boolean {
-    const { self, redial } = this.#options;
+    const { self } = this.#options;
     if (peer === self || this.#targets.has(peer)) return false;
     if (this.#targets.size >= KNOWN_MAX) this.#forgetWorst();
     // Two peers that hear of each other at once would dial each other at once: the greater waits.
-    const dueAt = self < peer ? now : now + redial.firstMs;
+    const dueAt = self < peer ? now : now + GREATER_WAITS_MS;
     this.#targets.set(peer, newTarget(dueAt));
     return true;
   }
@@ -85,6 +95,16 @@ export class KnownPeers {
     target.failures++;
     target.lastError = reason;
     target.dueAt = now + wait * (0.75 + this.#lot() / 2);
+  }
+
+  /** For the doctor: who could not be reached, and why. */
+  unreachable(): readonly UnreachablePeer[] {
+    return [...this.#targets]
+      .flatMap(([peer, { failures, lastError }]) =>
+        lastError === undefined ? [] : [{ peer, failures, lastError }],
+      )
+      .sort((a, b) => b.failures - a.failures)
+      .slice(0, REPORTED_MAX);
   }
 
   /** A number in 0…1. */

@@ -48,13 +48,14 @@ export type CheckedOptions = Required<Omit<SwarmOptions, 'datastore'>> & {
 /** 8 s let a peer's event loop block that long, which a loaded laptop does. */
 const MONITOR: MonitorOptions = { intervalMs: 10_000, timeoutMs: 8_000 };
 const REDIAL: RedialOptions = { firstMs: 500, maxMs: 30_000 };
-const NETWORK = /^[a-z0-9][a-z0-9-]{0,63}$/;
+/** With its prefix it must fit into one DNS label (63 bytes), for mDNS. */
+const NETWORK = /^[a-z0-9][a-z0-9-]{0,47}$/;
 
 /** Fills in defaults. @throws ConfigError naming the key */
 export function checkOptions(options: SwarmOptions): CheckedOptions {
   const { monitor = MONITOR, redial = REDIAL } = options;
   if (!NETWORK.test(options.network)) {
-    const hint = 'Use 1 to 64 small letters, digits and hyphens';
+    const hint = 'Use 1 to 48 small letters, digits and hyphens';
     throw new ConfigError('network', `"${options.network.slice(0, 80)}" is not a name`, hint);
   }
   if (!(monitor.timeoutMs > 0 && monitor.timeoutMs < monitor.intervalMs)) {

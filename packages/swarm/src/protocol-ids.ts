@@ -1,4 +1,4 @@
-/** Every id on the wire ends in the swarm's name: peers of two swarms have no protocol in common. */
+/** Every id on the wire names the swarm: peers of two swarms have no protocol in common. */
 export interface ProtocolIds {
   /** Says only "I am of this swarm"; what identify looks for. */
   readonly membership: string;

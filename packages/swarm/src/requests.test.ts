@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { LIMITS, type Parcel, type PeerId, utf8 } from '@starling/core';
+import { LIMITS, type Parcel, utf8 } from '@starling/core';
 import { expect, onTestFinished, test } from 'vitest';
 import { realParts, realRandom } from '../../../test/helpers/parts.ts';
 import { fullyMeshed, type TestNode, testNode, testNodes } from '../../../test/helpers/swarms.ts';
@@ -67,30 +67,38 @@ test('a request waits for its turn no longer than its time', async () => {
   const first = Array.from({ length: STREAMS_PER_PEER_MAX }, () => ask(10_000));
   await until(() => open(b, '/test/gate/1') === STREAMS_PER_PEER_MAX);
   await expect(ask(100)).rejects.toMatchObject({ code: 'timeout' });
-  const last = ask(10_000);
+  let served = false;
+  const last = ask(10_000).then(() => {
+    served = true;
+  });
   await until(() => {
     finish();
-    return Promise.race([last.then(() => true), Promise.resolve(false)]);
+    return served;
   });
+  await last;
   await Promise.all(first);
 });
 
-test('a peer that is killed in the middle rejects what it was asked', async () => {
+/** A peer in a process of its own, connected to `swarm`. */
+async function childOf({ swarm }: TestNode) {
   const child = spawn(process.execPath, ['--import', 'tsx', CHILD], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const address: string = (await lines.next()).value;
-  const { swarm } = await testNode();
-  const peer = await swarm.dial(address);
+  const next = async (): Promise<string> => (await lines.next()).value;
+  return { child, next, peer: await swarm.dial(await next()) };
+}
 
-  const whole = await swarm.request(peer, '/test/large/1', EMPTY, OPTIONS);
-  expect(whole.body).toHaveLength(64 * 1024 * 1024);
-  const hanging = swarm.request(peer, '/test/hang/1', EMPTY, OPTIONS);
-  const halfway = swarm.request(peer, '/test/large/1', EMPTY, OPTIONS);
+test('a peer that is killed in the middle rejects what it was asked', async () => {
+  const node = await testNode();
+  const { child, next, peer } = await childOf(node);
+  const ask = (protocol: string): Promise<Parcel> =>
+    node.swarm.request(peer, protocol, EMPTY, OPTIONS);
+  expect((await ask('/test/large/1')).body).toHaveLength(64 * 1024 * 1024);
+  const [hanging, halfway] = [ask('/test/hang/1'), ask('/test/large/1')];
   for (const request of [hanging, halfway]) request.catch(() => {});
-  expect((await lines.next()).value).toBe('asked');
+  expect(await next()).toBe('asked');
   const exit = once(child, 'exit');
   child.kill('SIGKILL');
   await exit;
@@ -98,9 +106,19 @@ test('a peer that is killed in the middle rejects what it was asked', async () =
   await expect(hanging).rejects.toMatchObject({ code: 'connection-lost' });
   await expect(halfway).rejects.toMatchObject({ code: 'connection-lost' });
   expect(performance.now() - killedAt).toBeLessThan(5_000);
-  await expect(swarm.request(peer, '/test/hang/1', EMPTY, OPTIONS)).rejects.toMatchObject({
-    code: 'unreachable',
-  });
+  await expect(ask('/test/hang/1')).rejects.toMatchObject({ code: 'unreachable' });
+}, 30_000);
+
+test('a peer that hangs is noticed by the monitor, long before the request runs out', async () => {
+  const node = await testNode({ monitor: { intervalMs: 600, timeoutMs: 500 } });
+  const { child, next, peer } = await childOf(node);
+  const hanging = node.swarm.request(peer, '/test/hang/1', EMPTY, OPTIONS);
+  hanging.catch(() => {});
+  expect(await next()).toBe('asked');
+  child.kill('SIGSTOP');
+  const stoppedAt = performance.now();
+  await expect(hanging).rejects.toMatchObject({ code: 'connection-lost' });
+  expect(performance.now() - stoppedAt).toBeLessThan(5_000);
 }, 30_000);
 
 test('a peer that is known but not connected is dialled', async () => {
@@ -194,6 +212,6 @@ test('garbage on every protocol ends the stream and nothing else', async () => {
     await until(() => raw.status !== 'open' || undefined);
     expect(raw.status).toBe('reset');
   }
-  const answer = await a.swarm.request(b.swarm.self as PeerId, '/test/echo/1', EMPTY, OPTIONS);
+  const answer = await a.swarm.request(b.swarm.self, '/test/echo/1', EMPTY, OPTIONS);
   expect(answer).toEqual(EMPTY);
 }, 60_000);

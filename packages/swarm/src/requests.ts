@@ -27,7 +27,7 @@ export interface RequestParts {
 /** Between two frames of a message that has begun: below this a peer is slow, above it is gone. */
 const FRAME_TIMEOUT_MS = 30_000;
 
-/** Requests and answers over pooled streams; one message each way, then the next on the same one. */
+/** Requests and answers over pooled streams: one message each way, then the next request. */
 export class Requests {
   readonly #parts: RequestParts;
   readonly #pool: StreamPool;

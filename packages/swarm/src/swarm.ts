@@ -1,6 +1,7 @@
 import './polyfill.ts';
 import { multiaddr } from '@multiformats/multiaddr';
 import {
+  assert,
   ConfigError,
   errorMessage,
   LIMITS,
@@ -17,7 +18,7 @@ import { Gossip, type GossipHandler, type TopicStatus } from './gossip.ts';
 import { GossipMedic } from './gossip-medic.ts';
 import { peerOf, remoteOf } from './identity.ts';
 import { type BootstrapStatus, Keeper } from './keeper.ts';
-import { KnownPeers } from './known-peers.ts';
+import { KnownPeers, type UnreachablePeer } from './known-peers.ts';
 import { createNode, type Node } from './libp2p-node.ts';
 import {
   type CheckedOptions,
@@ -46,6 +47,8 @@ export interface SwarmStatus {
   readonly routingTableSize: number;
   readonly topics: readonly TopicStatus[];
   readonly bootstrap: readonly BootstrapStatus[];
+  /** Known peers that could not be dialled, with the reason; the worst first, at most 20. */
+  readonly unreachable: readonly UnreachablePeer[];
 }
 
 /** The libp2p adapter of `Transport`, and what its owner needs beside. */
@@ -55,13 +58,11 @@ export interface Swarm extends Transport {
   /** Connects to a multiaddr; resolves once the peer has shown that it is of this swarm. */
   dial(address: string): Promise<PeerId>;
   status(): SwarmStatus;
-  /** Told of every peer that comes or goes; the answer ends it. */
-  onPeerChange(listener: PeerChange): () => void;
   stop(): Promise<void>;
 }
 
 const DIAL_TIMEOUT_MS = 10_000;
-/** Inbound streams of one protocol on one connection: what a peer's pool opens, and as many dying. */
+/** Inbound streams of one protocol on one connection: what a pool opens, and some dying. */
 const INBOUND_STREAMS_MAX = 16;
 const STREAM_OPTIONS = { maxInboundStreams: INBOUND_STREAMS_MAX, runOnLimitedConnection: true };
 
@@ -121,6 +122,7 @@ class Libp2pSwarm implements Swarm {
   readonly #gossip: Gossip;
   readonly #providers: Providers;
   readonly #requests: Requests;
+  readonly #handled = new Set<string>();
   #stopping: Promise<void> | undefined;
 
   constructor(init: SwarmInit) {
@@ -138,7 +140,10 @@ class Libp2pSwarm implements Swarm {
       bodyBytesMax: LIMITS.bodyBytesMax,
       open: (peer, protocol, signal) => this.#open(peer, protocol, signal),
     });
-    const medic = new GossipMedic(node, clock, options.monitor.intervalMs);
+    const medic = new GossipMedic(node, clock, {
+      patienceMs: options.monitor.intervalMs,
+      hangUp: (peer) => this.#hangUp(peer, 'no gossip stream'),
+    });
     this.#keeper = new Keeper(
       {
         clock,
@@ -147,9 +152,7 @@ class Libp2pSwarm implements Swarm {
         connected: () => this.peers(),
         dial: (target) => this.#dial(target),
         walk: () => this.#providers.walk(),
-        revive: () => {
-          for (const peer of medic.deaf(this.peers())) this.#hangUp(peer, 'gossip stream lost');
-        },
+        heal: () => medic.visit(this.peers()),
       },
       // One list may serve a whole swarm, the bootstrap peers included.
       options.bootstrap.filter((address) => !address.endsWith(`/p2p/${this.self}`)),
@@ -196,6 +199,8 @@ class Libp2pSwarm implements Swarm {
 
   handle(protocol: string, answer: Answer): void {
     const { node, ids, parts } = this.#init;
+    assert(!this.#handled.has(protocol), `${protocol} has a handler already`);
+    this.#handled.add(protocol);
     node
       .handle(
         ids.direct(protocol),
@@ -247,6 +252,7 @@ class Libp2pSwarm implements Swarm {
       routingTableSize: this.#providers.routingTableSize(),
       topics: this.#gossip.status(),
       bootstrap: this.#keeper.bootstrapStatus(),
+      unreachable: this.#known.unreachable(),
     };
   }
 
@@ -268,7 +274,13 @@ class Libp2pSwarm implements Swarm {
       const connection = await node.dial(whom, { signal }).catch((error: unknown) => {
         throw new ProtocolError('unreachable', `${what}: ${errorMessage(error)}`);
       });
-      return this.#peers.admitted(connection, signal);
+      try {
+        return await this.#peers.admitted(connection, signal);
+      } catch (error) {
+        // A connection on which identify has failed would be found again by every later dial.
+        connection.abort(new Error(errorMessage(error)));
+        throw error;
+      }
     });
   }
 

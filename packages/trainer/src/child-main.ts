@@ -2,7 +2,9 @@
  * Entry of the trainer child: the one process in which ONNX Runtime trains (decision 4). It answers
  * one request at a time and ends when its parent does.
  */
+import { describeModel } from '@starling/autodiff';
 import { errorMessage, ProtocolError, unreachable } from '@starling/core';
+import { readModel } from '@starling/onnx';
 import type { PreparedJob } from '@starling/rounds';
 import type {
   ChildRequest,
@@ -23,6 +25,10 @@ function jobOf(handle: number): PreparedJob {
 
 async function answer(request: ChildRequest): Promise<ChildResults[keyof ChildResults]> {
   switch (request.kind) {
+    case 'describe': {
+      const { initial } = describeModel(readModel(request.model));
+      return { layout: { parameters: initial.length, buffers: 0 }, initial };
+    }
     case 'prepare': {
       const data = await loadDataset(request.datasetPath);
       const job = await openLocalJob({ job: request.job, data, threads: request.threads });
@@ -57,7 +63,10 @@ let queue: Promise<unknown> = Promise.resolve();
 process.on('message', (envelope: RequestEnvelope) => {
   queue = queue.then(async () => {
     const response = await respond(envelope);
-    if (process.connected) process.send!(response);
+    // The parent may be gone by now; then 'disconnect' ends this process.
+    if (process.connected) process.send!(response, undefined, undefined, () => {});
   });
 });
 process.on('disconnect', () => process.exit(0));
+// Ctrl-C reaches the whole process group; when to end is the parent's decision.
+process.on('SIGINT', () => {});

@@ -1,7 +1,11 @@
-import type { ClientUpdate, Evaluation, TrainerJob, VectorLayout } from '@starling/rounds';
+import type { ClientUpdate, Evaluation, ModelDescription, TrainerJob } from '@starling/rounds';
 
-/** What the daemon asks of the trainer child. `id` comes back with the answer, `handle` names a job. */
+/**
+ * What the daemon asks of the trainer child. `id` comes back with the answer, `handle` names a
+ * job.
+ */
 export type ChildRequest =
+  | { readonly kind: 'describe'; readonly model: Uint8Array }
   | {
       readonly kind: 'prepare';
       readonly handle: number;
@@ -23,14 +27,10 @@ export type ChildRequest =
     }
   | { readonly kind: 'close'; readonly handle: number };
 
-export interface Prepared {
-  readonly layout: VectorLayout;
-  readonly initial: Float32Array;
-}
-
 /** The answer to each kind of request. */
 export interface ChildResults {
-  readonly prepare: Prepared;
+  readonly describe: ModelDescription;
+  readonly prepare: ModelDescription;
   readonly train: ClientUpdate;
   readonly evaluate: Evaluation;
   readonly close: null;

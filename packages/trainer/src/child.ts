@@ -14,10 +14,13 @@ export interface ChildOptions {
   readonly entry: URL;
   /** Niceness of the child, 0 to 19. */
   readonly niceness: number;
+  /** A run cannot be cancelled: a request that takes longer kills the child. */
+  readonly timeoutMs: number;
   readonly log: Log;
 }
 
 interface Waiting {
+  readonly timer: NodeJS.Timeout;
   readonly resolve: (result: never) => void;
   readonly reject: (error: Error) => void;
 }
@@ -32,11 +35,13 @@ export class TrainerChild {
   readonly #process: ChildProcess;
   readonly #waiting = new Map<number, Waiting>();
   readonly #ended: Promise<void>;
+  readonly #timeoutMs: number;
   #nextId = 0;
   #alive = true;
   #stderr = '';
 
-  constructor({ entry, niceness, log }: ChildOptions) {
+  constructor({ entry, niceness, timeoutMs, log }: ChildOptions) {
+    this.#timeoutMs = timeoutMs;
     this.#process = fork(fileURLToPath(entry), {
       serialization: 'advanced',
       execArgv: [],
@@ -76,7 +81,11 @@ export class TrainerChild {
     }
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
+      const timer = setTimeout(() => {
+        this.#stderr = `no answer to ${request.kind} within ${this.#timeoutMs} ms`;
+        this.#process.kill('SIGKILL');
+      }, this.#timeoutMs);
+      this.#waiting.set(id, { resolve, reject, timer });
       const envelope: RequestEnvelope = { id, request };
       // A failed send means a dead child, which its end reports to all who wait.
       this.#process.send(envelope, () => {});
@@ -92,6 +101,7 @@ export class TrainerChild {
   #settle(response: ResponseEnvelope): void {
     const waiting = this.#waiting.get(response.id);
     this.#waiting.delete(response.id);
+    clearTimeout(waiting?.timer);
     if (response.ok) waiting?.resolve(response.result as never);
     else waiting?.reject(new ProtocolError(response.code, response.message));
   }
@@ -101,7 +111,8 @@ export class TrainerChild {
     this.#alive = false;
     const said = this.#stderr.trim();
     const message = `the trainer child ended (${cause})${said === '' ? '' : `: ${said}`}`;
-    for (const { reject } of this.#waiting.values()) {
+    for (const { reject, timer } of this.#waiting.values()) {
+      clearTimeout(timer);
       reject(new ProtocolError('trainer-died', message));
     }
     this.#waiting.clear();

@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createGenerator, permutation } from '@starling/autodiff';
 import { errorMessage, ProtocolError } from '@starling/core';
-import type { DataSchema } from '@starling/rounds';
+import type { DataOffers, DataSchema } from '@starling/rounds';
 import { readIdx, writeIdx } from './idx.ts';
 
 /** A data set that a volunteer offers. */
@@ -16,6 +16,7 @@ export interface Dataset {
 
 export interface DatasetCatalog {
   get(name: string): Dataset | undefined;
+  list(): Iterable<Dataset>;
 }
 
 /** Examples in memory. */
@@ -49,7 +50,7 @@ const DESCRIPTION = 'dataset.json';
 
 export function datasetCatalog(datasets: Iterable<Dataset>): DatasetCatalog {
   const byName = new Map(Array.from(datasets, (dataset) => [dataset.name, dataset]));
-  return { get: (name) => byName.get(name) };
+  return { get: (name) => byName.get(name), list: () => byName.values() };
 }
 
 async function readPart(path: string, names: readonly string[]) {
@@ -140,6 +141,21 @@ export function matchSchema(wanted: DataSchema, { name, schema }: Dataset): Sche
     differ('classes', wanted.classes, schema.classes);
   }
   return differences.length === 0 ? { ok: true } : { ok: false, reason: differences.join('; ') };
+}
+
+/** The port by which a node asks for data that fit a job; the first in the catalogue's order. */
+export function dataOffers(catalog: DatasetCatalog): DataOffers {
+  return {
+    async match(wanted) {
+      const reasons: string[] = [];
+      for (const dataset of catalog.list()) {
+        const match = matchSchema(wanted, dataset);
+        if (match.ok) return { ok: true, dataset: dataset.name };
+        reasons.push(match.reason);
+      }
+      return { ok: false, reasons };
+    },
+  };
 }
 
 export interface Split {

@@ -55,7 +55,10 @@ interface Computed {
   readonly parameters: ReadonlyMap<string, Float32Array>;
 }
 
-/** Trains each recorded case and compares with what was recorded. Never throws: a case that cannot be read or computed fails with its error. */
+/**
+ * Trains each recorded case and compares with what was recorded. Never throws: a case that cannot
+ * be read or computed fails with its error.
+ */
 export async function gradcheck(dirs: readonly string[]): Promise<readonly GradcheckResult[]> {
   const results: GradcheckResult[] = [];
   for (const dir of dirs) results.push(await checkCase(dir));

@@ -34,7 +34,8 @@ export function readIdx(bytes: Uint8Array, where: string): IdxTensor {
   if (bytes.length !== start + count) {
     fail(`${bytes.length - start} bytes of data, expected ${count} for shape [${shape}]`);
   }
-  return { shape, data: bytes.subarray(start) };
+  // A plain view: Node's Buffer, which files are read into, differs in `slice` and in equality.
+  return { shape, data: new Uint8Array(bytes.buffer, bytes.byteOffset + start, count) };
 }
 
 export function writeIdx({ shape, data }: IdxTensor): Uint8Array {

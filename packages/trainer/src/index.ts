@@ -4,6 +4,7 @@ export {
   type DatasetCatalog,
   type DatasetDescription,
   type DatasetReport,
+  dataOffers,
   datasetCatalog,
   inspectDataset,
   type LabelledImages,

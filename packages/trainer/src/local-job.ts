@@ -5,6 +5,7 @@ import {
   EPOCH_OUTPUTS,
   type Generator,
   initialVector,
+  outputShape,
   permutation,
 } from '@starling/autodiff';
 import { ProtocolError } from '@starling/core';
@@ -34,8 +35,8 @@ const STEPS_MAX = 1_000_000;
  * @throws ProtocolError when model, settings and data do not fit together
  */
 export async function openLocalJob({ job, data, threads }: LocalJobOptions): Promise<PreparedJob> {
-  checkLabels(job, data);
   const model = readModel(job.model);
+  checkTargets(job, model, data);
   const { training, validation } = splitDataset(data.count);
   // A peer with fewer examples than a batch trains on batches of what it has.
   const batchSize = Math.min(job.training.batchSize, training.length);
@@ -55,7 +56,19 @@ export async function openLocalJob({ job, data, threads }: LocalJobOptions): Pro
   );
 }
 
-function checkLabels({ data: { classes } }: TrainerJob, { labels }: LabelledImages): void {
+/** Labels, job and model agree on the classes; a label beyond the output would train nothing. */
+function checkTargets(job: TrainerJob, model: Model, { labels, shape }: LabelledImages): void {
+  const { classes } = job.data;
+  if (job.loss !== 'softmax-cross-entropy') {
+    throw new ProtocolError(
+      'data-mismatch',
+      `${job.loss}: IDX data sets hold classes, not numbers`,
+    );
+  }
+  const outputs = outputShape(model, [1, ...shape])[1] ?? 0;
+  if (outputs < classes) {
+    throw new ProtocolError('model-mismatch', `${outputs} outputs for ${classes} classes`);
+  }
   const bad = labels.find((label) => label >= classes);
   if (bad !== undefined) {
     throw new ProtocolError('data-mismatch', `label ${bad} in a job of ${classes} classes`);
@@ -171,8 +184,8 @@ class LocalJob implements PreparedJob {
 
 /**
  * Which examples make each minibatch, [steps, batch]: a fresh permutation every epoch. The last,
- * ragged batch of an epoch is filled up from that permutation's start, so each example counts at least
- * once and the graph has one batch size.
+ * ragged batch of an epoch is filled up from that permutation's start, so each example counts at
+ * least once and the graph has one batch size.
  */
 function batchOrder(
   { training, batchSize, steps }: LocalJobParts,

@@ -1,11 +1,14 @@
 import { type Model, writeModel } from '@starling/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
 
-/** The native library, loaded when first needed: a daemon that only holds a Trainer never loads it. */
+/**
+ * The native library, loaded when first needed: a daemon that only holds a Trainer never loads it.
+ */
 export const loadOrt = () => import('onnxruntime-node');
 
 /**
- * A session on the CPU. What ONNX Runtime sees was written by us node by node, never a foreign file.
+ * A session on the CPU. What ONNX Runtime sees was written by us node by node, never a foreign
+ * file.
  * @param threads for one operator; 1 is fastest for small models
  */
 export async function createSession(model: Model, threads: number): Promise<InferenceSession> {

@@ -1,7 +1,7 @@
 import { type Log, ProtocolError } from '@starling/core';
-import type { PreparedJob, Trainer, TrainerJob } from '@starling/rounds';
+import type { ModelDescription, PreparedJob, Trainer, TrainerJob } from '@starling/rounds';
 import { TrainerChild } from './child.ts';
-import type { ChildRequest, ChildResults, Prepared } from './child-protocol.ts';
+import type { ChildRequest, ChildResults } from './child-protocol.ts';
 import { type Dataset, type DatasetCatalog, matchSchema } from './dataset.ts';
 
 export interface TrainerOptions {
@@ -13,6 +13,8 @@ export interface TrainerOptions {
   readonly threads?: number;
   /** Niceness of the child; 10 unless told. */
   readonly niceness?: number;
+  /** A request that takes longer costs the child its life; one hour unless told. */
+  readonly timeoutMs?: number;
 }
 
 /** A Trainer that owns a process. */
@@ -24,8 +26,8 @@ export interface ProcessTrainer extends Trainer {
 }
 
 /**
- * Trains in a child process that is forked when first needed and replaced when it dies; jobs prepared
- * before are prepared again in the new one, without their holder noticing.
+ * Trains in a child process that is forked when first needed and replaced when it dies; jobs
+ * prepared before are prepared again in the new one, without their holder noticing.
  */
 export function createTrainer(options: TrainerOptions): ProcessTrainer {
   return new ChildTrainer(options);
@@ -43,6 +45,10 @@ class ChildTrainer implements ProcessTrainer {
 
   get pid(): number | undefined {
     return this.#child?.alive ? this.#child.pid : undefined;
+  }
+
+  async describe(model: Uint8Array): Promise<ModelDescription> {
+    return this.#living().request({ kind: 'describe', model });
   }
 
   async prepare(job: TrainerJob): Promise<PreparedJob> {
@@ -78,9 +84,9 @@ class ChildTrainer implements ProcessTrainer {
   #living(): TrainerChild {
     if (this.#closed) throw new ProtocolError('trainer-died', 'the trainer is closed');
     if (this.#child === undefined || !this.#child.alive) {
-      const { childEntry, log, niceness = 10 } = this.#options;
+      const { childEntry, log, niceness = 10, timeoutMs = 3_600_000 } = this.#options;
       if (this.#child !== undefined) log.warn('the trainer child died; starting another');
-      this.#child = new TrainerChild({ entry: childEntry, niceness, log });
+      this.#child = new TrainerChild({ entry: childEntry, niceness, timeoutMs, log });
     }
     return this.#child;
   }
@@ -93,18 +99,22 @@ class RemoteJob {
   readonly #living: () => TrainerChild;
   readonly #request: PrepareRequest;
   #preparedIn: TrainerChild | undefined;
-  #prepared: Promise<Prepared> | undefined;
+  #prepared: Promise<ModelDescription> | undefined;
 
   constructor(living: () => TrainerChild, request: PrepareRequest) {
     this.#living = living;
     this.#request = request;
   }
 
-  prepared(): Promise<Prepared> {
+  prepared(): Promise<ModelDescription> {
     const child = this.#living();
     if (this.#prepared === undefined || this.#preparedIn !== child) {
       this.#preparedIn = child;
       this.#prepared = child.request(this.#request);
+      // What failed once may work later: a data set that comes back, another child.
+      this.#prepared.catch(() => {
+        this.#prepared = undefined;
+      });
     }
     return this.#prepared;
   }
@@ -113,7 +123,8 @@ class RemoteJob {
     build: (handle: number) => R,
   ): Promise<ChildResults[R['kind']]> {
     await this.prepared();
-    // The child that prepared may have died just now: then this rejects, and the next call recovers.
+    // The child that prepared may have died just now: then this rejects, and the next call
+    // recovers.
     return this.#preparedIn!.request(build(this.#request.handle));
   }
 

@@ -15,7 +15,7 @@ export const BLOB_HEADER_BYTES_MAX = 64;
 export const blobRequest = struct({ hash: bytes(32) });
 export type BlobRequest = Decoded<typeof blobRequest>;
 
-/** `found`: the body is the blob, `size` bytes. `missing`: no body; a normal answer, not a failure. */
+/** `found`: the body is the blob, `size` bytes. `missing`: no body; a normal answer. */
 export const blobResponse = union({
   found: struct({ size: u32(LIMITS.bodyBytesMax) }),
   missing: struct({}),

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { utf8 } from '@starling/core';
 import { FileBlobStore, LevelJournal } from '@starling/store';
 
-/** Writes numbered entries until it is killed; prints a number only when it is promised to be durable. */
+/** Writes numbered entries until it is killed; prints a number once it is durable. */
 const directory = process.argv[2]!;
 const journal = await LevelJournal.open(join(directory, 'journal'));
 const blobs = await FileBlobStore.open(join(directory, 'blobs'));

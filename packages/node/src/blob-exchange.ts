@@ -38,7 +38,7 @@ export interface BlobExchange {
 
 const NO_BODY = new Uint8Array(0);
 /** Below this a synchronous hash is cheaper than a trip to the thread pool. */
-const OFF_LOOP_FROM_BYTES = 256 * 1024;
+const OFF_LOOP_FROM_BYTES = 16 * 1024 * 1024;
 
 /** Serves our blobs to others from now on, and fetches theirs. */
 export function createBlobExchange(parts: BlobExchangeParts): BlobExchange {

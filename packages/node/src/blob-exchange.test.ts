@@ -1,17 +1,41 @@
-import { type BlobHash, type Parcel, type PeerId, type Transport, utf8 } from '@starling/core';
+import {
+  type BlobHash,
+  type BlobStore,
+  type Parcel,
+  type PeerId,
+  type Transport,
+  utf8,
+} from '@starling/core';
 import { hashHex, peerIdOf } from '@starling/crypto';
 import { BLOBS_PROTOCOL } from '@starling/protocol-blobs';
-import { MemoryBlobStore } from '@starling/store';
 import { expect, test } from 'vitest';
 import { fullyMeshed, type TestNode, testNodes } from '../../../test/helpers/swarms.ts';
-import { createBlobExchange } from './index.ts';
+import { createBlobExchange } from './blob-exchange.ts';
 
 const OPTIONS = { timeoutMs: 10_000 };
+
+/** Enough of a store for this; `packages/store` is not below this package. */
+function memoryStore(): BlobStore {
+  const blobs = new Map<BlobHash, Uint8Array>();
+  return {
+    put: async (bytes) => {
+      const hash = hashHex(bytes) as BlobHash;
+      blobs.set(hash, bytes);
+      return hash;
+    },
+    get: async (hash) => blobs.get(hash),
+    has: async (hash) => blobs.has(hash),
+    delete: async (hash) => void blobs.delete(hash),
+    list: async function* () {
+      yield* blobs.keys();
+    },
+  };
+}
 
 test('a blob is found at the second peer asked, whole and checked', async () => {
   const nodes = (await testNodes(3)) as [TestNode, TestNode, TestNode];
   await fullyMeshed(nodes);
-  const stores = nodes.map(() => new MemoryBlobStore());
+  const stores = nodes.map(() => memoryStore());
   const exchanges = nodes.map(({ swarm }, i) =>
     createBlobExchange({ transport: swarm, store: stores[i]! }),
   );
@@ -26,7 +50,7 @@ test('each reason is told when no peer has it', async () => {
   const nodes = (await testNodes(2)) as [TestNode, TestNode];
   await fullyMeshed(nodes);
   const [a] = nodes.map(({ swarm }) =>
-    createBlobExchange({ transport: swarm, store: new MemoryBlobStore() }),
+    createBlobExchange({ transport: swarm, store: memoryStore() }),
   );
   const stranger = peerIdOf(new Uint8Array(32).fill(9));
   const hash = hashHex(utf8('nobody has it')) as BlobHash;
@@ -49,6 +73,7 @@ function fakeTransport(answers: ReadonlyMap<PeerId, Parcel>): {
     peers: () => [...answers.keys()],
     publish: async () => {},
     subscribe: () => () => {},
+    onPeerChange: () => () => {},
     request: async (to) => answers.get(to)!,
     handle: (protocol, answer) => {
       expect(protocol).toBe(BLOBS_PROTOCOL);
@@ -72,7 +97,7 @@ test('lying peers are passed over, an own blob is not asked for', async () => {
       [honest, { header: found, body: blob }],
     ]),
   );
-  const store = new MemoryBlobStore();
+  const store = memoryStore();
   const exchange = createBlobExchange({ transport, store });
   expect(await exchange.fetch(hash, [liar, garbler, honest], OPTIONS)).toEqual(blob);
   await expect(exchange.fetch(hash, [liar, garbler], OPTIONS)).rejects.toThrow('other bytes');
@@ -85,7 +110,7 @@ test('serves what `extra` gives, and refuses what is no request', async () => {
   const hash = hashHex(chunk) as BlobHash;
   const extra = (asked: BlobHash): Uint8Array | undefined => (asked === hash ? chunk : undefined);
   const { transport, serve } = fakeTransport(new Map());
-  createBlobExchange({ transport, store: new MemoryBlobStore(), extra });
+  createBlobExchange({ transport, store: memoryStore(), extra });
   const header = new Uint8Array([0x91, 0xc4, 32, ...Buffer.from(hash, 'hex')]);
   const answer = await serve({ header, body: new Uint8Array(0) });
   expect(answer.body).toEqual(chunk);

@@ -1,0 +1,41 @@
+import { type JobId, type Journal, utf8 } from '@starling/core';
+
+/** What the owner of this machine said about a job. */
+export type Decision =
+  | { readonly kind: 'approved'; readonly dataset: string | undefined }
+  | { readonly kind: 'refused' };
+
+export interface CatalogueEntry {
+  readonly manifest: Uint8Array;
+  readonly decision: Decision | undefined;
+}
+
+/** Jobs this node knows, on disk: signed manifests and the owner's decisions. */
+export class Catalogue {
+  readonly #journal: Journal;
+  constructor(journal: Journal) {
+    this.#journal = journal;
+  }
+
+  async add(job: JobId, manifest: Uint8Array): Promise<void> {
+    await this.#journal.put(`catalogue/${job}/manifest`, manifest);
+  }
+
+  async decide(job: JobId, decision: Decision): Promise<void> {
+    await this.#journal.put(`catalogue/${job}/decision`, utf8(JSON.stringify(decision)));
+  }
+
+  async all(): Promise<readonly CatalogueEntry[]> {
+    const found = new Map<string, { manifest?: Uint8Array; decision?: Decision }>();
+    for await (const [key, value] of this.#journal.entries('catalogue/')) {
+      const [, job, field] = key.split('/') as [string, string, string];
+      const entry = found.get(job) ?? {};
+      if (field === 'manifest') entry.manifest = value;
+      else entry.decision = JSON.parse(new TextDecoder().decode(value)) as Decision;
+      found.set(job, entry);
+    }
+    return [...found.values()].flatMap(({ manifest, decision }) =>
+      manifest === undefined ? [] : [{ manifest, decision }],
+    );
+  }
+}

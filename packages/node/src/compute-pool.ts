@@ -1,0 +1,59 @@
+import { Worker } from 'node:worker_threads';
+import { InvariantError, ProtocolError } from '@starling/core';
+import type { Compute } from './compute.ts';
+
+interface Waiting {
+  readonly resolve: (output: never) => void;
+  readonly reject: (error: Error) => void;
+}
+interface Answer {
+  readonly id: number;
+  readonly output?: never;
+  readonly error?: string;
+  readonly code?: string;
+}
+
+/**
+ * Kernels on one worker thread, so that no turn of the daemon's loop grows with the model. One is
+ * enough: the trainer has the other cores, and tasks of one round follow each other.
+ */
+export function createComputePool(entry: URL): Compute {
+  const waiting = new Map<number, Waiting>();
+  let worker: Worker | undefined;
+  let next = 0;
+
+  const failAll = (error: Error) => {
+    for (const { reject } of waiting.values()) reject(error);
+    waiting.clear();
+    worker = undefined;
+  };
+  const start = (): Worker => {
+    const started = new Worker(entry);
+    started.unref();
+    started.on('message', (answer: Answer) => {
+      const task = waiting.get(answer.id);
+      waiting.delete(answer.id);
+      if (answer.error === undefined) task?.resolve(answer.output as never);
+      else if (answer.code !== undefined)
+        task?.reject(new ProtocolError(answer.code, answer.error));
+      else task?.reject(new InvariantError(answer.error));
+    });
+    started.on('error', failAll);
+    return started;
+  };
+
+  return {
+    run(name, input) {
+      worker ??= start();
+      const id = next++;
+      return new Promise((resolve, reject) => {
+        waiting.set(id, { resolve, reject });
+        worker!.postMessage({ id, name, input });
+      });
+    },
+    async close() {
+      await worker?.terminate();
+      failAll(new ProtocolError('closed', 'the node is stopping'));
+    },
+  };
+}

@@ -1,0 +1,231 @@
+import {
+  type BlobHash,
+  encodeCanonical,
+  errorMessage,
+  InvariantError,
+  millis,
+} from '@starling/core';
+import {
+  type Certificate,
+  type Envelope,
+  gossipCodec,
+  type Job,
+  jobTopic,
+} from '@starling/protocol-rounds';
+import {
+  createEngine,
+  type EngineEffect,
+  type EngineEvent,
+  type EngineState,
+  engineStep,
+  type PreparedJob,
+  type RunningSession,
+} from '@starling/rounds';
+import type { BlobExchange } from './blob-exchange.ts';
+import { JobJournal } from './job-journal.ts';
+import type { NodeOptions, NodeParts } from './parts.ts';
+import { EventQueue } from './queue.ts';
+import { SessionHost } from './session-host.ts';
+import { SyncClient } from './sync-client.ts';
+import { trainRound } from './training.ts';
+import type { VectorStore } from './vectors.ts';
+
+/** Events waiting for the engine; beyond that, what peers send is dropped. */
+const QUEUE_MAX = 4_096;
+
+export interface JobHostParts {
+  readonly node: NodeParts;
+  readonly options: NodeOptions;
+  readonly job: Job;
+  readonly blobs: BlobExchange;
+  readonly vectors: VectorStore;
+  /** Called when the host ends by a bug of ours: the daemon must not go on. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** Runs one job's engine: one event at a time, its effects in order, nothing sent before it is on disk. */
+export class JobHost {
+  readonly job: Job;
+  readonly #parts: JobHostParts;
+  readonly #queue = new EventQueue<EngineEvent>(QUEUE_MAX);
+  readonly #timers = new Map<string, () => void>();
+  readonly #journal: JobJournal;
+  readonly #sync: SyncClient;
+  readonly #session: SessionHost;
+  readonly #loop: Promise<void>;
+  #state: EngineState;
+  #prepared: PreparedJob | undefined;
+  #training = 0;
+  #stopped = false;
+
+  constructor(parts: JobHostParts) {
+    const { node, options, job } = parts;
+    this.job = job;
+    this.#parts = parts;
+    this.#state = createEngine({
+      job,
+      key: node.key,
+      light: options.light,
+      protection: options.protection,
+      canary: options.canary,
+    });
+    const enqueue = (event: EngineEvent) => this.enqueue(event);
+    this.#journal = new JobJournal(node.journal, job.id);
+    this.#sync = new SyncClient({ node, job, blobs: parts.blobs, enqueue });
+    this.#session = new SessionHost({
+      ...parts,
+      enqueue,
+      isCurrent: ({ roundId, attempt }) => this.running(roundId, attempt) !== undefined,
+    });
+    this.#loop = this.#run();
+  }
+
+  get state(): EngineState {
+    return this.#state;
+  }
+
+  get session(): SessionHost {
+    return this.#session;
+  }
+
+  get queueLength(): number {
+    return this.#queue.length;
+  }
+
+  /** The model is ready on this machine, with local data (`prepared`) or only to follow the job. */
+  prepare(layout: { vectorLength: number; stateHash: BlobHash }): void {
+    this.enqueue({ kind: 'prepared', ...layout });
+  }
+
+  /** Gives or takes away consent and data. */
+  participate(prepared: PreparedJob | undefined): void {
+    this.#prepared = prepared;
+    this.enqueue({ kind: 'participate', on: prepared !== undefined });
+  }
+
+  receive(envelope: Envelope): void {
+    this.#queue.push({ kind: 'envelope', envelope }, { droppable: true });
+  }
+
+  enqueue(event: EngineEvent): void {
+    this.#queue.push(event, { droppable: event.kind === 'head' || event.kind === 'envelope' });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#queue.close();
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    await this.#loop;
+    await this.#prepared?.close();
+  }
+
+  /** Certificates of the job from round `from` on. */
+  certificates(from: number): readonly Certificate[] {
+    return this.#state.chain.slice(Math.max(0, from - 1));
+  }
+
+  async #run(): Promise<void> {
+    try {
+      const recovered = await this.#journal.recover();
+      await this.#take({ kind: 'start', ...recovered });
+      for (;;) {
+        const event = await this.#queue.next();
+        if (event === undefined) return;
+        await this.#take(event);
+      }
+    } catch (error) {
+      if (!this.#stopped) this.#parts.onFatal(error);
+    }
+  }
+
+  async #take(event: EngineEvent): Promise<void> {
+    const { state, effects } = engineStep(this.#state, { at: this.#parts.node.clock.now(), event });
+    this.#state = state;
+    for (const effect of effects) {
+      if (this.#stopped) return;
+      await this.#perform(effect);
+    }
+  }
+
+  async #perform(effect: EngineEffect): Promise<void> {
+    const { node, job } = this.#parts;
+    switch (effect.kind) {
+      case 'journal':
+        await this.#journal.note(effect.key, effect.value);
+        return;
+      case 'store-chain':
+        await this.#journal.storeChain(effect.from, effect.certificates);
+        return;
+      case 'gossip': {
+        const bytes = encodeCanonical(gossipCodec, effect.message);
+        this.#inBackground(node.transport.publish(jobTopic(job.id), bytes));
+        return;
+      }
+      case 'set-timer':
+        this.#setTimer(effect.timer, effect.afterMs);
+        return;
+      case 'train':
+        this.#inBackground(this.#train(effect.stateHash, effect.round));
+        return;
+      case 'session':
+        this.#inBackground(this.#session.perform(effect));
+        return;
+      case 'apply':
+        this.#inBackground(this.#session.apply(effect));
+        return;
+      case 'release':
+        this.#parts.vectors.release([`${job.id}/${effect.roundId}`]);
+        return;
+      case 'notice':
+        this.#parts.options.onNotice?.(job.id, effect.notice);
+        return;
+      default:
+        this.#inBackground(this.#sync.perform(effect));
+    }
+  }
+
+  /** A failure of something under way is logged; a bug of ours ends the node. */
+  #inBackground(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      if (this.#stopped) return;
+      if (error instanceof InvariantError) this.#parts.onFatal(error);
+      else this.#parts.node.log.warn('effect failed', { error: errorMessage(error) });
+    });
+  }
+
+  #setTimer(timer: string, afterMs: number): void {
+    this.#timers.get(timer)?.();
+    const cancel = this.#parts.node.clock.setTimer(millis(afterMs), () => {
+      this.#timers.delete(timer);
+      this.enqueue({ kind: 'timer', timer });
+    });
+    this.#timers.set(timer, cancel);
+  }
+
+  async #train(stateHash: BlobHash, round: number): Promise<void> {
+    const turn = ++this.#training;
+    const prepared = this.#prepared;
+    if (prepared === undefined) return;
+    const { node, job, vectors } = this.#parts;
+    try {
+      const update = await trainRound({ node, job, vectors, prepared, stateHash, round });
+      // A newer round has begun meanwhile: its own training follows.
+      if (turn !== this.#training) return;
+      vectors.keepOnly(`${job.id}/update/`, update.handle);
+      this.enqueue({ kind: 'trained', stateHash, update, entropy: node.random.bytes(32) });
+    } catch (error) {
+      if (error instanceof InvariantError) throw error;
+      if (turn === this.#training)
+        this.enqueue({ kind: 'train-failed', reason: errorMessage(error) });
+    }
+  }
+
+  /** The running attempt, if it is this one. */
+  running(roundId: string, attempt: number): RunningSession | undefined {
+    const { phase } = this.#state;
+    if (phase.name !== 'session') return undefined;
+    const { session } = phase;
+    return session.roundId === roundId && session.slot.attempt === attempt ? session : undefined;
+  }
+}

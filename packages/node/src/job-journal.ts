@@ -1,0 +1,63 @@
+import {
+  compareText,
+  decodeCanonical,
+  encodeCanonical,
+  type JobId,
+  type Journal,
+  LIMITS,
+  type RoundId,
+  utf8,
+} from '@starling/core';
+import { type Certificate, certificateCodec } from '@starling/protocol-rounds';
+import { parseSlot, type Slot } from '@starling/rounds';
+
+export interface Recovered {
+  readonly certificates: readonly Certificate[];
+  readonly joined: readonly { readonly roundId: RoundId; readonly slot: Slot }[];
+}
+
+/** What one job keeps on disk: its chain, and every promise that outlives a crash. */
+export class JobJournal {
+  readonly #journal: Journal;
+  readonly #prefix: string;
+
+  constructor(journal: Journal, job: JobId) {
+    this.#journal = journal;
+    this.#prefix = `job/${job}/`;
+  }
+
+  async note(key: string, value: string): Promise<void> {
+    await this.#journal.put(`${this.#prefix}note/${key}`, utf8(value));
+  }
+
+  /** Replaces the chain from index `from` on. */
+  async storeChain(from: number, certificates: readonly Certificate[]): Promise<void> {
+    for (const [i, certificate] of certificates.entries()) {
+      const encoded = encodeCanonical(certificateCodec, certificate);
+      await this.#journal.put(this.#chainKey(from + i), encoded);
+    }
+    // A shorter chain of more settled certificates leaves a tail behind.
+    const end = this.#chainKey(from + certificates.length);
+    for await (const [key] of this.#journal.entries(`${this.#prefix}chain/`)) {
+      if (compareText(key, end) >= 0) await this.#journal.deletePrefix(key);
+    }
+  }
+
+  async recover(): Promise<Recovered> {
+    const certificates: Certificate[] = [];
+    for await (const [, value] of this.#journal.entries(`${this.#prefix}chain/`)) {
+      certificates.push(decodeCanonical(certificateCodec, value, LIMITS.controlBytesMax));
+    }
+    const joined: { roundId: RoundId; slot: Slot }[] = [];
+    const prefix = `${this.#prefix}note/join/`;
+    for await (const [key] of this.#journal.entries(prefix)) {
+      const [roundId, ...slot] = key.slice(prefix.length).split('/');
+      joined.push({ roundId: roundId as RoundId, slot: parseSlot(slot.join('/')) });
+    }
+    return { certificates, joined };
+  }
+
+  #chainKey(index: number): string {
+    return `${this.#prefix}chain/${String(index).padStart(8, '0')}`;
+  }
+}

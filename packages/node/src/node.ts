@@ -1,0 +1,393 @@
+import {
+  type BlobHash,
+  ConfigError,
+  decodeCanonical,
+  errorMessage,
+  type JobId,
+  LIMITS,
+  type Parcel,
+  type PeerId,
+  ProtocolError,
+  toHex,
+} from '@starling/core';
+import { encodeState, FEDAVG, initialState } from '@starling/federation';
+import {
+  type Certificate,
+  gossipCodec,
+  type Job,
+  jobsTopic,
+  jobTopic,
+  type Manifest,
+  openEnvelope,
+  readJob,
+  SYNC_PROTOCOL,
+  signManifest,
+} from '@starling/protocol-rounds';
+import { CHUNK_PROTOCOL, chunkHeaderCodec } from '@starling/protocol-secagg';
+import {
+  consentTo,
+  type DataOffers,
+  METRIC_COORDINATES,
+  manifestFault,
+  stateHashOf,
+} from '@starling/rounds';
+import { type BlobExchange, createBlobExchange } from './blob-exchange.ts';
+import { Catalogue, type Decision } from './catalogue.ts';
+import { JobHost } from './job-host.ts';
+import type { NodeOptions, NodeParts } from './parts.ts';
+import { askSync } from './sync-client.ts';
+import { answerSync } from './sync-server.ts';
+import { VectorStore } from './vectors.ts';
+
+/** Jobs one node keeps track of. */
+const JOBS_MAX = 256;
+const MODEL_TIMEOUT_MS = 120_000;
+const NOTHING = new Uint8Array(0);
+
+/** Where a job stands on this node, beyond the engine's phase. */
+export type JobStanding =
+  | { readonly kind: 'waiting-for-approval'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'no-data'; readonly reasons: readonly string[] }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'participating'; readonly dataset: string };
+
+interface KnownJob {
+  readonly job: Job;
+  readonly manifest: Uint8Array;
+  readonly host: JobHost;
+  readonly leave: () => void;
+  standing: JobStanding;
+}
+
+export interface JobReport {
+  readonly job: Job;
+  readonly standing: JobStanding;
+  readonly phase: string;
+  readonly certificates: readonly Certificate[];
+}
+
+export interface Launched {
+  readonly job: JobId;
+  /** Other peers that hold manifest and model durably. */
+  readonly copies: number;
+  readonly peers: number;
+}
+
+/** One peer: its jobs, and what it says to others. The same code in the daemon and the simulator. */
+export class StarlingNode {
+  readonly #parts: NodeParts;
+  readonly #options: NodeOptions;
+  readonly #offers: DataOffers;
+  readonly #catalogue: Catalogue;
+  readonly #vectors = new VectorStore();
+  readonly #blobs: BlobExchange;
+  readonly #jobs = new Map<JobId, KnownJob>();
+  readonly #leave: (() => void)[] = [];
+  #stopped = false;
+
+  constructor(parts: NodeParts, options: NodeOptions, offers: DataOffers) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#offers = offers;
+    this.#catalogue = new Catalogue(parts.journal);
+    const extra = (hash: BlobHash) => this.#vectors.byHash(hash);
+    this.#blobs = createBlobExchange({ transport: parts.transport, store: parts.blobs, extra });
+  }
+
+  /** Takes up the jobs on disk, and starts to listen. */
+  async start(): Promise<void> {
+    const { transport } = this.#parts;
+    transport.handle(SYNC_PROTOCOL, (parcel, from) => this.#answerSync(parcel, from));
+    transport.handle(CHUNK_PROTOCOL, async (parcel, from) => this.#takeChunk(parcel, from));
+    for (const { manifest, decision } of await this.#catalogue.all()) {
+      const job = readJob(manifest);
+      if (job !== undefined) await this.#open(job, manifest, decision);
+    }
+    this.#leave.push(
+      transport.subscribe(jobsTopic, (manifest, from) => this.#hear(manifest, from)),
+      transport.onPeerChange((peer, connected) => this.#peerChanged(peer, connected)),
+    );
+    for (const peer of transport.peers()) this.#peerChanged(peer, true);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const leave of this.#leave) leave();
+    for (const { host, leave } of this.#jobs.values()) {
+      leave();
+      await host.stop();
+    }
+    await this.#parts.compute.close();
+  }
+
+  jobs(): readonly JobReport[] {
+    return [...this.#jobs.values()].map((known) => report(known));
+  }
+
+  job(id: JobId): JobReport | undefined {
+    const known = this.#jobs.get(id);
+    return known && report(known);
+  }
+
+  /**
+   * Signs and keeps a job, and hands it to other peers. Resolves when `launchCopies` of them, or all
+   * if there are fewer, hold it durably: from then on the launcher may die (design decision 14c).
+   */
+  async launch(manifest: Manifest, model: Uint8Array): Promise<Launched> {
+    const fault = manifestFault(manifest);
+    if (fault !== undefined) throw new ConfigError('job', fault);
+    await this.#parts.trainer.describe(model);
+    const hash = await this.#parts.blobs.put(model);
+    if (hash !== manifest.model) throw new ConfigError('job.model', 'is not the model given');
+    const signed = signManifest(manifest, this.#parts.key);
+    const job = readJob(signed)!;
+    await this.#catalogue.add(job.id, signed);
+    await this.#open(job, signed, undefined);
+    const copies = await this.#handOut(signed);
+    await this.#parts.transport.publish(jobsTopic, signed);
+    return { job: job.id, copies, peers: this.#parts.transport.peers().length };
+  }
+
+  /** The owner of this machine agrees to a job, with a data set or the one that fits. */
+  async approve(id: JobId, dataset?: string): Promise<JobReport> {
+    const known = this.#known(id);
+    await this.#catalogue.decide(id, { kind: 'approved', dataset });
+    await this.#participate(known, dataset);
+    return report(known);
+  }
+
+  async refuse(id: JobId): Promise<JobReport> {
+    const known = this.#known(id);
+    await this.#catalogue.decide(id, { kind: 'refused' });
+    known.host.participate(undefined);
+    known.standing = { kind: 'refused', reason: 'refused by you' };
+    return report(known);
+  }
+
+  /** The launched model and the newest certified state of a job. */
+  async model(id: JobId): Promise<{ model: Uint8Array; state: Uint8Array; report: JobReport }> {
+    const known = this.#known(id);
+    const model = await this.#parts.blobs.get(known.job.manifest.model);
+    const stateHash = stateHashOf(known.host.state);
+    const state = stateHash && (await this.#parts.blobs.get(stateHash));
+    if (model === undefined || state === undefined) {
+      throw new ProtocolError('not-ready', 'the model is still on its way, try again in a moment');
+    }
+    return { model, state, report: report(known) };
+  }
+
+  #known(id: JobId): KnownJob {
+    const known = this.#jobs.get(id);
+    if (known !== undefined) return known;
+    throw new ConfigError('job', `no job ${id}`, '`starling jobs` lists those this node knows');
+  }
+
+  async #handOut(manifest: Uint8Array): Promise<number> {
+    const { transport, log } = this.#parts;
+    const wanted = Math.min(this.#options.launchCopies, transport.peers().length);
+    let copies = 0;
+    const ask = async (peer: PeerId) => {
+      try {
+        const answer = await askSync(
+          this.#parts,
+          peer,
+          { kind: 'hold', manifest },
+          MODEL_TIMEOUT_MS,
+        );
+        if (answer.kind === 'held') copies += 1;
+      } catch (error) {
+        log.warn('a peer did not take the job', { peer, error: errorMessage(error) });
+      }
+    };
+    const waiting = [...transport.peers()];
+    while (copies < wanted && waiting.length > 0) {
+      await Promise.all(waiting.splice(0, Math.max(1, wanted - copies)).map(ask));
+    }
+    return copies;
+  }
+
+  #hear(manifest: Uint8Array, from: PeerId): void {
+    this.#inBackground(this.#learn(manifest, from));
+  }
+
+  /** A job from elsewhere: checked, fetched, kept. */
+  async #learn(signed: Uint8Array, from: PeerId): Promise<void> {
+    const job = readJob(signed);
+    if (job === undefined)
+      throw new ProtocolError('signature', 'manifest is not signed by its launcher');
+    if (this.#jobs.has(job.id)) return;
+    const fault = manifestFault(job.manifest);
+    if (fault !== undefined) throw new ProtocolError('manifest', fault);
+    if (this.#jobs.size >= JOBS_MAX)
+      throw new ProtocolError('full', `keeps ${JOBS_MAX} jobs already`);
+    const { blobs, transport } = this.#parts;
+    const { model } = job.manifest;
+    if (!(await blobs.has(model))) {
+      const holders = [...new Set([from, job.launcher, ...transport.peers()])];
+      const peers = holders.filter((peer) => peer !== transport.self);
+      await blobs.put(await this.#blobs.fetch(model, peers, { timeoutMs: MODEL_TIMEOUT_MS }));
+    }
+    if (this.#jobs.has(job.id) || this.#stopped) return;
+    await this.#catalogue.add(job.id, signed);
+    await this.#open(job, signed, undefined);
+  }
+
+  async #open(job: Job, manifest: Uint8Array, decision: Decision | undefined): Promise<void> {
+    if (this.#jobs.has(job.id)) return;
+    const { transport } = this.#parts;
+    const host = new JobHost({
+      node: this.#parts,
+      options: this.#options,
+      job,
+      blobs: this.#blobs,
+      vectors: this.#vectors,
+      onFatal: (error) => this.#onFatal(error),
+    });
+    const leave = transport.subscribe(jobTopic(job.id), (bytes, from) => {
+      this.#takeGossip(host, bytes, from);
+    });
+    const standing: JobStanding = { kind: 'waiting-for-approval', reason: 'not looked at yet' };
+    const known: KnownJob = { job, manifest, host, leave, standing };
+    this.#jobs.set(job.id, known);
+    for (const peer of transport.peers())
+      host.enqueue({ kind: 'reachable', peer, reachable: true });
+    this.#inBackground(this.#getReady(known, decision));
+  }
+
+  async #getReady(known: KnownJob, decision: Decision | undefined): Promise<void> {
+    const { trainer, blobs } = this.#parts;
+    const { job, host } = known;
+    try {
+      const model = await blobs.get(job.manifest.model);
+      if (model === undefined) throw new ProtocolError('model-missing', 'the model is not held');
+      const { layout, initial } = await trainer.describe(model);
+      const state = encodeState(initialState(initial, layout.parameters, FEDAVG));
+      const stateHash = await blobs.put(state);
+      const vectorLength = layout.parameters + layout.buffers + METRIC_COORDINATES;
+      host.prepare({ vectorLength, stateHash });
+    } catch (error) {
+      known.standing = { kind: 'failed', reason: errorMessage(error) };
+      throw error;
+    }
+    if (decision?.kind === 'approved') await this.#participate(known, decision.dataset);
+    else if (decision?.kind === 'refused') {
+      known.standing = { kind: 'refused', reason: 'refused by you' };
+    } else await this.#askConsent(known);
+  }
+
+  async #askConsent(known: KnownJob): Promise<void> {
+    const consent = consentTo(known.job, this.#options.policy(), this.#parts.transport.self);
+    if (consent.verdict === 'start') await this.#participate(known, undefined);
+    else if (consent.verdict === 'refuse')
+      known.standing = { kind: 'refused', reason: consent.reason };
+    else known.standing = { kind: 'waiting-for-approval', reason: consent.reason };
+  }
+
+  async #participate(known: KnownJob, wanted: string | undefined): Promise<void> {
+    const { trainer, blobs } = this.#parts;
+    const { job, host } = known;
+    const { data, training, aggregation, loss } = job.manifest;
+    const schema = {
+      task: data.task,
+      input: { dtype: 'float32' as const, shape: data.inputShape },
+      classes: data.classes,
+    };
+    const match =
+      wanted === undefined
+        ? await this.#offers.match(schema)
+        : { ok: true as const, dataset: wanted };
+    if (!match.ok) {
+      known.standing = { kind: 'no-data', reasons: match.reasons };
+      return;
+    }
+    const model = await blobs.get(job.manifest.model);
+    if (model === undefined) throw new ProtocolError('model-missing', 'the model is not held');
+    try {
+      const prepared = await trainer.prepare({
+        modelHash: job.manifest.model,
+        model,
+        loss,
+        training,
+        clippingNorm: aggregation.clippingNorm,
+        data: schema,
+        dataset: match.dataset,
+      });
+      known.standing = { kind: 'participating', dataset: match.dataset };
+      host.participate(prepared);
+    } catch (error) {
+      if (!(error instanceof ProtocolError || error instanceof ConfigError)) throw error;
+      known.standing = { kind: 'failed', reason: errorMessage(error) };
+      this.#parts.log.warn('cannot take part', { job: job.id, reason: errorMessage(error) });
+    }
+  }
+
+  #takeGossip(host: JobHost, bytes: Uint8Array, from: PeerId): void {
+    const gossip = decodeCanonical(gossipCodec, bytes, LIMITS.controlBytesMax);
+    if (gossip.kind === 'head') {
+      host.enqueue({ kind: 'head', from, round: gossip.round });
+      return;
+    }
+    const envelope = openEnvelope(gossip.bytes);
+    if (envelope !== undefined) host.receive(envelope);
+  }
+
+  /** A masked chunk for this owner; refused while it is not in the attempt, so it is sent again. */
+  #takeChunk({ header, body }: Parcel, from: PeerId): Parcel {
+    const chunk = decodeCanonical(chunkHeaderCodec, header, LIMITS.controlBytesMax);
+    const roundId = toHex(chunk.roundId);
+    for (const { host } of this.#jobs.values()) {
+      const running = host.running(roundId, chunk.attempt);
+      if (running === undefined) continue;
+      const member = running.config.members.findIndex(({ peer }) => peer === from);
+      if (member === -1) throw new ProtocolError('not-a-member', 'not in the roster');
+      if (body.length > running.config.shape.chunkBytes)
+        throw new ProtocolError('size', 'too long');
+      host.session.receiveChunk(running, member, chunk, body);
+      return { header: NOTHING, body: NOTHING };
+    }
+    throw new ProtocolError('not-yet', 'not in that attempt');
+  }
+
+  #answerSync(parcel: Parcel, from: PeerId): Promise<Parcel> {
+    return answerSync(parcel, from, {
+      host: (job) => this.#jobs.get(job)?.host,
+      manifests: () => [...this.#jobs.values()].map(({ manifest }) => manifest),
+      hold: (manifest, holder) => this.#learn(manifest, holder),
+    });
+  }
+
+  #peerChanged(peer: PeerId, connected: boolean): void {
+    for (const { host } of this.#jobs.values()) {
+      host.enqueue({ kind: 'reachable', peer, reachable: connected });
+    }
+    if (connected) this.#inBackground(this.#askForJobs(peer));
+  }
+
+  async #askForJobs(peer: PeerId): Promise<void> {
+    const answer = await askSync(this.#parts, peer, { kind: 'jobs' });
+    if (answer.kind !== 'jobs') return;
+    for (const manifest of answer.manifests) await this.#learn(manifest, peer);
+  }
+
+  #inBackground(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      if (this.#stopped) return;
+      if (error instanceof ProtocolError || error instanceof ConfigError) {
+        this.#parts.log.debug('refused', { error: errorMessage(error) });
+      } else this.#onFatal(error);
+    });
+  }
+
+  #onFatal(error: unknown): void {
+    this.#parts.log.error('a bug of ours', { error: errorMessage(error) });
+    this.#options.onFatal(error);
+  }
+}
+
+const report = ({ job, standing, host }: KnownJob): JobReport => ({
+  job,
+  standing,
+  phase: host.state.phase.name,
+  certificates: host.state.chain,
+});

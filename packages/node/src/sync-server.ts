@@ -1,0 +1,96 @@
+import {
+  decodeCanonical,
+  encodeCanonical,
+  errorMessage,
+  type JobId,
+  LIMITS,
+  type Parcel,
+  type PeerId,
+  utf8,
+} from '@starling/core';
+import {
+  type SyncAnswer,
+  type SyncRequest,
+  syncAnswerCodec,
+  syncRequestCodec,
+} from '@starling/protocol-rounds';
+import { missingFrom, roundOf } from '@starling/rounds';
+import type { JobHost } from './job-host.ts';
+
+export interface SyncServerParts {
+  readonly host: (job: JobId) => JobHost | undefined;
+  /** Signed manifests of the jobs this node knows. */
+  readonly manifests: () => readonly Uint8Array[];
+  /** Takes a job over for its launcher; resolves when manifest and model are durable here. */
+  readonly hold: (manifest: Uint8Array, from: PeerId) => Promise<void>;
+}
+
+const NOTHING = new Uint8Array(0);
+/** Certificates in one answer; the requester asks again from where it got. */
+const CHAIN_MAX = 64;
+const ENVELOPES_MAX = 512;
+const ENVELOPES_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Answers the sync protocol from what the engine already knows; it changes nothing. */
+export async function answerSync(
+  { header }: Parcel,
+  from: PeerId,
+  parts: SyncServerParts,
+): Promise<Parcel> {
+  const request = decodeCanonical(syncRequestCodec, header, LIMITS.controlBytesMax);
+  const answer = await answerOf(request, from, parts);
+  return { header: NOTHING, body: encodeCanonical(syncAnswerCodec, answer) };
+}
+
+async function answerOf(
+  request: SyncRequest,
+  from: PeerId,
+  parts: SyncServerParts,
+): Promise<SyncAnswer> {
+  switch (request.kind) {
+    case 'jobs':
+      return { kind: 'jobs', manifests: parts.manifests().slice(0, 256) };
+    case 'hold':
+      try {
+        await parts.hold(request.manifest, from);
+        return { kind: 'held' };
+      } catch (error) {
+        return refused(errorMessage(error));
+      }
+    case 'chain': {
+      const host = parts.host(request.job);
+      if (host === undefined) return refused('unknown job');
+      return chainFrom(host, request.fromRound);
+    }
+    case 'envelopes': {
+      const host = parts.host(request.job);
+      if (host === undefined) return refused('unknown job');
+      if (request.round < roundOf(host.state)) return chainFrom(host, request.round);
+      if (request.round > roundOf(host.state)) return { kind: 'envelopes', envelopes: [] };
+      return { kind: 'envelopes', envelopes: lacking(host, request.have) };
+    }
+    default:
+      return refused('unknown request');
+  }
+}
+
+const chainFrom = (host: JobHost, fromRound: number): SyncAnswer => ({
+  kind: 'chain',
+  certificates: host.certificates(fromRound).slice(0, CHAIN_MAX),
+});
+
+function lacking(host: JobHost, have: Uint8Array): readonly Uint8Array[] {
+  const envelopes: Uint8Array[] = [];
+  let size = 0;
+  for (const { bytes } of missingFrom(host.state.pool, have)) {
+    size += bytes.length;
+    if (envelopes.length >= ENVELOPES_MAX || size > ENVELOPES_BYTES_MAX) break;
+    envelopes.push(bytes);
+  }
+  return envelopes;
+}
+
+const refused = (reason: string): SyncAnswer => ({
+  kind: 'refused',
+  reason: utf8(reason.slice(0, 60)),
+});

@@ -1,0 +1,51 @@
+import { type BlobHash, ProtocolError, toHex } from '@starling/core';
+import { type CodecOptions, decodeState, examplesMax, updateCodec } from '@starling/federation';
+import { clipToNorm } from '@starling/privacy';
+import type { Job, Manifest } from '@starling/protocol-rounds';
+import type { PreparedJob, Update } from '@starling/rounds';
+import type { NodeParts } from './parts.ts';
+import type { VectorStore } from './vectors.ts';
+
+/** The grid of a job: the same for every round and roster, because it follows from the manifest. */
+export const codecOf = ({ aggregation, admission }: Manifest): CodecOptions => ({
+  bits: aggregation.ringBits,
+  peersMax: admission.maxPeers,
+  clippingNorm: aggregation.clippingNorm,
+});
+
+interface RoundInput {
+  readonly node: NodeParts;
+  readonly job: Job;
+  readonly vectors: VectorStore;
+  readonly prepared: PreparedJob;
+  readonly stateHash: BlobHash;
+  readonly round: number;
+}
+
+/**
+ * One round's local work: evaluate the incoming model, train, clip, quantise. The ring words stay in
+ * the vector store under the update's handle.
+ * @throws ProtocolError when the state is not held, or the update is not finite
+ */
+export async function trainRound(input: RoundInput): Promise<Update> {
+  const { node, job, vectors, prepared, stateHash, round } = input;
+  const state = await node.blobs.get(stateHash);
+  if (state === undefined)
+    throw new ProtocolError('state-missing', `state ${stateHash} is not held`);
+  const { model } = decodeState(state);
+  const codec = codecOf(job.manifest);
+  const evaluation = await prepared.evaluate(model, examplesMax(updateCodec(codec)));
+  const seed = new DataView(node.random.bytes(4).buffer).getUint32(0);
+  const trained = await prepared.train(model, seed);
+  const { clipped } = clipToNorm(trained.update, codec.clippingNorm);
+  const { words } = await node.compute.run('quantise', {
+    update: clipped,
+    metrics: evaluation,
+    seed: node.random.bytes(32),
+    codec,
+  });
+  const id = `${round}-${toHex(node.random.bytes(8))}`;
+  const handle = `${job.id}/update/${id}`;
+  vectors.putWords(handle, words);
+  return { id, handle };
+}

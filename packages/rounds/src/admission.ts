@@ -1,0 +1,66 @@
+import type { PeerId } from '@starling/core';
+import type { Job, Manifest } from '@starling/protocol-rounds';
+import { ceilLog2, RING_BITS_MAX, RING_BITS_MIN } from '@starling/secagg';
+
+/** What a volunteer lets in (design decisions 18 and 19). */
+export interface Policy {
+  /** Launchers whose jobs start without asking. */
+  readonly trust: { readonly includes: (launcher: PeerId) => boolean };
+  /** Fewest peers with whom this one adds up its update. */
+  readonly minPeers: number;
+}
+
+/** Fewest peers whose sum hides anything: of two, each knows the other's. */
+export const PEERS_MIN = 3;
+
+/** Why no peer should take part in such a job, or undefined. Checked at launch and on arrival. */
+export function manifestFault({
+  training,
+  aggregation,
+  admission,
+  stop,
+}: Manifest): string | undefined {
+  const { ringBits, clippingNorm, phaseSeconds } = aggregation;
+  const { minPeers, maxPeers, joinWindowSeconds } = admission;
+  const checks: readonly [ok: boolean, fault: string][] = [
+    [training.epochs >= 1 && training.batchSize >= 1, 'training.epochs and batchSize start at 1'],
+    [isPositive(training.learningRate), 'training.learningRate must be positive'],
+    [training.momentum >= 0 && training.momentum < 1, 'training.momentum must be in [0, 1)'],
+    [
+      ringBits >= RING_BITS_MIN && ringBits <= RING_BITS_MAX,
+      `aggregation.ringBits must be ${RING_BITS_MIN} to ${RING_BITS_MAX}`,
+    ],
+    [isPositive(clippingNorm), 'aggregation.clippingNorm must be positive'],
+    [phaseSeconds >= 0.1 && phaseSeconds <= 3600, 'aggregation.phaseSeconds must be 0.1 to 3600'],
+    [minPeers >= PEERS_MIN, `admission.minPeers must be at least ${PEERS_MIN}`],
+    [maxPeers >= minPeers, 'admission.maxPeers must not be below minPeers'],
+    [
+      ringBits + ceilLog2(maxPeers) <= 32 && ringBits - ceilLog2(maxPeers) >= 5,
+      'aggregation.ringBits leaves no room for the sum of admission.maxPeers inputs',
+    ],
+    [
+      joinWindowSeconds >= 0.1 && joinWindowSeconds <= 86_400,
+      'admission.joinWindowSeconds must be 0.1 to 86400',
+    ],
+    [stop.rounds >= 1, 'stop.rounds must be at least 1'],
+  ];
+  return checks.find(([ok]) => !ok)?.[1];
+}
+
+const isPositive = (value: number): boolean => Number.isFinite(value) && value > 0;
+
+export type Consent =
+  | { readonly verdict: 'start' }
+  | { readonly verdict: 'ask'; readonly reason: string }
+  | { readonly verdict: 'refuse'; readonly reason: string };
+
+/** Whether a job may start on this peer without asking its owner. */
+export function consentTo(job: Job, policy: Policy, self: PeerId): Consent {
+  if (job.manifest.admission.minPeers < policy.minPeers) {
+    const least = job.manifest.admission.minPeers;
+    const reason = `adds up as few as ${least} updates, your policy wants ${policy.minPeers}`;
+    return { verdict: 'refuse', reason };
+  }
+  if (job.launcher === self || policy.trust.includes(job.launcher)) return { verdict: 'start' };
+  return { verdict: 'ask', reason: `launched by ${job.launcher}, who is not in policy.trust` };
+}

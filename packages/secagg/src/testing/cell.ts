@@ -1,0 +1,295 @@
+import { type PeerId, utf8 } from '@starling/core';
+import { Secret, sha256 } from '@starling/crypto';
+import { byzantineMax, type SecaggMessage, slotOf } from '@starling/protocol-secagg';
+import { helloOf } from '../secrets.ts';
+import { step } from '../session.ts';
+import { createSession, type SessionState } from '../state.ts';
+import type {
+  Canary,
+  PhaseName,
+  ProtectionName,
+  RingShape,
+  SessionConfig,
+  SessionEffect,
+  SessionEvent,
+} from '../types.ts';
+import { createHost, type Host } from './host.ts';
+import { createDice, type Dice } from './random.ts';
+
+/** A member that stops for good: at its `count`-th event or effect in `phase`, or at its end. */
+export interface Crash {
+  readonly member: number;
+  readonly phase: PhaseName;
+  readonly count: number;
+}
+
+export interface CellOptions {
+  readonly members: number;
+  readonly seed: number;
+  readonly crashes?: readonly Crash[];
+  /** Members whose masks take four phases: alive, in V, and not in U. */
+  readonly slow?: readonly number[];
+  readonly light?: readonly number[];
+  /** Share of broadcasts that are lost on the way to one receiver; pulls bring them later. */
+  readonly loss?: number;
+  readonly duplication?: number;
+  /** Whether the transport tells the others of a crash. */
+  readonly hints?: boolean;
+  readonly replication?: number;
+  readonly protection?: ProtectionName;
+  readonly canary?: Canary;
+  readonly length?: number;
+  readonly chunkBytes?: number;
+  /** A member whose JOIN named keys that are not its own. */
+  readonly wrongKeys?: number;
+  /** What a member really sends instead of `message`; `undefined` is silence. */
+  readonly tamper?: (from: number, message: SecaggMessage) => SecaggMessage | undefined;
+  readonly inputs?: (member: number, length: number) => Uint32Array;
+}
+
+/** What a member did that others could see, or wrote to its journal, in order. */
+export interface Deed {
+  readonly member: number;
+  readonly effect: Extract<SessionEffect, { kind: 'broadcast' | 'journal' }>;
+}
+
+export interface CellMember {
+  readonly index: number;
+  readonly host: Host;
+  readonly alive: boolean;
+  readonly state: SessionState;
+}
+
+export interface CellRun {
+  readonly members: readonly CellMember[];
+  readonly deeds: readonly Deed[];
+  /** Virtual milliseconds until every living member had ended. */
+  readonly elapsedMs: number;
+}
+
+const PHASE_MS = 1_000;
+const DELAY_MS = 60;
+const PULL_MS = 150;
+/** Far beyond the last burn timer. */
+const END_MS = 60 * PHASE_MS;
+
+/** Runs one session per member on virtual time; a pure function of its options. */
+export function runCell(options: CellOptions): CellRun {
+  return new Cell(options).run();
+}
+
+type Peer = { -readonly [K in keyof CellMember]: CellMember[K] } & {
+  /** `slot/sender` → message: what this peer could tell another that pulls. */
+  readonly known: Map<string, { readonly from: number; readonly message: SecaggMessage }>;
+  counted: { phase: PhaseName; count: number };
+};
+
+class Cell {
+  readonly #options: CellOptions;
+  readonly #dice: Dice;
+  readonly #peers: readonly Peer[];
+  readonly #deeds: Deed[] = [];
+  readonly #queue: { at: number; order: number; act: () => void }[] = [];
+  #now = 0;
+  #order = 0;
+
+  constructor(options: CellOptions) {
+    this.#options = options;
+    this.#dice = createDice(options.seed);
+    const configs = cellConfigs(options);
+    this.#peers = configs.map((config, index) => {
+      const input = inputOf(options, config.shape, index);
+      const host = createHost(index, config.shape, input);
+      const counted = { phase: 'shares' as PhaseName, count: 0 };
+      return { index, host, alive: true, state: createSession(config), known: new Map(), counted };
+    });
+  }
+
+  run(): CellRun {
+    for (const peer of this.#peers) {
+      this.#after(this.#dice.below(DELAY_MS), () => this.#deliver(peer, { kind: 'start' }));
+      this.#after(PULL_MS, () => this.#pull(peer));
+    }
+    while (!this.#isOver() && this.#now < END_MS) {
+      const next = this.#takeNext();
+      this.#now = next.at;
+      next.act();
+    }
+    return { members: this.#peers, deeds: this.#deeds, elapsedMs: this.#now };
+  }
+
+  #isOver(): boolean {
+    return this.#peers.every(({ alive, state }) => !alive || state.outcome !== undefined);
+  }
+
+  #after(ms: number, act: () => void): void {
+    this.#queue.push({ at: this.#now + ms, order: this.#order++, act });
+  }
+
+  /** By time, then by the order in which they were scheduled. */
+  #takeNext() {
+    let best = 0;
+    for (let i = 1; i < this.#queue.length; i++) {
+      const [a, b] = [this.#queue[i]!, this.#queue[best]!];
+      if (a.at < b.at || (a.at === b.at && a.order < b.order)) best = i;
+    }
+    return this.#queue.splice(best, 1)[0]!;
+  }
+
+  #delay(): number {
+    return 1 + this.#dice.below(DELAY_MS);
+  }
+
+  #deliver(peer: Peer, event: SessionEvent): void {
+    if (!peer.alive || this.#isDeathDue(peer)) return;
+    const { state, effects } = step(peer.state, event);
+    peer.state = state;
+    for (const effect of effects) {
+      if (this.#isDeathDue(peer)) return;
+      this.#perform(peer, effect);
+    }
+  }
+
+  /** Counts one event or effect; true when this peer is dead. */
+  #isDeathDue(peer: Peer): boolean {
+    if (!peer.alive) return true;
+    const { phase } = peer.state;
+    const crash = this.#options.crashes?.find(({ member }) => member === peer.index);
+    if (crash === undefined) return false;
+    const before = peer.counted.phase;
+    if (phase !== before) peer.counted = { phase, count: 0 };
+    const count = peer.counted.count++;
+    const due = phase === crash.phase ? count >= crash.count : before === crash.phase;
+    if (due) this.#kill(peer);
+    return due;
+  }
+
+  #kill(peer: Peer): void {
+    peer.alive = false;
+    if (!this.#options.hints) return;
+    for (const other of this.#peers) {
+      if (other === peer) continue;
+      const hint = { kind: 'reachable', member: peer.index, reachable: false } as const;
+      this.#after(this.#delay(), () => this.#deliver(other, hint));
+    }
+  }
+
+  #perform(peer: Peer, effect: SessionEffect): void {
+    switch (effect.kind) {
+      case 'journal':
+        this.#deeds.push({ member: peer.index, effect });
+        return;
+      case 'broadcast':
+        this.#broadcast(peer, effect.message);
+        return;
+      case 'set-timer': {
+        const { timer } = effect;
+        this.#after(effect.afterMs, () => this.#deliver(peer, { kind: 'timer', timer }));
+        return;
+      }
+      case 'compute': {
+        const slow = effect.compute.task === 'mask' && this.#options.slow?.includes(peer.index);
+        const answer = peer.host.compute(effect.compute);
+        this.#after(slow ? 4 * PHASE_MS : this.#delay(), () => this.#deliver(peer, answer));
+        return;
+      }
+      case 'send-chunk':
+        this.#sendChunk(peer, effect);
+        return;
+      case 'fetch-sum':
+        this.#after(this.#delay(), () => this.#fetchSum(peer, effect));
+        return;
+      case 'phase':
+      case 'ended':
+    }
+  }
+
+  #broadcast(peer: Peer, intended: SecaggMessage): void {
+    const { tamper, loss = 0, duplication = 0 } = this.#options;
+    const message = tamper === undefined ? intended : tamper(peer.index, intended);
+    if (message === undefined) return;
+    this.#deeds.push({ member: peer.index, effect: { kind: 'broadcast', message } });
+    peer.known.set(`${slotOf(message)}/${peer.index}`, { from: peer.index, message });
+    for (const other of this.#peers) {
+      if (other === peer || this.#dice.chance(loss)) continue;
+      const copies = this.#dice.chance(duplication) ? 2 : 1;
+      for (let i = 0; i < copies; i++) {
+        this.#after(this.#delay(), () => this.#receive(other, peer.index, message));
+      }
+    }
+  }
+
+  #receive(peer: Peer, from: number, message: SecaggMessage): void {
+    const key = `${slotOf(message)}/${from}`;
+    if (peer.alive && !peer.known.has(key)) peer.known.set(key, { from, message });
+    this.#deliver(peer, { kind: 'message', from, message });
+  }
+
+  /** Asks one living member for everything, for ever, as the rounds engine does. */
+  #pull(peer: Peer): void {
+    if (!peer.alive) return;
+    this.#after(PULL_MS, () => this.#pull(peer));
+    const others = this.#peers.filter((other) => other !== peer && other.alive);
+    if (others.length === 0) return;
+    const told = [...this.#dice.pick(others).known].filter(([key]) => !peer.known.has(key));
+    for (const [, { from, message }] of told) {
+      if (from === peer.index) continue;
+      this.#after(this.#delay(), () => this.#receive(peer, from, message));
+    }
+  }
+
+  #sendChunk(peer: Peer, { to, chunk, proof }: Extract<SessionEffect, { kind: 'send-chunk' }>) {
+    const body = peer.host.masked[chunk]!;
+    const hash = sha256(body);
+    const owner = this.#peers[to]!;
+    this.#after(this.#delay(), () => {
+      owner.host.keepChunk(chunk, peer.index, body);
+      this.#deliver(owner, { kind: 'chunk-received', from: peer.index, chunk, hash, proof });
+    });
+  }
+
+  #fetchSum(peer: Peer, effect: Extract<SessionEffect, { kind: 'fetch-sum' }>): void {
+    const { chunk, hash, from } = effect;
+    const holders = from.filter((owner) => this.#peers[owner]!.alive);
+    const sum =
+      holders.length > 0
+        ? this.#peers[this.#dice.pick(holders)]!.host.sumOf(chunk, hash)
+        : undefined;
+    if (sum !== undefined) peer.host.keepSum(chunk, sum);
+    this.#deliver(peer, { kind: sum ? 'sum-fetched' : 'sum-missing', chunk });
+  }
+}
+
+/** Configurations of all members of a cell, for tests that drive sessions themselves. */
+export function cellConfigs(options: CellOptions): readonly SessionConfig[] {
+  // 24 bytes are 8 words of 24 bits: several chunks even in a short vector.
+  const { members: count, seed, length = 40, chunkBytes = 24, canary, wrongKeys } = options;
+  const secret = (member: number) => sha256(utf8(`cell/${seed}/${member}`));
+  const members = Array.from({ length: count }, (_, member) => ({
+    peer: `member-${member}` as PeerId,
+    hello: helloOf(new Secret(secret(member))),
+    light: options.light?.includes(member) ?? false,
+  }));
+  const shape: RingShape = { length, bits: 24, coordinateMax: 2 ** 18 - 1, chunkBytes };
+  return members.map((_, self) => ({
+    roundId: sha256(utf8(`round/${seed}`)),
+    attempt: 0,
+    members,
+    rosterDigest: sha256(utf8(`roster/${seed}`)),
+    self,
+    context: sha256(utf8('model and codec')),
+    shape,
+    replication: options.replication ?? byzantineMax(count) + 1,
+    timers: { phaseMs: PHASE_MS, decideMs: PHASE_MS / 2 },
+    seed: new Secret(secret(self === wrongKeys ? -1 : self)),
+    input: 'update',
+    protection: options.protection ?? 'double-masking',
+    ...(canary === undefined ? {} : { canary }),
+  }));
+}
+
+function inputOf(options: CellOptions, shape: RingShape, member: number): Uint32Array {
+  if (options.inputs !== undefined) return options.inputs(member, shape.length);
+  const dice = createDice(options.seed ^ (0x9e3779b9 * (member + 1)));
+  return Uint32Array.from({ length: shape.length }, () => dice.below(shape.coordinateMax + 1));
+}

@@ -1,0 +1,230 @@
+import {
+  type Parcel,
+  type PeerId,
+  ProtocolError,
+  type RequestOptions,
+  type Transport,
+  toHex,
+} from '@starling/core';
+import { sha256 } from '@starling/crypto';
+import type { FaultKind, FaultMix } from './faults.ts';
+import type { Prng } from './prng.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+type GossipHandler = (message: Uint8Array, from: PeerId) => void;
+type RequestHandler = (parcel: Parcel, from: PeerId) => Promise<Parcel>;
+
+/** One run of a peer's process: a restart makes a new one, and the old one hears nothing any more. */
+class Endpoint {
+  readonly peer: PeerId;
+  alive = true;
+  readonly topics = new Map<string, Set<GossipHandler>>();
+  readonly handlers = new Map<string, RequestHandler>();
+  readonly listeners = new Set<(peer: PeerId, connected: boolean) => void>();
+  readonly connected = new Set<PeerId>();
+  bytesOut = 0;
+  constructor(peer: PeerId) {
+    this.peer = peer;
+  }
+}
+
+export interface NetworkParts {
+  readonly time: VirtualTime;
+  readonly prng: Prng;
+  readonly faults: FaultMix;
+  /** Called for every fault, for the report. */
+  readonly onFault: (kind: FaultKind) => void;
+  /** Called for everything that is delivered, for the trace. */
+  readonly onDelivery: (line: string) => void;
+}
+
+/**
+ * A network of virtual peers: gossip that may be lost, doubled and late, requests that break when a
+ * peer dies or a partition falls between, and connection changes that are noticed after a while.
+ */
+export class SimNetwork {
+  readonly #parts: NetworkParts;
+  readonly #endpoints = new Map<PeerId, Endpoint>();
+  /** Side of each peer while the network is split. */
+  #sides: ReadonlyMap<PeerId, number> | undefined;
+
+  constructor(parts: NetworkParts) {
+    this.#parts = parts;
+  }
+
+  /** Brings a peer up, connected to everybody it can reach. */
+  join(peer: PeerId): Transport {
+    const endpoint = new Endpoint(peer);
+    this.#endpoints.set(peer, endpoint);
+    for (const other of this.#endpoints.values()) this.#refresh(endpoint, other, 0);
+    return this.#transport(endpoint);
+  }
+
+  /** Kills a peer's process: nothing leaves it or reaches it from now on. */
+  kill(peer: PeerId): void {
+    const endpoint = this.#endpoints.get(peer);
+    if (endpoint === undefined) return;
+    endpoint.alive = false;
+    this.#endpoints.delete(peer);
+    const { detectMs } = this.#parts.faults;
+    for (const other of this.#endpoints.values()) {
+      this.#parts.time.after(detectMs, () => this.#setConnected(other, peer));
+    }
+  }
+
+  isAlive(peer: PeerId): boolean {
+    return this.#endpoints.has(peer);
+  }
+
+  bytesOut(peer: PeerId): number {
+    return this.#endpoints.get(peer)?.bytesOut ?? 0;
+  }
+
+  /** Splits the network; peers notice after a while. `undefined` heals it. */
+  split(sides: ReadonlyMap<PeerId, number> | undefined): void {
+    this.#sides = sides;
+    if (sides !== undefined) this.#parts.onFault('partition');
+    const all = [...this.#endpoints.values()];
+    for (const a of all) for (const b of all) this.#refresh(a, b, this.#parts.faults.detectMs);
+  }
+
+  #canReach(a: PeerId, b: PeerId): boolean {
+    if (!this.#endpoints.has(a) || !this.#endpoints.has(b)) return false;
+    return this.#sides === undefined || this.#sides.get(a) === this.#sides.get(b);
+  }
+
+  #refresh(a: Endpoint, b: Endpoint, delay: number): void {
+    if (a === b) return;
+    this.#parts.time.after(delay, () => {
+      this.#setConnected(a, b.peer);
+      this.#setConnected(b, a.peer);
+    });
+  }
+
+  /** Brings one side's view of a connection up to date. */
+  #setConnected(endpoint: Endpoint, peer: PeerId): void {
+    if (!endpoint.alive) return;
+    const connected = this.#canReach(endpoint.peer, peer);
+    if (endpoint.connected.has(peer) === connected) return;
+    if (connected) endpoint.connected.add(peer);
+    else endpoint.connected.delete(peer);
+    for (const listener of endpoint.listeners) listener(peer, connected);
+  }
+
+  #delay(): number {
+    const { delayMinMs, delayMaxMs } = this.#parts.faults;
+    return delayMinMs + this.#parts.prng.below(Math.max(1, delayMaxMs - delayMinMs));
+  }
+
+  #publish(from: Endpoint, topic: string, message: Uint8Array): void {
+    const { prng, faults, onFault } = this.#parts;
+    // A gossip mesh makes a peer send a message to a handful of others, whatever the swarm's size.
+    from.bytesOut += message.length * Math.min(6, this.#endpoints.size - 1);
+    for (const to of [...this.#endpoints.values()]) {
+      if (to === from || !this.#canReach(from.peer, to.peer)) continue;
+      if (prng.chance(faults.loss)) {
+        onFault('loss');
+        continue;
+      }
+      this.#deliver(from.peer, to, topic, message);
+      if (prng.chance(faults.duplication)) {
+        onFault('duplication');
+        this.#deliver(from.peer, to, topic, message);
+      }
+    }
+  }
+
+  #deliver(from: PeerId, to: Endpoint, topic: string, message: Uint8Array): void {
+    this.#parts.time.after(this.#delay(), () => {
+      if (!to.alive) return;
+      this.#trace('gossip', from, to.peer, message);
+      for (const handle of to.topics.get(topic) ?? []) swallow(() => handle(message, from));
+    });
+  }
+
+  #request(
+    from: Endpoint,
+    peer: PeerId,
+    protocol: string,
+    parcel: Parcel,
+    { timeoutMs }: RequestOptions,
+  ): Promise<Parcel> {
+    const { time, onFault } = this.#parts;
+    from.bytesOut += parcel.header.length + parcel.body.length;
+    return new Promise((resolve, reject) => {
+      const fail = (code: string) => {
+        if (from.alive) reject(new ProtocolError(code, `${protocol} to ${peer}`));
+      };
+      const cancel = time.after(timeoutMs, () => fail('timeout'));
+      const cut = () => {
+        cancel();
+        onFault('cut-request');
+        fail('connection-lost');
+      };
+      time.after(this.#delay(), () => {
+        const to = this.#endpoints.get(peer);
+        const handle = to?.handlers.get(protocol);
+        if (to === undefined || handle === undefined || !this.#canReach(from.peer, peer))
+          return cut();
+        this.#trace(protocol, from.peer, peer, parcel.header);
+        handle(parcel, from.peer).then(
+          (answer) => {
+            if (!to.alive) return;
+            to.bytesOut += answer.header.length + answer.body.length;
+            time.after(this.#delay(), () => {
+              if (!this.#canReach(from.peer, peer)) return cut();
+              cancel();
+              if (from.alive) resolve(answer);
+            });
+          },
+          () => {
+            time.after(this.#delay(), () => {
+              cancel();
+              fail('refused');
+            });
+          },
+        );
+      });
+    });
+  }
+
+  #trace(kind: string, from: PeerId, to: PeerId, bytes: Uint8Array): void {
+    const { time, onDelivery } = this.#parts;
+    const hash = toHex(sha256(bytes).subarray(0, 8));
+    onDelivery(`${time.now} ${kind} ${from.slice(-8)} ${to.slice(-8)} ${hash}`);
+  }
+
+  #transport(endpoint: Endpoint): Transport {
+    const never = new Promise<never>(() => {});
+    return {
+      self: endpoint.peer,
+      peers: () => [...endpoint.connected],
+      onPeerChange: (listen) => {
+        endpoint.listeners.add(listen);
+        return () => endpoint.listeners.delete(listen);
+      },
+      publish: async (topic, message) => {
+        if (endpoint.alive) this.#publish(endpoint, topic, message);
+      },
+      subscribe: (topic, handle) => {
+        const handlers = endpoint.topics.get(topic) ?? new Set();
+        endpoint.topics.set(topic, handlers.add(handle));
+        return () => handlers.delete(handle);
+      },
+      request: (to, protocol, parcel, options) =>
+        endpoint.alive ? this.#request(endpoint, to, protocol, parcel, options) : never,
+      handle: (protocol, answer) => void endpoint.handlers.set(protocol, answer),
+      provide: async () => {},
+      findProviders: async () => [],
+    };
+  }
+}
+
+/** A handler that throws on a hostile message must not end the run: the real transport catches too. */
+function swallow(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+  }
+}

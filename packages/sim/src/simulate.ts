@@ -1,0 +1,331 @@
+import { createHash } from 'node:crypto';
+import { assert, type BlobHash, type PeerId } from '@starling/core';
+import { hashHex, verifications } from '@starling/crypto';
+import type { Manifest } from '@starling/protocol-rounds';
+import { type EngineCanary, type Notice, survivorCount } from '@starling/rounds';
+import type { ProtectionName } from '@starling/secagg';
+import { BEHAVIOURS, type Behaviour } from './adversaries.ts';
+import {
+  agreement,
+  belowThreshold,
+  type Checker,
+  exactSum,
+  neverBoth,
+  type Observation,
+  Rosters,
+  updateOnce,
+} from './checkers/index.ts';
+import { fakeModel } from './fake-trainer.ts';
+import { drawFaults, type FaultKind, type FaultMix } from './faults.ts';
+import { SimNetwork } from './network.ts';
+import { Prng } from './prng.ts';
+import { VirtualTime } from './virtual-time.ts';
+import { SimPeer } from './world.ts';
+
+export interface SimOptions {
+  readonly peers: number;
+  readonly dim: number;
+  readonly rounds: number;
+  /** Probability that a peer dies in a round, at a uniformly drawn phase boundary after its JOIN. */
+  readonly dropout: number;
+  /** Part of the peers that are dishonest. */
+  readonly byzantine: number;
+  readonly seed: number;
+  /** Drawn from the seed when absent. */
+  readonly faults?: FaultMix;
+  readonly protection?: ProtectionName;
+  readonly canary?: EngineCanary;
+  /** Virtual time after which an unfinished run is given up. */
+  readonly timeLimitMs?: number;
+  readonly onProgress?: (line: string) => void;
+}
+
+export interface SimRound {
+  readonly sumExact: boolean;
+  readonly survivors: number;
+  readonly attempts: number;
+  readonly decision: 'survivors';
+}
+
+export interface SimReport {
+  readonly seed: number;
+  readonly roundsFinished: number;
+  readonly rounds: readonly SimRound[];
+  readonly aborts: Readonly<Record<string, number>>;
+  readonly faultsInjected: Readonly<Record<string, number>>;
+  readonly adversaries: readonly Behaviour[];
+  readonly violations: readonly string[];
+  readonly traceHash: string;
+  readonly signaturesVerified: number;
+  readonly bytesPerPeer: { readonly mean: number; readonly max: number };
+  readonly cpuSecondsPerPeer: { readonly mean: number; readonly max: number };
+  readonly virtualSeconds: number;
+  readonly wallSeconds: number;
+  readonly peakMemoryBytes: number;
+}
+
+const TIME_LIMIT_MS = 30 * 60 * 1000;
+const RING_BITS = 24;
+/** Where a peer may die: each is entered after its JOIN. */
+const BOUNDARIES = ['joining', 'shares', 'chunks', 'decide', 'sums', 'unmask', 'ended'] as const;
+
+/** Runs one job on a virtual swarm. Two runs of the same options give the same `traceHash`. */
+export async function simulate(options: SimOptions): Promise<SimReport> {
+  return new Simulation(options).run();
+}
+
+class Simulation {
+  readonly #options: SimOptions;
+  readonly #started = process.hrtime.bigint();
+  readonly #cpu = process.cpuUsage();
+  readonly #time = new VirtualTime();
+  readonly #prng: Prng;
+  readonly #faults: FaultMix;
+  readonly #network: SimNetwork;
+  readonly #peers: readonly SimPeer[];
+  readonly #adversaries: ReadonlyMap<number, Behaviour>;
+  readonly #rosters = new Rosters();
+  readonly #sums = exactSum(RING_BITS);
+  readonly #checkers: readonly Checker[];
+  readonly #trace = createHash('sha256');
+  readonly #violations: string[] = [];
+  readonly #aborts = new Map<string, number>();
+  readonly #injected = new Map<string, number>();
+  /** Round → slots in which an aggregation began. */
+  readonly #attempts = new Map<number, Set<string>>();
+  readonly #survivors = new Map<number, number>();
+  readonly #crash: Prng;
+  /** `peer/round` → boundary at which it dies, or undefined when it lives. */
+  readonly #fates = new Map<string, string | undefined>();
+  #fatal: unknown;
+  #peak = 0;
+
+  constructor(options: SimOptions) {
+    this.#options = options;
+    this.#prng = new Prng(BigInt(options.seed));
+    const network = this.#prng.fork();
+    this.#crash = this.#prng.fork();
+    this.#faults = options.faults ?? drawFaults(this.#prng.fork());
+    this.#adversaries = drawAdversaries(options, this.#prng.fork());
+    this.#checkers = [
+      neverBoth(this.#rosters),
+      this.#sums,
+      agreement(),
+      belowThreshold(this.#rosters),
+      updateOnce(),
+    ];
+    this.#network = new SimNetwork({
+      time: this.#time,
+      prng: network,
+      faults: this.#faults,
+      onFault: (kind) => this.#count(kind),
+      onDelivery: (line) => void this.#trace.update(`${line}\n`),
+    });
+    const parts = {
+      seed: options.seed,
+      peers: options.peers,
+      prng: this.#prng.fork(),
+      time: this.#time,
+      network: this.#network,
+      protection: options.protection ?? 'double-masking',
+      canary: options.canary,
+      adversaries: this.#adversaries,
+      observe: (observation: Observation) => this.#observe(observation),
+      onNotice: (peer: SimPeer, notice: Notice) => this.#onNotice(peer, notice),
+      onFatal: (error: unknown) => {
+        this.#fatal ??= error;
+      },
+    };
+    this.#peers = Array.from({ length: options.peers }, (_, index) => new SimPeer(parts, index));
+  }
+
+  async run(): Promise<SimReport> {
+    const verifiedBefore = verifications().performed;
+    for (const peer of this.#peers) await peer.boot();
+    const model = fakeModel(this.#options.dim);
+    // Launching waits for others' answers, which come only while virtual time moves.
+    const launched = this.#peers[0]!.node!.launch(manifestOf(this.#options, model), model);
+    launched.catch((error: unknown) => {
+      this.#fatal ??= error;
+    });
+    this.#planPartitions();
+    await this.#untilFinished();
+    if (this.#fatal !== undefined) throw this.#fatal;
+    this.#checkConvergence();
+    return this.#report(verifications().performed - verifiedBefore);
+  }
+
+  async #untilFinished(): Promise<void> {
+    const limit = this.#options.timeLimitMs ?? TIME_LIMIT_MS;
+    for (let steps = 0; ; steps++) {
+      if (!(await this.#time.step()) || this.#fatal !== undefined) return;
+      if (steps % 256 === 0) this.#peak = Math.max(this.#peak, process.memoryUsage.rss());
+      if (this.#isFinished() || this.#time.now > limit) return;
+      if (this.#violations.length > 0 && this.#options.canary !== undefined) return;
+    }
+  }
+
+  /** Everybody honest and alive holds the whole chain, and all hold the same. */
+  #isFinished(): boolean {
+    const chains = this.#honestAlive().map(headOf);
+    const done = chains.every((head) => head?.length === this.#options.rounds);
+    return done && new Set(chains.map((head) => head?.hash)).size === 1;
+  }
+
+  #honestAlive(): readonly SimPeer[] {
+    return this.#peers.filter((peer) => peer.isAlive && peer.isHonest);
+  }
+
+  #checkConvergence(): void {
+    const heads = new Set(this.#honestAlive().map((peer) => headOf(peer)?.hash));
+    if (heads.size > 1) this.#violations.push(`convergence: ${heads.size} different chains`);
+  }
+
+  #observe(observation: Observation): void {
+    if (observation.kind === 'sent') this.#rosters.learn(observation.envelope);
+    for (const checker of this.#checkers) {
+      const fault = checker.observe(observation);
+      if (fault !== undefined) this.#violations.push(`${checker.name}: ${fault}`);
+    }
+  }
+
+  #onNotice(peer: SimPeer, notice: Notice): void {
+    const { kind } = notice;
+    if (kind === 'session') {
+      const slots = this.#attempts.get(notice.round) ?? new Set();
+      this.#attempts.set(notice.round, slots.add(`${notice.slot.restarts}/${notice.slot.attempt}`));
+    }
+    if (kind === 'retry' || kind === 'burnt') this.#abort(`${kind}: ${notice.reason}`);
+    if (kind === 'certified') {
+      const { statement } = notice.certificate;
+      if (!this.#survivors.has(statement.round)) {
+        const survivors = survivorCount(statement);
+        this.#options.onProgress?.(`round ${statement.round}: ${survivors} survivors`);
+      }
+      this.#survivors.set(statement.round, survivorCount(statement));
+    }
+    if (kind === 'joining') this.#maybeDie(peer, notice.round, 'joining');
+    if (kind === 'phase') this.#maybeDie(peer, notice.round, notice.phase);
+  }
+
+  /** Draws once a round whether and where a peer dies; the launcher is as mortal as any. */
+  #maybeDie(peer: SimPeer, round: number, boundary: string): void {
+    const key = `${peer.index}/${round}`;
+    if (!this.#fates.has(key)) {
+      const dies = this.#crash.chance(this.#options.dropout);
+      this.#fates.set(key, dies ? this.#crash.pick(BOUNDARIES) : undefined);
+    }
+    if (this.#fates.get(key) !== boundary) return;
+    this.#fates.set(key, undefined);
+    // A swarm below three can do nothing but wait, for ever if nobody comes back.
+    if (this.#honestAlive().length <= 4 && this.#faults.restart < 1) return;
+    this.#count('crash');
+    peer.kill();
+    if (!this.#crash.chance(this.#faults.restart)) return;
+    this.#time.after(2_000 + this.#crash.below(20_000), () => {
+      this.#count('restart');
+      peer.boot().catch((error: unknown) => {
+        this.#fatal ??= error;
+      });
+    });
+  }
+
+  #planPartitions(): void {
+    const prng = this.#prng.fork();
+    for (let i = 0; i < this.#faults.partitions; i++) {
+      const start = 2_000 + prng.below(20_000);
+      this.#time.after(start, () => {
+        const sides = new Map<PeerId, number>();
+        for (const { peer } of this.#peers) sides.set(peer, prng.chance(0.7) ? 0 : 1);
+        this.#network.split(sides);
+        this.#time.after(this.#faults.partitionMs, () => this.#network.split(undefined));
+      });
+    }
+  }
+
+  #count(kind: FaultKind): void {
+    this.#injected.set(kind, (this.#injected.get(kind) ?? 0) + 1);
+  }
+
+  #abort(reason: string): void {
+    this.#aborts.set(reason, (this.#aborts.get(reason) ?? 0) + 1);
+  }
+
+  #report(signaturesVerified: number): SimReport {
+    const best = Math.max(0, ...this.#honestAlive().map((peer) => headOf(peer)?.length ?? 0));
+    const rounds = Array.from({ length: best }, (_, i): SimRound => {
+      const round = i + 1;
+      return {
+        sumExact: this.#sums.isExact(round),
+        survivors: this.#survivors.get(round) ?? 0,
+        attempts: this.#attempts.get(round)?.size ?? 0,
+        decision: 'survivors',
+      };
+    });
+    const bytes = this.#peers.map(({ peer }) => this.#network.bytesOut(peer));
+    const { user, system } = process.cpuUsage(this.#cpu);
+    const cpu = (user + system) / 1e6 / this.#peers.length;
+    return {
+      seed: this.#options.seed,
+      roundsFinished: best,
+      rounds,
+      aborts: Object.fromEntries([...this.#aborts].sort()),
+      faultsInjected: Object.fromEntries([...this.#injected].sort()),
+      adversaries: [...this.#adversaries.values()],
+      violations: this.#violations,
+      traceHash: this.#trace.digest('hex'),
+      signaturesVerified,
+      bytesPerPeer: { mean: mean(bytes), max: Math.max(...bytes) },
+      cpuSecondsPerPeer: { mean: cpu, max: cpu },
+      virtualSeconds: this.#time.now / 1000,
+      wallSeconds: Number(process.hrtime.bigint() - this.#started) / 1e9,
+      peakMemoryBytes: Math.max(this.#peak, process.memoryUsage.rss()),
+    };
+  }
+}
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+
+function headOf({ node }: SimPeer): { length: number; hash: string } | undefined {
+  const job = node?.jobs()[0];
+  if (job === undefined) return undefined;
+  const { certificates } = job;
+  const last = certificates.at(-1)?.statement;
+  return { length: certificates.length, hash: `${last?.parent}/${last?.stateHash}` };
+}
+
+function drawAdversaries(
+  { peers, byzantine }: SimOptions,
+  prng: Prng,
+): ReadonlyMap<number, Behaviour> {
+  const chosen = new Map<number, Behaviour>();
+  // Peer 0 launches the job; a liar there would test nothing but the launch.
+  const candidates = Array.from({ length: peers - 1 }, (_, i) => i + 1);
+  for (let i = 0; i < Math.floor(byzantine * peers); i++) {
+    const [peer] = candidates.splice(prng.below(candidates.length), 1);
+    chosen.set(peer!, prng.pick(BEHAVIOURS));
+  }
+  return chosen;
+}
+
+function manifestOf({ peers, rounds }: SimOptions, model: Uint8Array): Manifest {
+  assert(peers >= 3, 'a swarm of fewer than three peers cannot aggregate');
+  return {
+    name: 'simulated',
+    model: hashHex(model) as BlobHash,
+    data: { task: 'simulated', inputShape: [1], classes: 2 },
+    loss: 'softmax-cross-entropy',
+    training: { epochs: 1, batchSize: 1, optimizer: 'sgd', learningRate: 0.1, momentum: 0 },
+    aggregation: {
+      algorithm: 'fedavg',
+      ringBits: RING_BITS,
+      clippingNorm: 10,
+      replication: 0,
+      phaseSeconds: 2,
+    },
+    admission: { minPeers: 3, maxPeers: 128, joinWindowSeconds: 5 },
+    stop: { rounds },
+    nonce: new Uint8Array(16),
+  };
+}

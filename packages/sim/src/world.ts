@@ -1,0 +1,160 @@
+import {
+  decodeCanonical,
+  type JobId,
+  LIMITS,
+  type Log,
+  type PeerId,
+  type Transport,
+} from '@starling/core';
+import { type SigningKey, signingKeyFromSeed } from '@starling/crypto';
+import { type InputObserver, inlineCompute, type NodeOptions, StarlingNode } from '@starling/node';
+import { type Envelope, gossipCodec, openEnvelope } from '@starling/protocol-rounds';
+import { decodeMessage } from '@starling/protocol-secagg';
+import type { EngineCanary, Notice } from '@starling/rounds';
+import type { ProtectionName } from '@starling/secagg';
+import { MemoryBlobStore, MemoryJournal } from '@starling/store';
+import { type Behaviour, corrupted } from './adversaries.ts';
+import type { Observation } from './checkers/index.ts';
+import { fakeTrainer, mortalJournal } from './fake-trainer.ts';
+import type { SimNetwork } from './network.ts';
+import { type Prng, seededRandom } from './prng.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+export interface WorldParts {
+  readonly seed: number;
+  readonly peers: number;
+  readonly prng: Prng;
+  readonly time: VirtualTime;
+  readonly network: SimNetwork;
+  readonly protection: ProtectionName;
+  readonly canary: EngineCanary | undefined;
+  /** Behaviour of each peer that is not honest. */
+  readonly adversaries: ReadonlyMap<number, Behaviour>;
+  readonly observe: (observation: Observation) => void;
+  readonly onNotice: (peer: SimPeer, notice: Notice) => void;
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** One virtual peer: a real node on memory ports. Its disk outlives its process. */
+export class SimPeer {
+  readonly index: number;
+  readonly key: SigningKey;
+  readonly #parts: WorldParts;
+  readonly #disk = { blobs: new MemoryBlobStore(), journal: new MemoryJournal() };
+  #boots = 0;
+  #alive: { value: boolean } = { value: false };
+  node: StarlingNode | undefined;
+
+  constructor(parts: WorldParts, index: number) {
+    this.#parts = parts;
+    this.index = index;
+    const seed = seededRandom(parts.seed, index, 0xffff).bytes(32);
+    this.key = signingKeyFromSeed(seed);
+  }
+
+  get peer(): PeerId {
+    return this.key.peerId;
+  }
+
+  get isAlive(): boolean {
+    return this.#alive.value;
+  }
+
+  get isHonest(): boolean {
+    return !this.#parts.adversaries.has(this.index);
+  }
+
+  /** Starts the process, with what its disk holds. */
+  async boot(): Promise<void> {
+    const { seed, network, time, prng, adversaries } = this.#parts;
+    const alive = { value: true };
+    this.#alive = alive;
+    const isAlive = () => alive.value;
+    const behaviour = adversaries.get(this.index);
+    const wire = this.#watched(network.join(this.peer));
+    const transport = behaviour === undefined ? wire : corrupted(wire, behaviour, prng.fork());
+    this.node = new StarlingNode(
+      {
+        clock: time.clock(isAlive),
+        random: seededRandom(seed, this.index, this.#boots++),
+        log: SILENT,
+        transport,
+        blobs: this.#disk.blobs,
+        journal: mortalJournal(this.#disk.journal, isAlive),
+        trainer: fakeTrainer(prng.fork()),
+        compute: inlineCompute,
+        key: this.key,
+        observer: this.#observer(),
+      },
+      this.#options(isAlive),
+      { match: async () => ({ ok: true, dataset: 'simulated' }) },
+    );
+    await this.node.start();
+  }
+
+  /** SIGKILL: what the process was doing ends in the middle. */
+  kill(): void {
+    this.#alive.value = false;
+    this.node = undefined;
+    this.#parts.network.kill(this.peer);
+  }
+
+  #options(isAlive: () => boolean): NodeOptions {
+    const { protection, canary, onFatal, onNotice, observe } = this.#parts;
+    return {
+      light: false,
+      protection,
+      canary,
+      launchCopies: 3,
+      policy: () => ({ trust: TRUST_ALL, minPeers: 3 }),
+      onFatal,
+      onNotice: (_job: JobId, notice: Notice) => {
+        if (!isAlive()) return;
+        if (this.isHonest) observe({ kind: 'notice', by: this.peer, notice });
+        onNotice(this, notice);
+      },
+    };
+  }
+
+  #observer(): InputObserver {
+    const { observe } = this.#parts;
+    const by = this.peer;
+    return {
+      input: (_job, round, slot, words) => observe({ kind: 'input', by, round, slot, words }),
+      sum: (_job, round, slot, words) => observe({ kind: 'sum', by, round, slot, words }),
+      chunk: () => {},
+    };
+  }
+
+  /** Shows the checkers every envelope that this peer's honest code hands to the network. */
+  #watched(transport: Transport): Transport {
+    const { observe } = this.#parts;
+    if (!this.isHonest) return transport;
+    return {
+      ...transport,
+      publish: async (topic, bytes) => {
+        const envelope = envelopeIn(bytes);
+        if (envelope !== undefined && this.isAlive) {
+          const { body } = envelope;
+          const message = body.kind === 'session' ? decodeMessage(body.message) : undefined;
+          observe({ kind: 'sent', by: this.peer, envelope, message });
+        }
+        await transport.publish(topic, bytes);
+      },
+    };
+  }
+}
+
+/** In a simulated swarm everybody takes every job. */
+const TRUST_ALL = { includes: () => true };
+
+function envelopeIn(bytes: Uint8Array): Envelope | undefined {
+  try {
+    const gossip = decodeCanonical(gossipCodec, bytes, LIMITS.controlBytesMax);
+    return gossip.kind === 'envelope' ? openEnvelope(gossip.bytes) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

@@ -1,0 +1,173 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createGenerator, zooModel } from '@starling/autodiff';
+import type { BlobHash, Log } from '@starling/core';
+import { writeModel } from '@starling/onnx';
+import type { TrainerJob } from '@starling/rounds';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { datasetCatalog, inspectDataset, type LabelledImages, writeDataset } from './dataset.ts';
+import { createTrainer, gradcheck, type ProcessTrainer } from './index.ts';
+import { evaluateModel } from './scorer.ts';
+
+const log: Log = { debug() {}, info() {}, warn() {}, error() {} };
+const childEntry = new URL('../../../apps/cli/dist/trainer-child.js', import.meta.url);
+
+/** Ten classes of 28×28 images: a bright bar whose place is the class, under noise. */
+function bars(count: number, seed: number): LabelledImages {
+  const generator = createGenerator(seed);
+  const labels = Uint8Array.from({ length: count }, () => generator.below(10));
+  const images = Uint8Array.from({ length: count * 784 }, (_, i) => {
+    const row = Math.floor((i % 784) / 28);
+    const bright = Math.floor(row / 2) === labels[Math.floor(i / 784)];
+    return generator.below(100) + (bright ? 155 : 0);
+  });
+  return { count, shape: [28, 28], images, labels };
+}
+
+let folder: string;
+let trainer: ProcessTrainer;
+const data = bars(303, 1);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'starling-trainer-'));
+  await writeDataset(folder, data, { task: 'bars', classes: 10 });
+  const { schema } = await inspectDataset(folder);
+  const datasets = datasetCatalog([{ name: 'mine', path: folder, schema }]);
+  trainer = createTrainer({ childEntry, datasets, log });
+});
+
+afterAll(async () => {
+  await trainer.close();
+  await rm(folder, { recursive: true });
+});
+
+function job(change: Partial<TrainerJob> = {}): TrainerJob {
+  return {
+    modelHash: '0'.repeat(64) as BlobHash,
+    model: writeModel(zooModel('mlp', 1)),
+    loss: 'softmax-cross-entropy',
+    training: { epochs: 2, batchSize: 32, optimizer: 'sgd', learningRate: 0.1, momentum: 0 },
+    clippingNorm: 10,
+    data: { task: 'bars', input: { dtype: 'float32', shape: [784] }, classes: 10 },
+    dataset: 'mine',
+    ...change,
+  };
+}
+
+const added = (vector: Float32Array, update: Float32Array) =>
+  vector.map((value, i) => value + update[i]!);
+
+describe('the trainer child', () => {
+  test('learns, evaluates its own validation split, and repeats itself for a seed', async () => {
+    const prepared = await trainer.prepare(job());
+    expect(prepared.layout).toEqual({ parameters: 199_210, buffers: 0 });
+    const before = await prepared.evaluate(prepared.initial, 1000);
+    expect(before.examples).toBe(30);
+    const first = await prepared.train(prepared.initial, 7);
+    expect(first).toMatchObject({ examples: 273, localSteps: 18 });
+    expect(first.trainingLoss).toBeGreaterThan(0);
+    const after = await prepared.evaluate(added(prepared.initial, first.update), 1000);
+    expect(after.lossSum).toBeLessThan(before.lossSum);
+    expect(after.correct).toBeGreaterThan(15);
+    expect((await prepared.train(prepared.initial, 7)).update).toEqual(first.update);
+    expect((await prepared.train(prepared.initial, 8)).update).not.toEqual(first.update);
+    await prepared.close();
+    await expect(prepared.evaluate(prepared.initial, 10)).rejects.toThrow('not prepared');
+  });
+
+  test('describes a model without data, and refuses one that cannot train', async () => {
+    const description = await trainer.describe(writeModel(zooModel('cnn', 4)));
+    expect(description.layout).toEqual({ parameters: 80_202, buffers: 0 });
+    expect(description.initial).toHaveLength(80_202);
+    const recorded = new URL('../../../test/fixtures/autodiff/lstm/model.onnx', import.meta.url);
+    await expect(trainer.describe(await readFile(recorded))).rejects.toMatchObject({
+      code: 'unsupported-operator',
+    });
+  });
+
+  test('takes data of another shape with the same elements', async () => {
+    const shape = { dtype: 'float32' as const, shape: [1, 28, 28] };
+    const prepared = await trainer.prepare(
+      job({
+        model: writeModel(zooModel('cnn', 1)),
+        data: { task: 'bars', input: shape, classes: 10 },
+      }),
+    );
+    const { update, norm } = await prepared.train(prepared.initial, 1);
+    expect(update).toHaveLength(80_202);
+    expect(norm).toBeGreaterThan(0);
+    await prepared.close();
+  });
+
+  test('an update that diverged is refused', async () => {
+    const wild = { ...job().training, learningRate: 1e20 };
+    const prepared = await trainer.prepare(job({ training: wild }));
+    await expect(prepared.train(prepared.initial, 1)).rejects.toMatchObject({ code: 'not-finite' });
+    await prepared.close();
+  });
+
+  test('its death rejects the run in flight, and the next call finds a new child', async () => {
+    const long = { ...job().training, epochs: 2000 };
+    const [slow, quick] = [
+      await trainer.prepare(job({ training: long })),
+      await trainer.prepare(job()),
+    ];
+    const pid = trainer.pid!;
+    const running = expect(slow.train(slow.initial, 1)).rejects.toMatchObject({
+      code: 'trainer-died',
+    });
+    process.kill(pid, 'SIGKILL');
+    await running;
+    expect((await quick.evaluate(quick.initial, 5)).examples).toBe(5);
+    expect(trainer.pid).not.toBe(pid);
+  });
+
+  test('what does not fit is refused with words for both sides', async () => {
+    const data = { task: 'cats', input: { dtype: 'float32' as const, shape: [100] }, classes: 2 };
+    await expect(trainer.prepare(job({ data }))).rejects.toThrow(
+      'task: the job wants cats, data set "mine" has bars; ' +
+        'shape: the job wants [100], data set "mine" has [784]; ' +
+        'classes: the job wants 2, data set "mine" has 10',
+    );
+    const many = { ...job().data, classes: 11 };
+    await expect(trainer.prepare(job({ data: many }))).rejects.toThrow('10 outputs for 11 classes');
+    await expect(trainer.prepare(job({ loss: 'mean-squared-error' }))).rejects.toThrow(
+      'not numbers',
+    );
+    await expect(trainer.prepare(job({ dataset: 'other' }))).rejects.toThrow('no data set "other"');
+    await expect(trainer.prepare(job({ model: new Uint8Array(9) }))).rejects.toMatchObject({
+      code: 'model-corrupt',
+    });
+  });
+});
+
+test('evaluateModel scores a file, or other weights in it', async () => {
+  const model = writeModel(zooModel('mlp', 1));
+  const plain = await evaluateModel(model, data);
+  expect(plain.examples).toBe(303);
+  expect(plain.accuracy).toBe(plain.correct / 303);
+  const zeros = await evaluateModel(model, data, new Float32Array(199_210));
+  expect(zeros.meanLoss).toBeCloseTo(Math.log(10), 5);
+});
+
+describe('gradcheck', () => {
+  const root = fileURLToPath(new URL('../../../test/fixtures/autodiff', import.meta.url));
+
+  test('recorded cases pass, others say which operator they need', async () => {
+    const names = (await readdir(root)).sort();
+    const results = await gradcheck(names.map((name) => join(root, name)));
+    const byName = new Map(results.map((result) => [result.name, result]));
+    for (const name of ['mlp', 'lenet', 'binary', 'regression', 'transformer']) {
+      expect(byName.get(name)).toMatchObject({ ok: true });
+    }
+    expect(byName.get('lstm')).toMatchObject({ ok: false, maxRelativeError: null });
+    expect(byName.get('lstm')!.error).toContain('operator LSTM');
+  });
+
+  test('a folder without a case is a failed case', async () => {
+    const [result] = await gradcheck([folder]);
+    expect(result).toMatchObject({ ok: false, maxRelativeError: null });
+  });
+});
