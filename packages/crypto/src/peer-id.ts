@@ -10,10 +10,25 @@ const PREFIX = new Uint8Array([0x00, 0x24, 0x08, 0x01, 0x12, 0x20]);
 /** Every identity of this kind has the same length, so longer text is never decoded. */
 const TEXT_LENGTH = 52;
 
+/** base58 costs 20 µs either way and every message names a peer: both directions are remembered. */
+const REMEMBERED_MAX = 8_192;
+const idOfKey = new Map<string, PeerId>();
+const keyOfId = new Map<string, Uint8Array>();
+
+function remember<K, V>(map: Map<K, V>, key: K, value: V): V {
+  map.set(key, value);
+  if (map.size > REMEMBERED_MAX) map.delete(map.keys().next().value!);
+  return value;
+}
+
 /** @throws InvariantError when `publicKey` is not 32 bytes */
 export function peerIdOf(publicKey: Uint8Array): PeerId {
   assert(publicKey.length === KEY_BYTES, `public key: ${publicKey.length} bytes`);
-  return base58btc.baseEncode(concatBytes(PREFIX, publicKey)) as PeerId;
+  const name = String.fromCharCode(...publicKey);
+  const known = idOfKey.get(name);
+  if (known !== undefined) return known;
+  const id = base58btc.baseEncode(concatBytes(PREFIX, publicKey)) as PeerId;
+  return remember(idOfKey, name, id);
 }
 
 /** `text` as a peer's name if it is one of an Ed25519 key in its only spelling. */
@@ -28,8 +43,10 @@ export function publicKeyOf(peerId: PeerId): Uint8Array {
   return raw;
 }
 
-/** The key inside `text`, or undefined; never throws. */
+/** The key inside `text`, or undefined; never throws. Not to be written to. */
 export function rawKeyOf(text: string): Uint8Array | undefined {
+  const known = keyOfId.get(text);
+  if (known !== undefined) return known;
   if (text.length !== TEXT_LENGTH) return undefined;
   let bytes: Uint8Array;
   try {
@@ -37,7 +54,8 @@ export function rawKeyOf(text: string): Uint8Array | undefined {
   } catch {
     return undefined;
   }
-  const raw = bytes.subarray(PREFIX.length);
+  const raw = bytes.slice(PREFIX.length);
   const named = equalBytes(bytes.subarray(0, PREFIX.length), PREFIX);
-  return named && raw.length === KEY_BYTES && peerIdOf(raw) === text ? raw : undefined;
+  if (!named || raw.length !== KEY_BYTES || peerIdOf(raw) !== text) return undefined;
+  return remember(keyOfId, text, raw);
 }

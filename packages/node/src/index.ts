@@ -1,5 +1,11 @@
 export { type BlobExchange, createBlobExchange } from './blob-exchange.ts';
 export { type Compute, inlineCompute } from './compute.ts';
 export { createComputePool } from './compute-pool.ts';
-export { type JobReport, type JobStanding, type Launched, StarlingNode } from './node.ts';
+export {
+  type JobModel,
+  type JobReport,
+  type JobStanding,
+  type Launched,
+  StarlingNode,
+} from './node.ts';
 export type { InputObserver, NodeOptions, NodeParts } from './parts.ts';

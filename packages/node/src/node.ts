@@ -67,6 +67,15 @@ export interface JobReport {
   readonly certificates: readonly Certificate[];
 }
 
+export interface JobModel {
+  /** The forward ONNX model as launched. */
+  readonly model: Uint8Array;
+  /** The newest certified state, encoded. */
+  readonly state: Uint8Array;
+  readonly signed: Uint8Array;
+  readonly report: JobReport;
+}
+
 export interface Launched {
   readonly job: JobId;
   /** Other peers that hold manifest and model durably. */
@@ -166,7 +175,7 @@ export class StarlingNode {
   }
 
   /** The launched model and the newest certified state of a job. */
-  async model(id: JobId): Promise<{ model: Uint8Array; state: Uint8Array; report: JobReport }> {
+  async model(id: JobId): Promise<JobModel> {
     const known = this.#known(id);
     const model = await this.#parts.blobs.get(known.job.manifest.model);
     const stateHash = stateHashOf(known.host.state);
@@ -174,7 +183,7 @@ export class StarlingNode {
     if (model === undefined || state === undefined) {
       throw new ProtocolError('not-ready', 'the model is still on its way, try again in a moment');
     }
-    return { model, state, report: report(known) };
+    return { model, state, signed: known.manifest, report: report(known) };
   }
 
   #known(id: JobId): KnownJob {

@@ -50,7 +50,7 @@ function maskTerms(d: SessionState): readonly MaskTerm[] {
 
 /** The masked vector is ready: from here on this peer's input is out. */
 export function onMasked(d: Draft, chunkHashes: readonly Uint8Array[]): void {
-  if (d.outcome !== undefined || !maskSetOf(d).includes(d.config.self)) return;
+  if (!maskSetOf(d).includes(d.config.self)) return;
   if (d.owners.length === 0 || d.chunkHashes !== undefined) return;
   assert(chunkHashes.length === d.owners.length, 'masked chunks do not fit the layout');
   const { self } = d.config;

@@ -20,6 +20,7 @@ import { areSumsCommitted, enterSums, onSummed } from './phase-4-sums.ts';
 import { advanceUnmask, enterUnmask } from './phase-5-unmask.ts';
 import {
   broadcast,
+  byzantineMaxOf,
   type Draft,
   draftOf,
   end,
@@ -46,6 +47,8 @@ export interface Step {
  * before the next one is performed. Spec: protocols/secagg/spec.md §5.
  */
 export function step(state: SessionState, event: SessionEvent): Step {
+  // An ended session neither votes nor reveals, whatever timers are still to fire.
+  if (state.outcome !== undefined) return { state, effects: [] };
   const d = draftOf(state);
   handle(d, event);
   if (d.outcome === undefined) advance(d);
@@ -56,11 +59,12 @@ export function step(state: SessionState, event: SessionEvent): Step {
 function handle(d: Draft, event: SessionEvent): void {
   switch (event.kind) {
     case 'start':
+      if (!once(d, 'start')) return;
       armStall(d, 'start');
       startShares(d);
       return;
     case 'message':
-      d.unreachable.delete(event.from);
+      // No sign that `from` is alive: others pass its old messages on.
       if (isWellFormed(d, event.from, event.message)) store(d, event.from, event.message);
       return;
     case 'timer':
@@ -249,12 +253,15 @@ function abandon(d: Draft): void {
   broadcast(d, { kind: 'abandon' });
 }
 
-/** 2f + 1 ABANDONs prove that nothing can be certified any more (design decision 9b). */
+/**
+ * 2f + 1 ABANDONs prove that nothing can be certified any more (design decision 9b). With f + 1 at
+ * least one honest member has seen a stall: joining it now brings the proof while all are still here.
+ */
 function leaveWhenAbandoned(d: Draft): void {
   if (d.outcome !== undefined || d.survivors.decision !== undefined) return;
   const members = [...d.config.members.keys()];
-  const count = members.filter((m) => messageOf(d, 'abandon', m) !== undefined).length;
-  if (count < abandonsMin(rosterSize(d))) return;
-  abandon(d);
+  const count = () => members.filter((m) => messageOf(d, 'abandon', m) !== undefined).length;
+  if (count() > byzantineMaxOf(d)) abandon(d);
+  if (count() < abandonsMin(rosterSize(d))) return;
   end(d, { kind: 'retry', reason: 'abandoned' });
 }

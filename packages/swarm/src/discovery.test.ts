@@ -5,7 +5,7 @@ import { sha256 } from '@starling/crypto';
 import { expect, onTestFinished, test } from 'vitest';
 import { realParts } from '../../../test/helpers/parts.ts';
 import { testOptions } from '../../../test/helpers/swarm-options.ts';
-import { fullyMeshed, testNode, testNodes } from '../../../test/helpers/swarms.ts';
+import { fullyMeshed, type TestNode, testNode, testNodes } from '../../../test/helpers/swarms.ts';
 import { temporaryDirectory } from '../../../test/helpers/temporary.ts';
 import { until } from '../../../test/helpers/until.ts';
 import { createSwarm } from './index.ts';
@@ -15,6 +15,17 @@ test('Promise.withResolvers is there, which libp2p needs and Node 20 lacks', () 
   const { promise, resolve } = Promise.withResolvers<number>();
   resolve(7);
   return expect(promise).resolves.toBe(7);
+});
+
+test('pings of the DHT and of the monitor at once do not end a healthy connection', async () => {
+  const [a, b] = (await testNodes(2)) as [TestNode, TestNode];
+  await fullyMeshed([a, b]);
+  const gone: string[] = [];
+  a.swarm.onPeerChange((peer, connected) => gone.push(`${peer} ${connected}`));
+  const { ping } = a.node.services;
+  // By default the second of these is refused; the monitor, when it is the second, aborts.
+  await Promise.all(Array.from({ length: 8 }, () => ping.ping(b.node.peerId)));
+  expect(gone).toEqual([]);
 });
 
 test('the same seed is the same peer', async () => {

@@ -20,7 +20,7 @@ export interface UnreachablePeer {
 }
 
 /** Time for the lesser of two peers to dial first, a handshake on a busy machine included. */
-const GREATER_WAITS_MS = 1_500;
+const GREATER_WAITS_MS = 1_000;
 const REPORTED_MAX = 20;
 /** More than any swarm that we keep in mind; the least reachable are forgotten first. */
 const KNOWN_MAX = 1024;

@@ -72,7 +72,9 @@ export async function createNode(
     peerDiscovery: options.mdns ? [mdns({ serviceTag: ids.mdns })] : [],
     services: {
       identify: identify(),
-      ping: ping(),
+      // The DHT and the connection monitor ping over the same protocol, of which one stream each
+      // way is allowed by default: when they meet, the monitor ABORTS the healthy connection.
+      ping: ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }),
       dht: kadDHT({
         protocol: ids.dht,
         // Unset means client until a public address is seen: on a LAN nobody would answer.

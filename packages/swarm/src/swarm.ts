@@ -1,4 +1,5 @@
 import './polyfill.ts';
+import type { Connection } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import {
   assert,
@@ -62,6 +63,8 @@ export interface Swarm extends Transport {
 }
 
 const DIAL_TIMEOUT_MS = 10_000;
+/** How long libp2p itself tries to identify a new connection. */
+const IDENTIFY_MS = 5_000;
 /** Inbound streams of one protocol on one connection: what a pool opens, and some dying. */
 const INBOUND_STREAMS_MAX = 16;
 const STREAM_OPTIONS = { maxInboundStreams: INBOUND_STREAMS_MAX, runOnLimitedConnection: true };
@@ -274,14 +277,22 @@ class Libp2pSwarm implements Swarm {
       const connection = await node.dial(whom, { signal }).catch((error: unknown) => {
         throw new ProtocolError('unreachable', `${what}: ${errorMessage(error)}`);
       });
-      try {
-        return await this.#peers.admitted(connection, signal);
-      } catch (error) {
-        // A connection on which identify has failed would be found again by every later dial.
-        connection.abort(new Error(errorMessage(error)));
-        throw error;
-      }
+      this.#identifyLate(connection, signal);
+      return this.#peers.admitted(connection, signal);
     });
+  }
+
+  /**
+   * libp2p identifies a new connection once, and not again when that has failed. Such a connection
+   * is found by every later dial; it gets a second chance, and is given up if that fails too.
+   */
+  #identifyLate(connection: Connection, signal: AbortSignal): void {
+    const peer = peerOf(connection.remotePeer);
+    const ageMs = Date.now() - connection.timeline.open;
+    if (peer === undefined || this.#peers.has(peer) || ageMs < IDENTIFY_MS) return;
+    this.#init.node.services.identify
+      .identify(connection, { signal })
+      .catch((error: unknown) => connection.abort(new Error(errorMessage(error))));
   }
 
   async #open(peer: PeerId, protocol: string, signal: AbortSignal): Promise<FramedStream> {

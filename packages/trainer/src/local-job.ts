@@ -36,10 +36,10 @@ const STEPS_MAX = 1_000_000;
  */
 export async function openLocalJob({ job, data, threads }: LocalJobOptions): Promise<PreparedJob> {
   const model = readModel(job.model);
-  checkTargets(job, model, data);
   const { training, validation } = splitDataset(data.count);
   // A peer with fewer examples than a batch trains on batches of what it has.
   const batchSize = Math.min(job.training.batchSize, training.length);
+  checkTargets(job, outputShape(model, [batchSize, ...data.shape]), data.labels);
   const stepsPerEpoch = Math.ceil(training.length / batchSize);
   const steps = job.training.epochs * stepsPerEpoch;
   if (!(steps >= 1 && steps <= STEPS_MAX)) {
@@ -57,7 +57,7 @@ export async function openLocalJob({ job, data, threads }: LocalJobOptions): Pro
 }
 
 /** Labels, job and model agree on the classes; a label beyond the output would train nothing. */
-function checkTargets(job: TrainerJob, model: Model, { labels, shape }: LabelledImages): void {
+function checkTargets(job: TrainerJob, output: readonly number[], labels: Uint8Array): void {
   const { classes } = job.data;
   if (job.loss !== 'softmax-cross-entropy') {
     throw new ProtocolError(
@@ -65,7 +65,7 @@ function checkTargets(job: TrainerJob, model: Model, { labels, shape }: Labelled
       `${job.loss}: IDX data sets hold classes, not numbers`,
     );
   }
-  const outputs = outputShape(model, [1, ...shape])[1] ?? 0;
+  const outputs = output[1] ?? 0;
   if (outputs < classes) {
     throw new ProtocolError('model-mismatch', `${outputs} outputs for ${classes} classes`);
   }

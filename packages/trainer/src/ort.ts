@@ -24,7 +24,7 @@ export async function createSession(model: Model, threads: number): Promise<Infe
   });
 }
 
-/** The number in a scalar output. */
+/** The number in a float32 scalar output. */
 export function scalarOf(results: InferenceSession.OnnxValueMapType, name: string): number {
-  return Number(results[name]!.data[0 as never]);
+  return (results[name]!.data as Float32Array)[0]!;
 }

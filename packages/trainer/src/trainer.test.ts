@@ -6,7 +6,7 @@ import { createGenerator, zooModel } from '@starling/autodiff';
 import type { BlobHash, Log } from '@starling/core';
 import { writeModel } from '@starling/onnx';
 import type { TrainerJob } from '@starling/rounds';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { datasetCatalog, inspectDataset, type LabelledImages, writeDataset } from './dataset.ts';
 import { createTrainer, gradcheck, type ProcessTrainer } from './index.ts';
 import { evaluateModel } from './scorer.ts';
@@ -25,6 +25,9 @@ function bars(count: number, seed: number): LabelledImages {
   });
   return { count, shape: [28, 28], images, labels };
 }
+
+// Forking and loading the native library take seconds on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 let folder: string;
 let trainer: ProcessTrainer;

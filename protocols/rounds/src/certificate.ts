@@ -47,6 +47,14 @@ export const certificateCodec = struct({
 });
 export type Certificate = Decoded<typeof certificateCodec>;
 
+/** What proves offline where a model comes from: the signed manifest, and every certificate since. */
+export const proofCodec = struct({
+  manifest: bytes(1, 16 * 1024),
+  certificates: list(certificateCodec, 65_536),
+});
+export type Proof = Decoded<typeof proofCodec>;
+export const PROOF_BYTES_MAX = 256 * 1024 * 1024;
+
 const signedBytes = (statement: Statement): Uint8Array =>
   concatBytes(utf8(`${ROUNDS_LABEL}/certificate`), encodeCanonical(statementCodec, statement));
 

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigError, errorMessage, type PeerId } from '@starling/core';
+import { parsePeerId } from '@starling/crypto';
+import { LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+
+const peer = z
+  .string()
+  .refine((text) => parsePeerId(text) !== undefined, 'not a peer id (12D3KooW…)');
+
+/** The daemon's configuration; everything has a default that works on one machine or a LAN. */
+export const configSchema = z.strictObject({
+  /** Names the swarm; peers of different networks never mix. */
+  network: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,47}$/, 'use small letters, digits and hyphens')
+    .default('starling'),
+  listen: z.array(z.string()).default(['/ip4/0.0.0.0/tcp/0']),
+  /** Addresses to tell others in place of the listen addresses. */
+  announce: z.array(z.string()).default([]),
+  bootstrap: z.array(z.string()).default([]),
+  mdns: z.boolean().default(true),
+  /** Contributes to sums but owns no chunk: for slow links and batteries. */
+  light: z.boolean().default(false),
+  policy: z
+    .strictObject({
+      /** Launchers whose jobs start without asking. */
+      trust: z.array(peer).default([]),
+      minPeers: z.number().int().min(3).default(3),
+    })
+    .prefault({}),
+  trainer: z
+    .strictObject({
+      threads: z.number().int().positive().max(256).default(1),
+      niceness: z.number().int().min(0).max(19).default(10),
+    })
+    .prefault({}),
+  log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+});
+export type Config = z.infer<typeof configSchema>;
+
+export const trustOf = ({ policy }: Config): readonly PeerId[] => policy.trust as PeerId[];
+
+/** Where a daemon keeps its state unless told: $STARLING_STATE, or ~/.starling. */
+export const defaultStateDirectory = (): string =>
+  process.env['STARLING_STATE'] ?? join(homedir(), '.starling');
+
+/**
+ * Reads a configuration from YAML text.
+ * @param file its name, for messages
+ * @throws ConfigError that names the key and the line
+ */
+export function parseConfig(text: string, file: string): Config {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const syntax = document.errors[0];
+  if (syntax !== undefined) throw new ConfigError(file, syntax.message);
+  const parsed = configSchema.safeParse(document.toJS() ?? {});
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path;
+  const node = document.getIn(path as (string | number)[], true) as
+    | { range?: [number] }
+    | undefined;
+  const line = node?.range ? lines.linePos(node.range[0]).line : 1;
+  const key = path.join('.') || 'configuration';
+  throw new ConfigError(`${file}, line ${line}, ${key}`, issue.message);
+}
+
+/** The configuration of a file; the defaults when there is none. */
+export function loadConfig(file: string | undefined): Config {
+  if (file === undefined) return configSchema.parse({});
+  try {
+    return parseConfig(readFileSync(file, 'utf8'), file);
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError('config', `cannot read ${file} (${errorMessage(error)})`);
+  }
+}

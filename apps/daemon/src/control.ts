@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
+import type { ControlHandlers, JobFile, JobView } from '@starling/control';
+import { type BlobHash, ConfigError, encodeCanonical, type JobId } from '@starling/core';
+import { hashHex } from '@starling/crypto';
+import { decodeState } from '@starling/federation';
+import type { StarlingNode } from '@starling/node';
+import { type Manifest, proofCodec } from '@starling/protocol-rounds';
+import type { Notice } from '@starling/rounds';
+import type { StateDirectory } from '@starling/store';
+import type { Swarm } from '@starling/swarm';
+import { applyVector } from '@starling/trainer';
+import type { Config } from './config.ts';
+import type { DataRegistry } from './data-registry.ts';
+import { VERSION } from './version.ts';
+import { jobEvent, jobView } from './views.ts';
+
+export interface ControlParts {
+  readonly config: Config;
+  readonly state: StateDirectory;
+  readonly node: StarlingNode;
+  readonly swarm: Swarm;
+  readonly data: DataRegistry;
+  readonly watchers: Set<(job: JobId, notice: Notice) => void>;
+  readonly stop: () => Promise<void>;
+  /** Reading of `performance.now()` when the daemon came up. */
+  readonly started: number;
+}
+
+/** The control API over a running node. */
+export function controlHandlers(parts: ControlParts): ControlHandlers {
+  const { node, data, watchers } = parts;
+  const find = (id: string): JobView => jobView(node.job(findJob(node, id))!);
+  return {
+    status: async () => status(parts),
+    stop: () => void parts.stop(),
+    jobs: async () => node.jobs().map(jobView),
+    job: async (id) => find(id),
+    launch: async (file, model) => node.launch(manifestOf(file, model), model),
+    approve: async (id, dataset) => jobView(await node.approve(findJob(node, id), dataset)),
+    refuse: async (id) => jobView(await node.refuse(findJob(node, id))),
+    watch(id, listen) {
+      const wanted = findJob(node, id);
+      const watcher = (job: JobId, notice: Notice) => {
+        // The notice is told in the middle of a step: the report is up to date a moment later.
+        if (job === wanted) setImmediate(() => listen(jobEvent(job, notice, () => find(job))));
+      };
+      watchers.add(watcher);
+      return () => watchers.delete(watcher);
+    },
+    pull: (id) => pull(node, findJob(node, id)),
+    addData: ({ name, path, task }) => data.add(name, resolve(path), task),
+    listData: async () => data.views(),
+  };
+}
+
+async function status({ config, state, node, swarm, data, started }: ControlParts) {
+  const now = swarm.status();
+  return {
+    peerId: swarm.self,
+    version: VERSION,
+    network: config.network,
+    addresses: [...swarm.addresses()],
+    peers: [...swarm.peers()],
+    routingTable: now.routingTableSize,
+    bootstrap: now.bootstrap.map(({ address, connected, lastError }) => ({
+      address,
+      state: connected ? 'connected' : 'not connected',
+      ...(lastError !== undefined && { error: lastError }),
+    })),
+    jobs: node.jobs().length,
+    dataSets: data.views().length,
+    uptimeSeconds: (performance.now() - started) / 1000,
+    stateDirectory: state.path,
+    pid: process.pid,
+  };
+}
+
+/** A job by its id, an unambiguous beginning of it, or its name. */
+function findJob(node: StarlingNode, wanted: string): JobId {
+  const jobs = node.jobs().map(({ job }) => job);
+  const exact = jobs.filter(({ id, manifest }) => id === wanted || manifest.name === wanted);
+  const found = exact.length > 0 ? exact : jobs.filter(({ id }) => id.startsWith(wanted));
+  if (found.length === 1) return found[0]!.id;
+  const problem = found.length === 0 ? 'no job is called' : 'more than one job is called';
+  throw new ConfigError('job', `${problem} "${wanted}"`, '`starling jobs` lists them');
+}
+
+/** The newest global model in its ONNX file, and the chain that leads to it from the manifest. */
+async function pull(node: StarlingNode, id: JobId) {
+  const { model, state, signed, report } = await node.model(id);
+  const { round, model: vector } = decodeState(state);
+  const certificates = report.certificates.slice(0, round);
+  const proof = encodeCanonical(proofCodec, { manifest: signed, certificates });
+  return {
+    round,
+    model: Buffer.from(applyVector(model, vector)).toString('base64'),
+    proof: Buffer.from(proof).toString('base64'),
+  };
+}
+
+function manifestOf(file: JobFile, model: Uint8Array): Manifest {
+  const { optimizer, ...training } = file.training;
+  const { weighting: _, ...aggregation } = file.aggregation;
+  return {
+    name: file.name,
+    model: hashHex(model) as BlobHash,
+    data: { task: file.data.task, inputShape: file.data.input.shape, classes: file.data.classes },
+    loss: file.loss,
+    training: { optimizer, ...training },
+    aggregation,
+    admission: file.admission,
+    stop: file.stop,
+    nonce: new Uint8Array(randomBytes(16)),
+  };
+}

@@ -1,0 +1,157 @@
+import { join } from 'node:path';
+import { type ControlServer, createControlServer } from '@starling/control';
+import { errorMessage, type JobId, type Log } from '@starling/core';
+import { signingKeyFromSeed } from '@starling/crypto';
+import { createComputePool, type InputObserver, StarlingNode } from '@starling/node';
+import type { Notice } from '@starling/rounds';
+import {
+  FileBlobStore,
+  LevelJournal,
+  openStateDirectory,
+  type StateDirectory,
+} from '@starling/store';
+import { createSwarm, type Swarm } from '@starling/swarm';
+import { createTrainer, dataOffers } from '@starling/trainer';
+import { type Config, trustOf } from './config.ts';
+import { controlHandlers } from './control.ts';
+import { DataRegistry } from './data-registry.ts';
+import { systemClock, systemRandom } from './ports.ts';
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly stateDirectory: string;
+  readonly log: Log;
+}
+
+/** What only the demo's entry passes; `main.ts` has no way to. */
+export interface DaemonHooks {
+  readonly observer?: InputObserver;
+  readonly onNotice?: (job: JobId, notice: Notice) => void;
+}
+
+/** One running node with everything around it. */
+export interface Daemon {
+  readonly node: StarlingNode;
+  readonly swarm: Swarm;
+  readonly data: DataRegistry;
+  readonly socket: string;
+  /** Resolves when the daemon has stopped, whoever asked for it. */
+  readonly stopped: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Bundled entries that run in processes or threads of their own. */
+const entry = (name: string): URL => new URL(`./${name}.js`, import.meta.url);
+
+/** The one place that wires disk, network, trainer and node together, and serves the API. */
+export async function startDaemon(
+  { config, stateDirectory, log }: DaemonOptions,
+  hooks: DaemonHooks = {},
+): Promise<Daemon> {
+  const undo: (() => Promise<void>)[] = [];
+  const stopAll = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const state = await openStateDirectory(stateDirectory, systemRandom);
+    undo.push(() => state.close());
+    return await assemble({ config, log, state, hooks, undo, stopAll });
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+interface Assembly {
+  readonly config: Config;
+  readonly log: Log;
+  readonly state: StateDirectory;
+  readonly hooks: DaemonHooks;
+  readonly undo: (() => Promise<void>)[];
+  readonly stopAll: () => Promise<void>;
+}
+
+async function assemble(assembly: Assembly): Promise<Daemon> {
+  const { config, log, state, hooks, undo, stopAll } = assembly;
+  const key = signingKeyFromSeed(state.identitySeed);
+  const journal = await LevelJournal.open(state.journal);
+  undo.push(() => journal.close());
+  const blobs = await FileBlobStore.open(state.blobs);
+  const data = new DataRegistry(journal);
+  for (const problem of await data.load()) log.warn(problem);
+  const trainer = createTrainer({
+    childEntry: entry('trainer-child'),
+    datasets: data,
+    log,
+    ...config.trainer,
+  });
+  undo.push(() => trainer.close());
+  const swarm = await openSwarm(assembly);
+  undo.push(() => swarm.stop());
+
+  let finish: () => void = () => {};
+  const stopped = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopping ??= stopAll().finally(finish);
+    return stopping;
+  };
+  const watchers = new Set<(job: JobId, notice: Notice) => void>();
+  const node = new StarlingNode(
+    {
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      transport: swarm,
+      blobs,
+      journal,
+      trainer,
+      compute: createComputePool(entry('kernel-worker')),
+      key,
+      ...(hooks.observer && { observer: hooks.observer }),
+    },
+    {
+      light: config.light,
+      protection: 'double-masking',
+      launchCopies: 3,
+      policy: () => ({ trust: trustOf(config), minPeers: config.policy.minPeers }),
+      onFatal: (error) => endByBug(log, error),
+      onNotice: (job, notice) => {
+        hooks.onNotice?.(job, notice);
+        for (const watcher of watchers) watcher(job, notice);
+      },
+    },
+    dataOffers(data),
+  );
+  await node.start();
+  undo.push(() => node.stop());
+  const socket = join(state.path, 'control.sock');
+  const parts = { config, state, node, swarm, data, watchers, stop, started: performance.now() };
+  const server: ControlServer = await createControlServer(socket, controlHandlers(parts));
+  undo.push(() => server.close());
+  log.info('daemon is up', { peerId: key.peerId, addresses: swarm.addresses(), socket });
+  return { node, swarm, data, socket, stopped, stop };
+}
+
+const openSwarm = ({ config, state, log }: Assembly): Promise<Swarm> =>
+  createSwarm(
+    {
+      seed: state.identitySeed,
+      network: config.network,
+      listen: config.listen,
+      announce: config.announce,
+      bootstrap: config.bootstrap,
+      mdns: config.mdns,
+      datastore: state.peers,
+    },
+    { clock: systemClock, random: systemRandom, log },
+  );
+
+/** A state nobody understands must not go on: the supervisor starts us again from the journal. */
+function endByBug(log: Log, error: unknown): void {
+  const stack = error instanceof Error ? error.stack : undefined;
+  log.error('the daemon ends by a bug of its own', { error: errorMessage(error), stack });
+  process.exit(70);
+}

@@ -1,0 +1,36 @@
+import { parseArgs } from 'node:util';
+import { ConfigError, errorMessage } from '@starling/core';
+import { configSchema, defaultStateDirectory, loadConfig } from './config.ts';
+import { startDaemon } from './daemon.ts';
+import { createLog } from './ports.ts';
+
+/** Entry of the daemon's process: `starling up` runs it. */
+const { values } = parseArgs({
+  options: {
+    state: { type: 'string' },
+    config: { type: 'string' },
+    set: { type: 'string', multiple: true, default: [] },
+  },
+});
+
+try {
+  const file = loadConfig(values.config);
+  const overrides = Object.assign({}, ...values.set.map((text) => JSON.parse(text) as object));
+  const config = configSchema.parse({ ...file, ...overrides });
+  const log = createLog(config.log);
+  const stateDirectory = values.state ?? defaultStateDirectory();
+  const daemon = await startDaemon({ config, stateDirectory, log });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void daemon.stop());
+  }
+  // A parent that waits for readiness is told over its channel.
+  process.send?.({ kind: 'up', socket: daemon.socket });
+  process.disconnect?.();
+  await daemon.stopped;
+  log.info('daemon has stopped');
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(`starling: ${errorMessage(error)}\n`);
+  process.send?.({ kind: 'failed', error: errorMessage(error) });
+  process.exit(error instanceof ConfigError ? 2 : 1);
+}

@@ -1,0 +1,97 @@
+import type { JobEvent, JobView, Round } from '@starling/control';
+import type { JobId } from '@starling/core';
+import type { JobReport, JobStanding } from '@starling/node';
+import { statementHash } from '@starling/protocol-rounds';
+import { isSettled, type Notice, survivorCount } from '@starling/rounds';
+
+/** A job as the API shows it. */
+export function jobView({ job, standing, phase, certificates }: JobReport): JobView {
+  const rounds = certificates.map(({ statement }, i): Round => {
+    const { lossSum, correct, examples } = statement.metrics;
+    return {
+      round: statement.round,
+      restarts: statement.restarts,
+      attempt: statement.attempt,
+      participants: statement.roster.length,
+      survivors: survivorCount(statement),
+      loss: examples === 0 ? null : lossSum / examples,
+      accuracy: examples === 0 ? null : correct / examples,
+      examples,
+      stateHash: statement.stateHash,
+      certificate: statementHash(statement),
+      settled: isSettled(certificates, i),
+    };
+  });
+  return {
+    id: job.id,
+    name: job.manifest.name,
+    launcher: job.launcher,
+    standing: standing.kind,
+    detail: detailOf(standing),
+    phase,
+    rounds,
+    roundsWanted: job.manifest.stop.rounds,
+    stateHash: rounds.at(-1)?.stateHash ?? null,
+  };
+}
+
+function detailOf(standing: JobStanding): string {
+  switch (standing.kind) {
+    case 'participating':
+      return `data set ${standing.dataset}`;
+    case 'no-data':
+      return standing.reasons.length === 0
+        ? 'no data set is offered here; add one with `starling data add`'
+        : standing.reasons.join('; ');
+    default:
+      return standing.reason;
+  }
+}
+
+/** A notice in words, with the job's new view when it changed. */
+export function jobEvent(job: JobId, notice: Notice, view: () => JobView): JobEvent {
+  const round = 'round' in notice ? notice.round : undefined;
+  const event = {
+    job,
+    kind: notice.kind,
+    text: textOf(notice),
+    ...(round !== undefined && { round }),
+  };
+  const changed = notice.kind === 'certified' || notice.kind === 'finished';
+  return changed ? { ...event, view: view() } : event;
+}
+
+function textOf(notice: Notice): string {
+  switch (notice.kind) {
+    case 'training':
+      return `round ${notice.round}: training`;
+    case 'joining':
+      return `round ${notice.round}: update is ready, looking for a roster`;
+    case 'waiting':
+      return `round ${notice.round}: ${notice.joined} of at least ${notice.needed} peers have joined`;
+    case 'session':
+      return `round ${notice.round}: adding up with ${notice.roster.length} peers`;
+    case 'phase':
+      return `round ${notice.round}: ${notice.phase}`;
+    case 'sum':
+      return `round ${notice.round}: sum of ${notice.survivors.length} updates is open`;
+    case 'retry':
+      return `round ${notice.round}: attempt given up (${notice.reason}), trying again`;
+    case 'burnt':
+      return `round ${notice.round}: attempt lost (${notice.reason}), training anew`;
+    case 'certified': {
+      const { statement } = notice.certificate;
+      return `round ${statement.round} certified: ${survivorCount(statement)} survivors`;
+    }
+    case 'rolled-back':
+      return `rolled back to round ${notice.toRound}: a better chain exists`;
+    case 'refused':
+      return `refused from ${notice.peer}: ${notice.reason}`;
+    case 'train-failed':
+      return `training failed: ${notice.reason}`;
+    case 'finished':
+      return `finished after ${notice.round} rounds`;
+    default:
+      return '';
+  }
+}

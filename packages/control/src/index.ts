@@ -1,0 +1,3 @@
+export { type ControlClient, createControlClient } from './client.ts';
+export * from './schemas.ts';
+export { type ControlHandlers, type ControlServer, createControlServer } from './server.ts';

@@ -1,0 +1,138 @@
+import { z } from 'zod';
+
+/**
+ * The control API's one source of truth: the server checks requests with these, the client types
+ * answers by them. Durations are in seconds, hashes in hex, binary data in base64.
+ */
+const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
+const positive = z.number().positive();
+const count = z.number().int().nonnegative();
+
+/** What a researcher writes into JOB.yaml; keys and defaults are those of the README. */
+export const jobFileSchema = z.strictObject({
+  name: z.string().min(1).max(128),
+  /** Path of an ONNX file beside the job file, or `zoo:NAME`. */
+  model: z.string().min(1),
+  data: z.strictObject({
+    task: z.string().min(1).max(64),
+    input: z.strictObject({
+      dtype: z.literal('float32').default('float32'),
+      shape: z.array(z.number().int().positive()).min(1).max(8),
+    }),
+    classes: count.default(0),
+  }),
+  loss: z.enum(['softmax-cross-entropy', 'mean-squared-error']).default('softmax-cross-entropy'),
+  training: z
+    .strictObject({
+      epochs: z.number().int().positive().max(1000).default(1),
+      batchSize: z.number().int().positive().max(65_536).default(32),
+      optimizer: z.literal('sgd').default('sgd'),
+      learningRate: positive.default(0.1),
+      momentum: z.number().min(0).lt(1).default(0),
+    })
+    .prefault({}),
+  aggregation: z
+    .strictObject({
+      algorithm: z.literal('fedavg').default('fedavg'),
+      weighting: z.literal('uniform').default('uniform'),
+      ringBits: z.number().int().min(8).max(32).default(24),
+      clippingNorm: positive.default(10),
+      /** Owners of each chunk; 0 takes f + 1 of the roster, at most 3. */
+      replication: z.number().int().min(0).max(3).default(0),
+      phaseSeconds: positive.max(3600).default(10),
+    })
+    .prefault({}),
+  privacy: z.strictObject({ mechanism: z.literal('none').default('none') }).prefault({}),
+  admission: z
+    .strictObject({
+      minPeers: z.number().int().min(3).max(128).default(3),
+      maxPeers: z.number().int().min(3).max(128).default(64),
+      joinWindowSeconds: positive.max(86_400).default(5),
+    })
+    .prefault({}),
+  stop: z.strictObject({ rounds: z.number().int().positive().max(1_000_000) }),
+});
+export type JobFile = z.infer<typeof jobFileSchema>;
+
+export const launchSchema = z.strictObject({ job: jobFileSchema, model: z.base64() });
+export const approveSchema = z.strictObject({ dataset: z.string().min(1).optional() });
+export const dataSchema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i, 'use letters, digits, dot, hyphen'),
+  path: z.string().min(1),
+  task: z.string().min(1).max(64),
+});
+
+export const statusSchema = z.object({
+  peerId: z.string(),
+  version: z.string(),
+  network: z.string(),
+  addresses: z.array(z.string()),
+  peers: z.array(z.string()),
+  routingTable: count,
+  bootstrap: z.array(
+    z.object({ address: z.string(), state: z.string(), error: z.string().optional() }),
+  ),
+  jobs: count,
+  dataSets: count,
+  uptimeSeconds: z.number(),
+  stateDirectory: z.string(),
+  pid: count,
+});
+export type Status = z.infer<typeof statusSchema>;
+
+export const roundSchema = z.object({
+  round: count,
+  restarts: count,
+  attempt: count,
+  participants: count,
+  survivors: count,
+  /** Of the global model before the round, over the survivors' validation splits. */
+  loss: z.number().nullable(),
+  accuracy: z.number().nullable(),
+  examples: count,
+  stateHash: hash,
+  certificate: hash,
+  settled: z.boolean(),
+});
+export type Round = z.infer<typeof roundSchema>;
+
+export const jobSchema = z.object({
+  id: hash,
+  name: z.string(),
+  launcher: z.string(),
+  standing: z.enum(['waiting-for-approval', 'refused', 'no-data', 'failed', 'participating']),
+  /** Why the job stands there, or the data set it uses. */
+  detail: z.string(),
+  phase: z.string(),
+  rounds: z.array(roundSchema),
+  roundsWanted: count,
+  stateHash: hash.nullable(),
+});
+export type JobView = z.infer<typeof jobSchema>;
+
+export const launchedSchema = z.object({ job: hash, copies: count, peers: count });
+export type LaunchedView = z.infer<typeof launchedSchema>;
+
+export const dataViewSchema = z.object({
+  name: z.string(),
+  path: z.string(),
+  task: z.string(),
+  examples: count,
+  shape: z.array(count),
+  classes: count,
+});
+export type DataSetView = z.infer<typeof dataViewSchema>;
+
+/** The trained model, and what proves where it comes from (base64). */
+export const pulledSchema = z.object({ round: count, model: z.string(), proof: z.string() });
+export type Pulled = z.infer<typeof pulledSchema>;
+
+/** One line of `watch`: a change in a job. */
+export const jobEventSchema = z.object({
+  job: hash,
+  kind: z.string(),
+  round: count.optional(),
+  text: z.string(),
+  view: jobSchema.optional(),
+});
+export type JobEvent = z.infer<typeof jobEventSchema>;

@@ -1,0 +1,117 @@
+import { chmod, rm } from 'node:fs/promises';
+import { ConfigError, errorMessage, ProtocolError } from '@starling/core';
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import { z } from 'zod';
+import {
+  approveSchema,
+  type DataSetView,
+  dataSchema,
+  type JobEvent,
+  type JobFile,
+  type JobView,
+  type LaunchedView,
+  launchSchema,
+  type Pulled,
+  type Status,
+} from './schemas.ts';
+
+/** What the daemon does for the API; everything may throw a ConfigError that names the next step. */
+export interface ControlHandlers {
+  status(): Promise<Status>;
+  /** Ends the daemon, after the answer is out. */
+  stop(): void;
+  jobs(): Promise<readonly JobView[]>;
+  job(id: string): Promise<JobView>;
+  launch(job: JobFile, model: Uint8Array): Promise<LaunchedView>;
+  approve(id: string, dataset: string | undefined): Promise<JobView>;
+  refuse(id: string): Promise<JobView>;
+  /** Told of every change of a job; the answer ends it. */
+  watch(id: string, listen: (event: JobEvent) => void): () => void;
+  pull(id: string): Promise<Pulled>;
+  addData(data: { name: string; path: string; task: string }): Promise<DataSetView>;
+  listData(): Promise<readonly DataSetView[]>;
+}
+
+export interface ControlServer {
+  readonly socket: string;
+  close(): Promise<void>;
+}
+
+/** Models travel as base64 in one JSON body. */
+const BODY_BYTES_MAX = 700 * 1024 * 1024;
+
+/**
+ * Serves the API on a Unix socket that only its owner may open: no token is needed, and no web page
+ * can reach it.
+ */
+export async function createControlServer(
+  socket: string,
+  handlers: ControlHandlers,
+): Promise<ControlServer> {
+  const app = fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true });
+  app.setErrorHandler((error, _request, reply) => sendError(reply, error));
+  routes(app, handlers);
+  // The state directory's lock is ours, so a socket left there belongs to a dead process.
+  await rm(socket, { force: true });
+  try {
+    await app.listen({ path: socket });
+    await chmod(socket, 0o600);
+  } catch (error) {
+    const hint = 'The path of a Unix socket may have at most 107 characters';
+    throw new ConfigError('socket', `cannot listen on ${socket} (${errorMessage(error)})`, hint);
+  }
+  return { socket, close: () => app.close() };
+}
+
+function routes(app: FastifyInstance, handlers: ControlHandlers): void {
+  const id = (params: unknown) => z.object({ id: z.string() }).parse(params).id;
+  app.get('/v1/status', () => handlers.status());
+  app.post('/v1/stop', async (_request, reply) => {
+    reply.raw.once('finish', () => handlers.stop());
+    return {};
+  });
+  app.get('/v1/jobs', () => handlers.jobs());
+  app.get('/v1/jobs/:id', ({ params }) => handlers.job(id(params)));
+  app.post('/v1/jobs', ({ body }) => {
+    const { job, model } = launchSchema.parse(body);
+    return handlers.launch(job, Buffer.from(model, 'base64'));
+  });
+  app.post('/v1/jobs/:id/approve', ({ params, body }) =>
+    handlers.approve(id(params), approveSchema.parse(body).dataset),
+  );
+  app.post('/v1/jobs/:id/refuse', ({ params }) => handlers.refuse(id(params)));
+  app.get('/v1/jobs/:id/model', ({ params }) => handlers.pull(id(params)));
+  app.get('/v1/jobs/:id/events', ({ params }, reply) => streamEvents(reply, handlers, id(params)));
+  app.get('/v1/data', () => handlers.listData());
+  app.post('/v1/data', ({ body }) => handlers.addData(dataSchema.parse(body)));
+}
+
+/** One JSON object a line, until either side ends it. */
+async function streamEvents(
+  reply: FastifyReply,
+  handlers: ControlHandlers,
+  job: string,
+): Promise<void> {
+  const view = await handlers.job(job);
+  reply.hijack();
+  const { raw } = reply;
+  raw.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  const send = (event: JobEvent) => raw.write(`${JSON.stringify(event)}\n`);
+  send({ job: view.id, kind: 'now', text: `${view.standing}, ${view.phase}`, view });
+  const leave = handlers.watch(view.id, send);
+  raw.once('close', leave);
+}
+
+function sendError(reply: FastifyReply, error: unknown): FastifyReply {
+  if (error instanceof z.ZodError) {
+    return reply.code(400).send({ error: z.prettifyError(error), code: 'invalid' });
+  }
+  if (error instanceof ConfigError) {
+    return reply.code(400).send({ error: error.message, code: 'config' });
+  }
+  if (error instanceof ProtocolError) {
+    return reply.code(409).send({ error: error.message, code: error.code });
+  }
+  const status = (error as { statusCode?: number }).statusCode ?? 500;
+  return reply.code(status).send({ error: errorMessage(error), code: 'internal' });
+}
