@@ -1,6 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { ConfigError, errorMessage, type PeerId } from '@starling/core';
 import { parsePeerId } from '@starling/crypto';
 import { LineCounter, parseDocument } from 'yaml';
@@ -42,10 +40,6 @@ export const configSchema = z.strictObject({
 export type Config = z.infer<typeof configSchema>;
 
 export const trustOf = ({ policy }: Config): readonly PeerId[] => policy.trust as PeerId[];
-
-/** Where a daemon keeps its state unless told: $STARLING_STATE, or ~/.starling. */
-export const defaultStateDirectory = (): string =>
-  process.env['STARLING_STATE'] ?? join(homedir(), '.starling');
 
 /**
  * Reads a configuration from YAML text.

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type ControlServer, createControlServer } from '@starling/control';
 import { errorMessage, type JobId, type Log } from '@starling/core';
 import { signingKeyFromSeed } from '@starling/crypto';
-import { createComputePool, type InputObserver, StarlingNode } from '@starling/node';
+import { createComputePool, type InputObserver, metered, StarlingNode, type Traffic } from '@starling/node';
 import type { Notice } from '@starling/rounds';
 import {
   FileBlobStore,
@@ -35,6 +35,7 @@ export interface Daemon {
   readonly swarm: Swarm;
   readonly data: DataRegistry;
   readonly socket: string;
+  readonly traffic: () => Traffic;
   /** Resolves when the daemon has stopped, whoever asked for it. */
   readonly stopped: Promise<void>;
   stop(): Promise<void>;
@@ -88,6 +89,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   undo.push(() => trainer.close());
   const swarm = await openSwarm(assembly);
   undo.push(() => swarm.stop());
+  const { transport, traffic } = metered(swarm);
 
   let finish: () => void = () => {};
   const stopped = new Promise<void>((resolve) => {
@@ -104,7 +106,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
       clock: systemClock,
       random: systemRandom,
       log,
-      transport: swarm,
+      transport,
       blobs,
       journal,
       trainer,
@@ -132,7 +134,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const server: ControlServer = await createControlServer(socket, controlHandlers(parts));
   undo.push(() => server.close());
   log.info('daemon is up', { peerId: key.peerId, addresses: swarm.addresses(), socket });
-  return { node, swarm, data, socket, stopped, stop };
+  return { node, swarm, data, socket, traffic, stopped, stop };
 }
 
 const openSwarm = ({ config, state, log }: Assembly): Promise<Swarm> =>

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
+import { defaultStateDirectory } from '@starling/control';
 import { ConfigError, errorMessage } from '@starling/core';
-import { configSchema, defaultStateDirectory, loadConfig } from './config.ts';
+import { configSchema, loadConfig } from './config.ts';
 import { startDaemon } from './daemon.ts';
 import { createLog } from './ports.ts';
 

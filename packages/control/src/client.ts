@@ -1,6 +1,7 @@
-import { request as httpRequest } from 'node:http';
-import { ConfigError, errorMessage, ProtocolError } from '@starling/core';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { ConfigError, errorMessage } from '@starling/core';
 import { z } from 'zod';
+import { errorOf, foreignAnswer } from './failure.ts';
 import {
   type DataSetView,
   dataViewSchema,
@@ -33,74 +34,100 @@ export interface ControlClient {
 }
 
 export function createControlClient(socket: string): ControlClient {
-  const get = <T>(path: string, schema: z.ZodType<T>) => call(socket, 'GET', path, schema);
+  const get = <T>(path: string, schema: z.ZodType<T>) =>
+    call(socket, schema, { method: 'GET', path });
   const post = <T>(path: string, body: unknown, schema: z.ZodType<T>) =>
-    call(socket, 'POST', path, schema, body);
+    call(socket, schema, { method: 'POST', path, body });
+  const jobPath = (id: string, rest = '') => `/v1/jobs/${encodeURIComponent(id)}${rest}`;
   return {
     status: () => get('/v1/status', statusSchema),
     stop: async () => void (await post('/v1/stop', {}, z.object({}))),
     jobs: () => get('/v1/jobs', z.array(jobSchema)),
-    job: (id) => get(`/v1/jobs/${encodeURIComponent(id)}`, jobSchema),
+    job: (id) => get(jobPath(id), jobSchema),
     launch: (job, model) =>
       post('/v1/jobs', { job, model: Buffer.from(model).toString('base64') }, launchedSchema),
-    approve: (id, dataset) =>
-      post(`/v1/jobs/${encodeURIComponent(id)}/approve`, { dataset }, jobSchema),
-    refuse: (id) => post(`/v1/jobs/${encodeURIComponent(id)}/refuse`, {}, jobSchema),
-    events: (id, signal) => events(socket, `/v1/jobs/${encodeURIComponent(id)}/events`, signal),
-    pull: (id) => get(`/v1/jobs/${encodeURIComponent(id)}/model`, pulledSchema),
+    approve: (id, dataset) => post(jobPath(id, '/approve'), { dataset }, jobSchema),
+    refuse: (id) => post(jobPath(id, '/refuse'), {}, jobSchema),
+    events: (id, signal) => events(socket, { method: 'GET', path: jobPath(id, '/events'), signal }),
+    pull: (id) => get(jobPath(id, '/model'), pulledSchema),
     addData: (data) => post('/v1/data', data, dataViewSchema),
     listData: () => get('/v1/data', z.array(dataViewSchema)),
   };
 }
 
-async function call<T>(
-  socket: string,
-  method: string,
-  path: string,
-  schema: z.ZodType<T>,
-  body?: unknown,
-): Promise<T> {
-  const response = await open(socket, method, path, body);
-  const chunks: Buffer[] = [];
-  for await (const chunk of response.stream) chunks.push(chunk as Buffer);
-  const answer: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
-  if (response.status >= 400) throw failure(answer);
-  return schema.parse(answer);
+interface Ask {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
 }
 
-async function* events(
-  socket: string,
-  path: string,
-  signal?: AbortSignal,
-): AsyncIterable<JobEvent> {
-  const response = await open(socket, 'GET', path, undefined, signal);
-  let rest = '';
-  for await (const chunk of response.stream) {
-    rest += (chunk as Buffer).toString('utf8');
-    if (response.status >= 400) throw failure(JSON.parse(rest));
-    const lines = rest.split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) yield jobEventSchema.parse(JSON.parse(line));
+async function call<T>(socket: string, schema: z.ZodType<T>, ask: Ask): Promise<T> {
+  const response = await open(socket, ask);
+  const answer = parseJson(await textOf(socket, response.stream));
+  if (response.status >= 400) throw errorOf(answer);
+  return parsed(schema, answer);
+}
+
+/** Ends quietly when aborted, and with an error when the daemon goes away in the middle. */
+async function* events(socket: string, ask: Ask): AsyncGenerator<JobEvent, void, undefined> {
+  const { signal } = ask;
+  try {
+    const { status, stream } = await open(socket, ask);
+    if (status >= 400) throw errorOf(parseJson(await textOf(socket, stream)));
+    // A character may be cut between two chunks, so the stream decodes, not the chunk.
+    stream.setEncoding('utf8');
+    let rest = '';
+    for await (const chunk of reading(socket, stream)) {
+      const lines = `${rest}${chunk}`.split('\n');
+      rest = lines.pop()!;
+      for (const line of lines) yield parsed(jobEventSchema, parseJson(line));
+    }
+  } catch (error) {
+    if (signal?.aborted !== true) throw error;
   }
 }
 
-function failure(answer: unknown): Error {
-  const { error, code } = z.object({ error: z.string(), code: z.string() }).parse(answer);
-  return new ProtocolError(code, error);
+async function textOf(socket: string, stream: IncomingMessage): Promise<string> {
+  stream.setEncoding('utf8');
+  let text = '';
+  for await (const chunk of reading(socket, stream)) text += chunk;
+  return text;
+}
+
+/** The stream's text; a connection that breaks becomes an error with the next step. */
+async function* reading(socket: string, stream: IncomingMessage): AsyncGenerator<string> {
+  try {
+    for await (const chunk of stream) yield chunk as string;
+  } catch (error) {
+    throw new ConfigError(
+      'daemon',
+      `the daemon at ${socket} ended in the middle of its answer (${errorMessage(error)})`,
+      'Look into its log, and start it again with `starling up`',
+    );
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw foreignAnswer();
+  }
+}
+
+function parsed<T>(schema: z.ZodType<T>, answer: unknown): T {
+  const result = schema.safeParse(answer);
+  if (!result.success) throw foreignAnswer();
+  return result.data;
 }
 
 interface Response {
   readonly status: number;
-  readonly stream: AsyncIterable<unknown>;
+  readonly stream: IncomingMessage;
 }
 
-function open(
-  socketPath: string,
-  method: string,
-  path: string,
-  body?: unknown,
-  signal?: AbortSignal,
-): Promise<Response> {
+function open(socketPath: string, { method, path, body, signal }: Ask): Promise<Response> {
   return new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const headers = payload === undefined ? {} : { 'content-type': 'application/json' };

@@ -1,3 +1,4 @@
 export { type ControlClient, createControlClient } from './client.ts';
+export { controlSocket, defaultStateDirectory } from './paths.ts';
 export * from './schemas.ts';
 export { type ControlHandlers, type ControlServer, createControlServer } from './server.ts';

@@ -1,7 +1,8 @@
 import { chmod, rm } from 'node:fs/promises';
 import { ConfigError, errorMessage, ProtocolError } from '@starling/core';
-import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { failureOf } from './failure.ts';
 import {
   approveSchema,
   type DataSetView,
@@ -39,6 +40,8 @@ export interface ControlServer {
 
 /** Models travel as base64 in one JSON body. */
 const BODY_BYTES_MAX = 700 * 1024 * 1024;
+/** Events that wait for a slow watcher. */
+const UNREAD_BYTES_MAX = 4 * 1024 * 1024;
 
 /**
  * Serves the API on a Unix socket that only its owner may open: no token is needed, and no web page
@@ -48,8 +51,17 @@ export async function createControlServer(
   socket: string,
   handlers: ControlHandlers,
 ): Promise<ControlServer> {
+  // Loaded here, because the command line imports this package for its client and must start fast.
+  const { default: fastify } = await import('fastify');
   const app = fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true });
-  app.setErrorHandler((error, _request, reply) => sendError(reply, error));
+  const refuse = (reply: FastifyReply, error: unknown) => {
+    const { status, body } = failureOf(error);
+    return reply.code(status).send(body);
+  };
+  app.setErrorHandler((error, _request, reply) => refuse(reply, error));
+  app.setNotFoundHandler(({ method, url }, reply) =>
+    refuse(reply, new ProtocolError('unknown-route', `this daemon has no ${method} ${url}`)),
+  );
   routes(app, handlers);
   // The state directory's lock is ours, so a socket left there belongs to a dead process.
   await rm(socket, { force: true });
@@ -96,22 +108,13 @@ async function streamEvents(
   reply.hijack();
   const { raw } = reply;
   raw.writeHead(200, { 'content-type': 'application/x-ndjson' });
-  const send = (event: JobEvent) => raw.write(`${JSON.stringify(event)}\n`);
+  const send = (event: JobEvent) => {
+    // A reader that stopped reading must not fill the daemon's memory.
+    if (raw.writableLength > UNREAD_BYTES_MAX) raw.destroy();
+    else raw.write(`${JSON.stringify(event)}\n`);
+  };
   send({ job: view.id, kind: 'now', text: `${view.standing}, ${view.phase}`, view });
   const leave = handlers.watch(view.id, send);
-  raw.once('close', leave);
-}
-
-function sendError(reply: FastifyReply, error: unknown): FastifyReply {
-  if (error instanceof z.ZodError) {
-    return reply.code(400).send({ error: z.prettifyError(error), code: 'invalid' });
-  }
-  if (error instanceof ConfigError) {
-    return reply.code(400).send({ error: error.message, code: 'config' });
-  }
-  if (error instanceof ProtocolError) {
-    return reply.code(409).send({ error: error.message, code: error.code });
-  }
-  const status = (error as { statusCode?: number }).statusCode ?? 500;
-  return reply.code(status).send({ error: errorMessage(error), code: 'internal' });
+  if (raw.destroyed) leave();
+  else raw.once('close', leave);
 }

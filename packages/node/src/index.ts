@@ -1,6 +1,7 @@
 export { type BlobExchange, createBlobExchange } from './blob-exchange.ts';
 export { type Compute, inlineCompute } from './compute.ts';
 export { createComputePool } from './compute-pool.ts';
+export { metered, type Traffic } from './metered.ts';
 export {
   type JobModel,
   type JobReport,

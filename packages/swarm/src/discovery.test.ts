@@ -52,20 +52,12 @@ test('a query of a node that is alone ends by its deadline', async () => {
   expect(await swarm.findProviders(sha256(utf8('x')), { timeoutMs: 300 })).toEqual([]);
 });
 
-test('sixteen nodes that know one address end up fully meshed', async () => {
-  const nodes = await testNodes(16);
-  await fullyMeshed(nodes, 30_000);
-  const bootstrap = nodes.flatMap(({ swarm }) => swarm.status().bootstrap);
-  expect(bootstrap).toHaveLength(15);
-  // One attempt each: libp2p's default refuses the sixth connection a second from one address.
-  expect(bootstrap.filter(({ connected, attempts }) => !connected || attempts !== 1)).toEqual([]);
-}, 60_000);
-
 test('connections that say nothing do not lock others out', async () => {
   const { swarm } = await testNode();
   const [address] = swarm.addresses();
   const port = Number(/tcp\/(\d+)/.exec(address!)![1]);
-  // libp2p's default lets ten unfinished handshakes block every other: slow peers behind one NAT.
+  // libp2p's defaults refuse the sixth connection a second from one address, and everybody while
+  // ten handshakes are unfinished: peers behind one NAT.
   const silent = Array.from({ length: 40 }, () => connect(port, '127.0.0.1'));
   onTestFinished(() => {
     for (const socket of silent) socket.destroy();

@@ -37,7 +37,8 @@ test('many requests share a few streams, which stay open', async () => {
   let most = 0;
   b.swarm.handle('/test/count/1', async (parcel) => {
     most = Math.max(most, ++atOnce);
-    await new Promise((resolve) => setImmediate(resolve));
+    // The first ones wait until every stream that there may be is busy.
+    await until(() => most >= STREAMS_PER_PEER_MAX);
     atOnce--;
     return parcel;
   });

@@ -84,9 +84,9 @@ export class Council {
   }
 
   /** Faults stop: everything said is heard by all, and timers fire in the order they were set. */
-  calm(): void {
+  calm(turns = 200): void {
     for (const lie of this.#lies.values()) for (const to of this.honest) this.#hear(to, lie);
-    for (let turn = 0; turn < 400 && !this.#isDecided(); turn++) {
+    for (let turn = 0; turn < turns && !this.#isDecided(); turn++) {
       while (this.#waiting.length > 0) {
         const { to, sent } = this.#waiting.shift()!;
         this.#hear(to, sent);

@@ -1,0 +1,38 @@
+import { createTrainer, datasetCatalog, evaluateModel, type LabelledImages } from '@starling/trainer';
+import type { TrainerJob } from '@starling/rounds';
+
+export interface AloneOptions {
+  readonly job: Omit<TrainerJob, 'dataset'>;
+  readonly folders: readonly string[];
+  readonly test: LabelledImages;
+  readonly rounds: number;
+  readonly seed: number;
+  readonly childEntry: URL;
+  readonly onPeer: (index: number, accuracy: number) => void;
+}
+
+/** What each peer reaches with its own data only: as many local epochs, no aggregation. */
+export async function trainAlone(options: AloneOptions): Promise<readonly number[]> {
+  const { job, folders, test, rounds, seed, childEntry, onPeer } = options;
+  const names = folders.map((path, i) => ({ name: `peer-${i}`, path, schema: job.data }));
+  const silent = { debug() {}, info() {}, warn() {}, error() {} };
+  const trainer = createTrainer({ childEntry, datasets: datasetCatalog(names), log: silent });
+  const accuracies: number[] = [];
+  try {
+    for (const [i, { name }] of names.entries()) {
+      const prepared = await trainer.prepare({ ...job, dataset: name });
+      const vector = prepared.initial.slice();
+      for (let round = 0; round < rounds; round++) {
+        const { update } = await prepared.train(vector, seed + round);
+        for (let k = 0; k < vector.length; k++) vector[k] = vector[k]! + update[k]!;
+      }
+      await prepared.close();
+      const { accuracy } = await evaluateModel(job.model, test, vector);
+      accuracies.push(accuracy);
+      onPeer(i, accuracy);
+    }
+  } finally {
+    await trainer.close();
+  }
+  return accuracies;
+}
