@@ -1,31 +1,22 @@
-import {
-  createLog,
-  startDaemon
-} from "./chunk-7CIHRRWQ.js";
-import "./chunk-6DSAJH3H.js";
-import {
-  configSchema
-} from "./chunk-H2VZQTZM.js";
-import "./chunk-Q2I4T5KN.js";
-import {
-  bytesOfWords,
-  hashHex
-} from "./chunk-3OZKAWFD.js";
-import "./chunk-26EX3X5M.js";
-import {
-  errorMessage
-} from "./chunk-GRWX223U.js";
+import { createLog, startDaemon } from './chunk-NDUNX7TQ.js';
+import './chunk-72FKC3FD.js';
+import { configSchema } from './chunk-SRCTQGPL.js';
+import './chunk-4B55UYVQ.js';
+import { bytesOfWords, hashHex } from './chunk-EMDBR6KR.js';
+import './chunk-C6FHXPGE.js';
 
 // apps/daemon/src/demo-main.ts
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-process.once("message", (start) => {
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorMessage } from './chunk-74QJAORY.js';
+
+process.once('message', (start) => {
   run(start).catch((error) => {
-    tell({ kind: "failed", error: errorMessage(error) });
+    tell({ kind: 'failed', error: errorMessage(error) });
     process.exit(1);
   });
 });
-process.on("disconnect", () => process.exit(0));
+process.on('disconnect', () => process.exit(0));
 function tell(message) {
   if (process.connected) process.send(message);
 }
@@ -34,11 +25,11 @@ async function run(start) {
   let daemon;
   const onNotice = (job, notice) => {
     const { kill } = start;
-    if (notice.kind === "phase" && notice.round === kill?.round && notice.phase === kill.phase) {
-      process.kill(process.pid, "SIGKILL");
+    if (notice.kind === 'phase' && notice.round === kill?.round && notice.phase === kill.phase) {
+      process.kill(process.pid, 'SIGKILL');
     }
     const bytesOut = daemon?.traffic().bytesOut ?? 0;
-    tell({ kind: "notice", job, notice, atMs: performance.now(), bytesOut });
+    tell({ kind: 'notice', job, notice, atMs: performance.now(), bytesOut });
   };
   const log = createLog(config.log);
   const options = { config, stateDirectory: start.stateDirectory, log };
@@ -47,15 +38,15 @@ async function run(start) {
   if (daemon.data.get(name) === void 0) await daemon.data.add(name, path, task);
   const { swarm } = daemon;
   tell({
-    kind: "up",
+    kind: 'up',
     peer: swarm.self,
     addresses: swarm.addresses(),
-    socket: daemon.socket
+    socket: daemon.socket,
   });
-  const countPeers = () => tell({ kind: "peers", count: swarm.peers().length });
+  const countPeers = () => tell({ kind: 'peers', count: swarm.peers().length });
   swarm.onPeerChange(countPeers);
   countPeers();
-  process.once("SIGTERM", () => void daemon.stop());
+  process.once('SIGTERM', () => void daemon.stop());
   await daemon.stopped;
   process.exit(0);
 }
@@ -68,13 +59,13 @@ function observerFor(capture) {
   };
   return {
     input(_job, round, slot, words) {
-      keep("input", bytesOfWords(words));
-      tell({ kind: "input", round, slot, words });
+      keep('input', bytesOfWords(words));
+      tell({ kind: 'input', round, slot, words });
     },
     sum(_job, round, slot, words) {
-      tell({ kind: "sum", round, slot, hash: hashHex(bytesOfWords(words)) });
+      tell({ kind: 'sum', round, slot, hash: hashHex(bytesOfWords(words)) });
     },
-    chunk: (_job, _round, bytes) => keep("chunk", bytes)
+    chunk: (_job, _round, bytes) => keep('chunk', bytes),
   };
 }
 //# sourceMappingURL=demo-daemon.js.map

@@ -2,7 +2,13 @@ import { join } from 'node:path';
 import { type ControlServer, createControlServer } from '@starling/control';
 import { errorMessage, type JobId, type Log } from '@starling/core';
 import { signingKeyFromSeed } from '@starling/crypto';
-import { createComputePool, type InputObserver, metered, StarlingNode, type Traffic } from '@starling/node';
+import {
+  createComputePool,
+  type InputObserver,
+  metered,
+  StarlingNode,
+  type Traffic,
+} from '@starling/node';
 import type { Notice } from '@starling/rounds';
 import {
   FileBlobStore,
@@ -121,6 +127,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
       policy: () => ({ trust: trustOf(config), minPeers: config.policy.minPeers }),
       onFatal: (error) => endByBug(log, error),
       onNotice: (job, notice) => {
+        logNotice(log, job, notice);
         hooks.onNotice?.(job, notice);
         for (const watcher of watchers) watcher(job, notice);
       },
@@ -150,6 +157,13 @@ const openSwarm = ({ config, state, log }: Assembly): Promise<Swarm> =>
     },
     { clock: systemClock, random: systemRandom, log },
   );
+
+/** What happens in a job, a line each; certificates only by what identifies them. */
+function logNotice(log: Log, job: JobId, notice: Notice): void {
+  const { kind, ...rest } = notice;
+  const fields = 'certificate' in rest ? { round: rest.certificate.statement.round } : rest;
+  log.info(kind, { job: job.slice(0, 8), ...fields });
+}
 
 /** A state nobody understands must not go on: the supervisor starts us again from the journal. */
 function endByBug(log: Log, error: unknown): void {

@@ -13,7 +13,9 @@ export const packWire = (value: Wire): Uint8Array => new Uint8Array(packr.pack(v
 export function unpackWire(bytes: Uint8Array): unknown {
   scan(bytes);
   try {
-    return packr.unpack(bytes);
+    // A view of its own: msgpackr hangs a property on what it reads, and the caller's bytes stay
+    // as they were.
+    return packr.unpack(bytes.subarray());
   } catch {
     throw new DecodeError('message', 'not MessagePack');
   }

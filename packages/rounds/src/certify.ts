@@ -10,10 +10,11 @@ import { threshold } from '@starling/protocol-secagg';
 import { toBitmap } from '@starling/secagg';
 import { pooledAttempt } from './pool.ts';
 import { slotKey } from './round-id.ts';
-import { type Draft, parentOf, roundOf, send, setTimer } from './state.ts';
+import { type Draft, once, parentOf, roundOf, send, setTimer } from './state.ts';
 
 /** Phases of the secure aggregation that a lost quorum of signatures is waited for. */
 const CERTIFY_PHASES = 12;
+const HURRY_PHASES = 2;
 
 /** The new state is computed: sign the statement that everybody who computed the same will sign. */
 export function enterCertifying(
@@ -48,6 +49,16 @@ export function enterCertifying(
   );
   d.phase = { name: 'certifying', session, statement, hash };
   setTimer(d, `certify/${slotKey(slot)}`, CERTIFY_PHASES * config.timers.phaseMs);
+}
+
+/** With fewer than a quorum of the roster connected, the full time is not waited for. */
+export function hurryCertifying(d: Draft): void {
+  if (d.phase.name !== 'certifying') return;
+  const { slot, config } = d.phase.session;
+  const alive = config.members.filter(({ peer }) => !d.lost.has(peer)).length;
+  if (alive >= threshold(config.members.length)) return;
+  if (!once(d, `hurry-certify/${slotKey(slot)}`)) return;
+  setTimer(d, `certify/${slotKey(slot)}`, HURRY_PHASES * config.timers.phaseMs);
 }
 
 /** The certificate, once a quorum of the roster has signed the same statement. */

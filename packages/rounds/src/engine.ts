@@ -2,7 +2,7 @@ import { type PeerId, unreachable } from '@starling/core';
 import { Secret } from '@starling/crypto';
 import { type Certificate, type Envelope, statementHash } from '@starling/protocol-rounds';
 import { deliverEnvelope, drive, startAttempt } from './attempt.ts';
-import { certificateReady, enterCertifying } from './certify.ts';
+import { certificateReady, enterCertifying, hurryCertifying } from './certify.ts';
 import { type Chain, firstDifference } from './chain.ts';
 import { advanceJoining, enterJoining, onRosterTimeout } from './joining.ts';
 import { barKey, isJoinCurrent } from './joins.ts';
@@ -115,6 +115,7 @@ function advance(d: Draft): void {
   }
   const certificate = certificateReady(d);
   if (certificate !== undefined) adoptChain(d, [...d.chain, certificate], true);
+  else hurryCertifying(d);
 }
 
 function onStart(d: Draft, event: Extract<EngineEvent, { kind: 'start' }>): void {

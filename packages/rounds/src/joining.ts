@@ -4,7 +4,7 @@ import type { BodyOf } from '@starling/protocol-rounds';
 import { byzantineMax, helloCodec } from '@starling/protocol-secagg';
 import { helloOf } from '@starling/secagg';
 import { attemptSeed, barKey, joinsInSlot, proposerOf } from './joins.ts';
-import { type Pooled, pooled } from './pool.ts';
+import { type Pooled, pooled, pooledAttempt } from './pool.ts';
 import { acceptableRoster } from './roster.ts';
 import { compareSlots, parseSlot, type Slot, slotKey } from './round-id.ts';
 import {
@@ -63,6 +63,7 @@ export function advanceJoining(d: Draft): void {
   const key = slotKey(slot);
   const session = acceptableRoster(d, slot);
   if (session !== undefined) {
+    leaveForGood(d, slot);
     d.phase = { name: 'session', session };
     return;
   }
@@ -122,7 +123,13 @@ export function chooseMembers(
 /** No roster came in time although enough peers JOINed: the next attempt has the next proposer. */
 export function onRosterTimeout(d: Draft, slot: Slot): void {
   if (d.phase.name !== 'joining' || slotKey(d.phase.slot) !== slotKey(slot)) return;
+  leaveForGood(d, slot);
   enterJoining(d, { ...slot, attempt: slot.attempt + 1 });
+}
+
+/** JOINs in a slot that was used or given up say nothing about where their senders are now. */
+function leaveForGood(d: Draft, slot: Slot): void {
+  d.barred = withItem(d.barred, barKey(d, slot));
 }
 
 /**
@@ -139,9 +146,22 @@ function followOthers(d: Draft): void {
   for (const slot of slotsSeen(d)) {
     const count = others(slot);
     const more = count > best.count || (count === best.count && compareSlots(slot, best.slot) > 0);
-    if (count >= needed && more && !d.barred.has(barKey(d, slot))) best = { slot, count };
+    if (count >= needed && more && isOpen(d, slot)) best = { slot, count };
   }
   if (slotKey(best.slot) !== slotKey(own)) enterJoining(d, best.slot);
+}
+
+/** A slot that this peer may still enter, and whose roster is not made yet. */
+function isOpen(d: Draft, slot: Slot): boolean {
+  if (d.barred.has(barKey(d, slot))) return false;
+  for (const { envelope } of pooledAttempt(
+    d.pool,
+    currentRoundId(d, slot.restarts),
+    slot.attempt,
+  )) {
+    if (envelope.body.kind === 'roster') return false;
+  }
+  return true;
 }
 
 function slotsSeen(d: Draft): readonly Slot[] {

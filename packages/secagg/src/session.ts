@@ -60,6 +60,7 @@ function handle(d: Draft, event: SessionEvent): void {
   switch (event.kind) {
     case 'start':
       if (!once(d, 'start')) return;
+      enterPhase(d, 'shares');
       armStall(d, 'start');
       startShares(d);
       return;

@@ -38,6 +38,7 @@ export interface SimOptions {
   /** Virtual time after which an unfinished run is given up. */
   readonly timeLimitMs?: number;
   readonly onProgress?: (line: string) => void;
+  readonly onNotice?: (peer: number, notice: Notice, atMs: number) => void;
 }
 
 export interface SimRound {
@@ -191,6 +192,7 @@ class Simulation {
 
   #onNotice(peer: SimPeer, notice: Notice): void {
     const { kind } = notice;
+    this.#options.onNotice?.(peer.index, notice, this.#time.now);
     if (kind === 'session') {
       const slots = this.#attempts.get(notice.round) ?? new Set();
       this.#attempts.set(notice.round, slots.add(`${notice.slot.restarts}/${notice.slot.attempt}`));

@@ -1,5 +1,10 @@
-import { createTrainer, datasetCatalog, evaluateModel, type LabelledImages } from '@starling/trainer';
 import type { TrainerJob } from '@starling/rounds';
+import {
+  createTrainer,
+  datasetCatalog,
+  evaluateModel,
+  type LabelledImages,
+} from '@starling/trainer';
 
 export interface AloneOptions {
   readonly job: Omit<TrainerJob, 'dataset'>;

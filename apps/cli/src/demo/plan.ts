@@ -1,7 +1,7 @@
 import { createGenerator } from '@starling/autodiff';
 import { ConfigError } from '@starling/core';
-import { byzantineMax } from '@starling/protocol-secagg';
 import { KILL_PHASES, type KillPlan } from '@starling/daemon';
+import { byzantineMax } from '@starling/protocol-secagg';
 
 export interface DemoOptions {
   readonly peers: number;

@@ -1,5 +1,5 @@
-import type { DemoMessage } from '@starling/daemon';
 import type { PeerId } from '@starling/core';
+import type { DemoMessage } from '@starling/daemon';
 import { slotKey, survivorCount } from '@starling/rounds';
 import { fromBitmap } from '@starling/secagg';
 import type { PeerProcess } from './peer-process.ts';

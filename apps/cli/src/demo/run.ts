@@ -1,16 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { initialVector } from '@starling/autodiff';
 import { type JobFile, jobFileSchema } from '@starling/control';
 import { type BlobHash, errorMessage, ProtocolError } from '@starling/core';
 import { hashHex } from '@starling/crypto';
 import type { KillPlan } from '@starling/daemon';
 import { writeModel } from '@starling/onnx';
 import { evaluateModel, zooModel } from '@starling/trainer';
-import { initialVector } from '@starling/autodiff';
 import { trainAlone } from './alone.ts';
 import { type DemoData, splitMnist } from './data.ts';
-import { PeerProcess } from './peer-process.ts';
+import type { PeerProcess } from './peer-process.ts';
 import { PlainFedAvg } from './plain.ts';
 import { type DemoOptions, planKills } from './plan.ts';
 import { type DemoRound, RoundBook } from './rounds.ts';
@@ -60,7 +60,7 @@ export const demoJob = ({ model, rounds }: DemoOptions): JobFile =>
     stop: { rounds },
   });
 
-/** The demo from nothing to the report. Whatever happens, no process and no file stays behind. */
+/** The demo from nothing to the report. Whatever happens, no process stays behind; files only to explain a failure. */
 export async function runDemo(options: DemoOptions, progress: Progress): Promise<DemoReport> {
   const kills = planKills(options);
   const directory = await mkdtemp(join(tmpdir(), 'starling-demo-'));
@@ -68,11 +68,15 @@ export async function runDemo(options: DemoOptions, progress: Progress): Promise
   const interrupted = () => void demo.swarm.stop().finally(() => process.exit(130));
   process.once('SIGINT', interrupted);
   try {
-    return await demo.run();
+    const report = await demo.run();
+    await rm(directory, { recursive: true, force: true });
+    return report;
+  } catch (error) {
+    progress(`the daemons' logs are kept in ${directory}`);
+    throw error;
   } finally {
     process.off('SIGINT', interrupted);
     await demo.swarm.stop();
-    await rm(directory, { recursive: true, force: true });
   }
 }
 
@@ -274,7 +278,7 @@ class Demo {
 }
 
 /** A demo that certifies nothing for so long has failed, and says so. */
-const STUCK_SECONDS = 120;
+const STUCK_SECONDS = 90;
 
 export function lineOf(round: DemoRound, of: number): string {
   const accuracy = round.accuracy === null ? '–' : `${(100 * round.accuracy).toFixed(2)} %`;

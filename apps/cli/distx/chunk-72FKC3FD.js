@@ -1,6 +1,5 @@
+import { assert } from './chunk-74QJAORY.js';
 import {
-  METRIC_COORDINATES,
-  Secret,
   addMasks,
   applyMean,
   chunkLayout,
@@ -11,18 +10,17 @@ import {
   encodeState,
   hashHex,
   keystream,
+  METRIC_COORDINATES,
   maskTo,
   packWords,
   quantise,
   ringBudget,
+  Secret,
   sha256,
   sumInto,
   unpackWords,
-  updateCodec
-} from "./chunk-3OZKAWFD.js";
-import {
-  assert
-} from "./chunk-GRWX223U.js";
+  updateCodec,
+} from './chunk-EMDBR6KR.js';
 
 // packages/node/src/compute.ts
 var kernels = {
@@ -77,11 +75,9 @@ var kernels = {
     const mean = dequantiseSum(words.subarray(0, split), survivors, grid);
     const next = encodeState(applyMean(before, mean));
     return { state: next, stateHash: hashHex(next), metrics };
-  }
+  },
 };
 var secretTerm = ({ seed, sign }) => ({ seed: new Secret(seed), sign });
 
-export {
-  kernels
-};
-//# sourceMappingURL=chunk-6DSAJH3H.js.map
+export { kernels };
+//# sourceMappingURL=chunk-72FKC3FD.js.map

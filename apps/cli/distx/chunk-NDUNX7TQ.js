@@ -1,20 +1,31 @@
+// apps/daemon/src/ports.ts
+import { randomBytes } from 'node:crypto';
+import { pino } from 'pino';
+import { applyVector, dataOffers, inspectDataset } from './chunk-4B55UYVQ.js';
 import {
-  VERSION,
-  createControlServer,
-  createTrainer,
-  trustOf
-} from "./chunk-H2VZQTZM.js";
-import {
-  applyVector,
-  dataOffers,
-  inspectDataset
-} from "./chunk-Q2I4T5KN.js";
+  assert,
+  bytes,
+  ConfigError,
+  compareText,
+  decodeCanonical,
+  encodeCanonical,
+  equalBytes,
+  errorMessage,
+  fromHex,
+  InvariantError,
+  isHash,
+  LIMITS,
+  millis,
+  ProtocolError,
+  struct,
+  toHex,
+  u32,
+  u32be,
+  union,
+  utf8,
+} from './chunk-74QJAORY.js';
 import {
   CHUNK_PROTOCOL,
-  FEDAVG,
-  METRIC_COORDINATES,
-  SYNC_ANSWER_BYTES_MAX,
-  SYNC_PROTOCOL,
   certificateCodec,
   chunkHeaderCodec,
   chunkLayout,
@@ -24,12 +35,14 @@ import {
   encodeState,
   engineStep,
   examplesMax,
+  FEDAVG,
   gossipCodec,
   hashHex,
   initialState,
   isSettled,
-  jobTopic,
   jobsTopic,
+  jobTopic,
+  METRIC_COORDINATES,
   manifestFault,
   missingFrom,
   openEnvelope,
@@ -38,49 +51,27 @@ import {
   proofCodec,
   readJob,
   roundOf,
+  SYNC_ANSWER_BYTES_MAX,
+  SYNC_PROTOCOL,
   sha256,
-  signManifest,
   signingKeyFromSeed,
+  signManifest,
   slotKey,
   stateHashOf,
   statementHash,
   survivorCount,
   syncAnswerCodec,
   syncRequestCodec,
-  updateCodec
-} from "./chunk-3OZKAWFD.js";
-import {
-  ConfigError,
-  InvariantError,
-  LIMITS,
-  ProtocolError,
-  assert,
-  bytes,
-  compareText,
-  decodeCanonical,
-  encodeCanonical,
-  equalBytes,
-  errorMessage,
-  fromHex,
-  isHash,
-  millis,
-  struct,
-  toHex,
-  u32,
-  u32be,
-  union,
-  utf8
-} from "./chunk-GRWX223U.js";
+  updateCodec,
+} from './chunk-EMDBR6KR.js';
+import { createControlServer, createTrainer, trustOf, VERSION } from './chunk-SRCTQGPL.js';
 
-// apps/daemon/src/ports.ts
-import { randomBytes } from "node:crypto";
-import { pino } from "pino";
 var systemClock = {
   now: () => millis(performance.now()),
   setTimer(after, fire) {
     const timer = setTimeout(fire, after);
     return () => clearTimeout(timer);
-  }
+  },
 };
 var systemRandom = { bytes: (length) => new Uint8Array(randomBytes(length)) };
 function createLog(level) {
@@ -89,12 +80,12 @@ function createLog(level) {
     debug: (message, fields) => log.debug(fields ?? {}, message),
     info: (message, fields) => log.info(fields ?? {}, message),
     warn: (message, fields) => log.warn(fields ?? {}, message),
-    error: (message, fields) => log.error(fields ?? {}, message)
+    error: (message, fields) => log.error(fields ?? {}, message),
   };
 }
 
 // apps/daemon/src/daemon.ts
-import { join as join4 } from "node:path";
+import { join as join4 } from 'node:path';
 
 // protocols/blobs/src/index.ts
 var BLOBS_VERSION = 1;
@@ -103,7 +94,7 @@ var BLOB_HEADER_BYTES_MAX = 64;
 var blobRequest = struct({ hash: bytes(32) });
 var blobResponse = union({
   found: struct({ size: u32(LIMITS.bodyBytesMax) }),
-  missing: struct({})
+  missing: struct({}),
 });
 
 // packages/node/src/blob-exchange.ts
@@ -125,38 +116,41 @@ function createBlobExchange(parts) {
           reasons.push(`${peer}: ${errorMessage(error)}`);
         }
       }
-      const tried = reasons.length === 0 ? "no peer to ask" : reasons.join("; ");
-      throw new ProtocolError("blob-unavailable", `blob ${hash}: ${tried}`);
-    }
+      const tried = reasons.length === 0 ? 'no peer to ask' : reasons.join('; ');
+      throw new ProtocolError('blob-unavailable', `blob ${hash}: ${tried}`);
+    },
   };
 }
 async function heldBlob({ store, extra }, hash) {
-  return extra?.(hash) ?? await store.get(hash);
+  return extra?.(hash) ?? (await store.get(hash));
 }
 async function serve({ header, body }, parts) {
   const { hash } = decodeCanonical(blobRequest, header, BLOB_HEADER_BYTES_MAX);
-  if (body.length > 0) throw new ProtocolError("malformed", "a blob request has no body");
+  if (body.length > 0) throw new ProtocolError('malformed', 'a blob request has no body');
   const blob = await heldBlob(parts, toHex(hash));
-  return blob === void 0 ? { header: encodeCanonical(blobResponse, { kind: "missing" }), body: NO_BODY } : { header: encodeCanonical(blobResponse, { kind: "found", size: blob.length }), body: blob };
+  return blob === void 0
+    ? { header: encodeCanonical(blobResponse, { kind: 'missing' }), body: NO_BODY }
+    : { header: encodeCanonical(blobResponse, { kind: 'found', size: blob.length }), body: blob };
 }
 async function fetchFrom(transport, peer, hash, options) {
   const header = encodeCanonical(blobRequest, { hash: fromHex(hash) });
   const answer = await transport.request(peer, BLOBS_PROTOCOL, { header, body: NO_BODY }, options);
   const response = decodeCanonical(blobResponse, answer.header, BLOB_HEADER_BYTES_MAX);
-  if (response.kind === "missing") throw new ProtocolError("missing", "does not hold it");
-  if (answer.body.length !== response.size || await hashOf(answer.body) !== hash) {
-    throw new ProtocolError("corrupt", "sent other bytes");
+  if (response.kind === 'missing') throw new ProtocolError('missing', 'does not hold it');
+  if (answer.body.length !== response.size || (await hashOf(answer.body)) !== hash) {
+    throw new ProtocolError('corrupt', 'sent other bytes');
   }
   return answer.body;
 }
 async function hashOf(bytes2) {
   if (bytes2.length < OFF_LOOP_FROM_BYTES) return hashHex(bytes2);
-  const digest2 = await crypto.subtle.digest("SHA-256", bytes2);
+  const digest2 = await crypto.subtle.digest('SHA-256', bytes2);
   return toHex(new Uint8Array(digest2));
 }
 
 // packages/node/src/compute-pool.ts
-import { Worker } from "node:worker_threads";
+import { Worker } from 'node:worker_threads';
+
 function createComputePool(entry2) {
   const waiting = /* @__PURE__ */ new Map();
   let worker;
@@ -169,15 +163,14 @@ function createComputePool(entry2) {
   const start = () => {
     const started = new Worker(entry2);
     started.unref();
-    started.on("message", (answer) => {
+    started.on('message', (answer) => {
       const task = waiting.get(answer.id);
       waiting.delete(answer.id);
       if (answer.error === void 0) task?.resolve(answer.output);
-      else if (answer.code !== void 0)
-        task?.reject(new ProtocolError(answer.code, answer.error));
+      else if (answer.code !== void 0) task?.reject(new ProtocolError(answer.code, answer.error));
       else task?.reject(new InvariantError(answer.error));
     });
-    started.on("error", failAll);
+    started.on('error', failAll);
     return started;
   };
   return {
@@ -191,8 +184,8 @@ function createComputePool(entry2) {
     },
     async close() {
       await worker?.terminate();
-      failAll(new ProtocolError("closed", "the node is stopping"));
-    }
+      failAll(new ProtocolError('closed', 'the node is stopping'));
+    },
   };
 }
 
@@ -208,24 +201,26 @@ function metered(inner) {
       bytesOut += message.length;
       return inner.publish(topic, message);
     },
-    subscribe: (topic, handle) => inner.subscribe(topic, (message, from) => {
-      bytesIn += message.length;
-      handle(message, from);
-    }),
+    subscribe: (topic, handle) =>
+      inner.subscribe(topic, (message, from) => {
+        bytesIn += message.length;
+        handle(message, from);
+      }),
     async request(to, protocol, parcel, options) {
       bytesOut += parcel.header.length + parcel.body.length;
       const answer = await inner.request(to, protocol, parcel, options);
       bytesIn += answer.header.length + answer.body.length;
       return answer;
     },
-    handle: (protocol, answer) => inner.handle(protocol, async (parcel, from) => {
-      bytesIn += parcel.header.length + parcel.body.length;
-      const reply = await answer(parcel, from);
-      bytesOut += reply.header.length + reply.body.length;
-      return reply;
-    }),
+    handle: (protocol, answer) =>
+      inner.handle(protocol, async (parcel, from) => {
+        bytesIn += parcel.header.length + parcel.body.length;
+        const reply = await answer(parcel, from);
+        bytesOut += reply.header.length + reply.body.length;
+        return reply;
+      }),
     provide: (key) => inner.provide(key),
-    findProviders: (key, options) => inner.findProviders(key, options)
+    findProviders: (key, options) => inner.findProviders(key, options),
   };
   return { transport, traffic: () => ({ bytesOut, bytesIn }) };
 }
@@ -244,15 +239,15 @@ var Catalogue = class {
   }
   async all() {
     const found = /* @__PURE__ */ new Map();
-    for await (const [key, value] of this.#journal.entries("catalogue/")) {
-      const [, job, field] = key.split("/");
+    for await (const [key, value] of this.#journal.entries('catalogue/')) {
+      const [, job, field] = key.split('/');
       const entry2 = found.get(job) ?? {};
-      if (field === "manifest") entry2.manifest = value;
+      if (field === 'manifest') entry2.manifest = value;
       else entry2.decision = JSON.parse(new TextDecoder().decode(value));
       found.set(job, entry2);
     }
-    return [...found.values()].flatMap(
-      ({ manifest, decision }) => manifest === void 0 ? [] : [{ manifest, decision }]
+    return [...found.values()].flatMap(({ manifest, decision }) =>
+      manifest === void 0 ? [] : [{ manifest, decision }],
     );
   }
 };
@@ -287,13 +282,13 @@ var JobJournal = class {
     const joined = [];
     const prefix = `${this.#prefix}note/join/`;
     for await (const [key] of this.#journal.entries(prefix)) {
-      const [roundId, ...slot] = key.slice(prefix.length).split("/");
-      joined.push({ roundId, slot: parseSlot(slot.join("/")) });
+      const [roundId, ...slot] = key.slice(prefix.length).split('/');
+      joined.push({ roundId, slot: parseSlot(slot.join('/')) });
     }
     return { certificates, joined };
   }
   #chainKey(index) {
-    return `${this.#prefix}chain/${String(index).padStart(8, "0")}`;
+    return `${this.#prefix}chain/${String(index).padStart(8, '0')}`;
   }
 };
 
@@ -338,9 +333,10 @@ var EventQueue = class {
 };
 
 // packages/node/src/delay.ts
-var delay = ({ clock }, ms) => new Promise((resolve2) => {
-  clock.setTimer(millis(ms), resolve2);
-});
+var delay = ({ clock }, ms) =>
+  new Promise((resolve2) => {
+    clock.setTimer(millis(ms), resolve2);
+  });
 
 // packages/privacy/src/clipping.ts
 var ROUNDING_MARGIN = 1 - 2 ** -23;
@@ -349,11 +345,11 @@ function clipToNorm(update, bound) {
   let squares = 0;
   for (let i = 0; i < update.length; i++) squares += update[i] * update[i];
   if (!Number.isFinite(squares)) {
-    throw new ProtocolError("not-finite", "the update holds NaN or Infinity");
+    throw new ProtocolError('not-finite', 'the update holds NaN or Infinity');
   }
   const norm = Math.sqrt(squares);
   if (norm <= bound) return { clipped: update, norm };
-  const scale = bound / norm * ROUNDING_MARGIN;
+  const scale = (bound / norm) * ROUNDING_MARGIN;
   const clipped = new Float32Array(update.length);
   for (let i = 0; i < update.length; i++) clipped[i] = update[i] * scale;
   return { clipped, norm };
@@ -363,24 +359,23 @@ function clipToNorm(update, bound) {
 var codecOf = ({ aggregation, admission }) => ({
   bits: aggregation.ringBits,
   peersMax: admission.maxPeers,
-  clippingNorm: aggregation.clippingNorm
+  clippingNorm: aggregation.clippingNorm,
 });
 async function trainRound(input) {
   const { node, job, vectors, prepared, stateHash, round } = input;
   const state = await node.blobs.get(stateHash);
-  if (state === void 0)
-    throw new ProtocolError("state-missing", `state ${stateHash} is not held`);
+  if (state === void 0) throw new ProtocolError('state-missing', `state ${stateHash} is not held`);
   const { model } = decodeState(state);
   const codec = codecOf(job.manifest);
   const evaluation = await prepared.evaluate(model, examplesMax(updateCodec(codec)));
   const seed = new DataView(node.random.bytes(4).buffer).getUint32(0);
   const trained = await prepared.train(model, seed);
   const { clipped } = clipToNorm(trained.update, codec.clippingNorm);
-  const { words } = await node.compute.run("quantise", {
+  const { words } = await node.compute.run('quantise', {
     update: clipped,
     metrics: evaluation,
     seed: node.random.bytes(32),
-    codec
+    codec,
   });
   const id = `${round}-${toHex(node.random.bytes(8))}`;
   const handle = `${job.id}/update/${id}`;
@@ -402,13 +397,13 @@ var SessionHost = class {
     const place = new Place(this.#parts.job.id, roundId, slot, config);
     this.#round = round;
     switch (effect.kind) {
-      case "send-chunk":
+      case 'send-chunk':
         await this.#sendChunk(place, effect);
         return;
-      case "fetch-sum":
+      case 'fetch-sum':
         await this.#fetchSum(place, effect);
         return;
-      case "compute":
+      case 'compute':
         await this.#compute(place, effect);
         return;
       default:
@@ -418,25 +413,25 @@ var SessionHost = class {
   async apply(effect) {
     const { node, job, enqueue, vectors } = this.#parts;
     const before = await node.blobs.get(effect.stateHash);
-    if (before === void 0) throw new ProtocolError("state-missing", effect.stateHash);
-    const { state, metrics } = await node.compute.run("apply", {
+    if (before === void 0) throw new ProtocolError('state-missing', effect.stateHash);
+    const { state, metrics } = await node.compute.run('apply', {
       state: before,
       words: vectors.words(effect.result),
       survivors: effect.survivors,
-      codec: codecOf(job.manifest)
+      codec: codecOf(job.manifest),
     });
     const stateHash = await node.blobs.put(state);
-    enqueue({ kind: "applied", roundId: effect.roundId, stateHash, metrics });
+    enqueue({ kind: 'applied', roundId: effect.roundId, stateHash, metrics });
   }
   async #compute(place, { compute }) {
     switch (compute.task) {
-      case "mask":
+      case 'mask':
         await this.#mask(place, compute.input, compute.terms);
         return;
-      case "sum":
+      case 'sum':
         await this.#sum(place, compute.chunks, compute.members);
         return;
-      case "unmask":
+      case 'unmask':
         await this.#unmask(place, compute.terms, compute.survivors);
         return;
       default:
@@ -447,15 +442,15 @@ var SessionHost = class {
     const words = vectors.words(input);
     node.observer?.input(job.id, this.#round, place.slot, words);
     const { shape, self } = place.config;
-    const { chunks, hashes } = await node.compute.run("mask", {
+    const { chunks, hashes } = await node.compute.run('mask', {
       words,
       terms: plain(terms),
-      shape
+      shape,
     });
     for (const [chunk, bytes2] of chunks.entries()) {
       vectors.putBytes(place.chunk(chunk, self), bytes2);
     }
-    this.#tell(place, { kind: "masked", chunkHashes: hashes });
+    this.#tell(place, { kind: 'masked', chunkHashes: hashes });
   }
   async #sum(place, chunks, members) {
     const { node, vectors } = this.#parts;
@@ -468,11 +463,12 @@ var SessionHost = class {
       return { chunk, packed };
     });
     const { shape, members: roster } = place.config;
-    const { sums } = await node.compute.run("sum", { parts, shape, peers: roster.length });
-    for (const { chunk, bytes: bytes2, hash } of sums) vectors.putBytes(place.sum(chunk), bytes2, hash);
+    const { sums } = await node.compute.run('sum', { parts, shape, peers: roster.length });
+    for (const { chunk, bytes: bytes2, hash } of sums)
+      vectors.putBytes(place.sum(chunk), bytes2, hash);
     this.#tell(place, {
-      kind: "summed",
-      sums: sums.map(({ chunk, hash }) => ({ chunk, hash }))
+      kind: 'summed',
+      sums: sums.map(({ chunk, hash }) => ({ chunk, hash })),
     });
   }
   async #unmask(place, terms, survivors) {
@@ -486,10 +482,10 @@ var SessionHost = class {
     });
     const peers = members.length;
     const input = { sums, terms: plain(terms), shape, peers, survivors };
-    const { words, inRange } = await node.compute.run("unmask", input);
+    const { words, inRange } = await node.compute.run('unmask', input);
     vectors.putWords(place.result, words);
     node.observer?.sum(job.id, this.#round, place.slot, words);
-    this.#tell(place, { kind: "unmasked", result: place.result, inRange });
+    this.#tell(place, { kind: 'unmasked', result: place.result, inRange });
   }
   async #sendChunk(place, { to, chunk, proof }) {
     const { node, vectors, job } = this.#parts;
@@ -504,7 +500,7 @@ var SessionHost = class {
         peer,
         CHUNK_PROTOCOL,
         { header, body },
-        { timeoutMs: CHUNK_TIMEOUT_MS }
+        { timeoutMs: CHUNK_TIMEOUT_MS },
       );
     });
   }
@@ -515,11 +511,11 @@ var SessionHost = class {
       const blob = toHex(hash);
       const bytes2 = await blobs.fetch(blob, peers, { timeoutMs: CHUNK_TIMEOUT_MS });
       vectors.putBytes(place.sum(chunk), bytes2, hash);
-      this.#tell(place, { kind: "sum-fetched", chunk });
+      this.#tell(place, { kind: 'sum-fetched', chunk });
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       await delay(node, 500);
-      this.#tell(place, { kind: "sum-missing", chunk });
+      this.#tell(place, { kind: 'sum-missing', chunk });
     }
   }
   /** A chunk from a member of the running attempt. */
@@ -529,12 +525,12 @@ var SessionHost = class {
     const handle = new Place(job.id, roundId, slot, config).chunk(header.chunk, from);
     const held = vectors.bytes(handle);
     if (held !== void 0 && !equalBytes(held, body)) {
-      throw new ProtocolError("conflict", `chunk ${header.chunk} differs from the one sent before`);
+      throw new ProtocolError('conflict', `chunk ${header.chunk} differs from the one sent before`);
     }
     vectors.putBytes(handle, body);
     const { chunk, proof } = header;
-    const event = { kind: "chunk-received", from, chunk, hash: sha256(body), proof };
-    this.#parts.enqueue({ kind: "session", roundId, message: { slot, event } });
+    const event = { kind: 'chunk-received', from, chunk, hash: sha256(body), proof };
+    this.#parts.enqueue({ kind: 'session', roundId, message: { slot, event } });
   }
   /** Repeats a delivery that failed, as long as the attempt lasts: the owner may be a moment behind. */
   async #withRetries(place, attempt) {
@@ -552,7 +548,7 @@ var SessionHost = class {
   }
   #tell(place, event) {
     const message = { slot: place.slot, event };
-    this.#parts.enqueue({ kind: "session", roundId: place.roundId, message });
+    this.#parts.enqueue({ kind: 'session', roundId: place.roundId, message });
   }
 };
 var Place = class {
@@ -584,7 +580,7 @@ async function askSync({ transport }, to, request, timeoutMs = SYNC_TIMEOUT_MS) 
     to,
     SYNC_PROTOCOL,
     { header, body: NOTHING },
-    { timeoutMs }
+    { timeoutMs },
   );
   return decodeCanonical(syncAnswerCodec, answer.body, SYNC_ANSWER_BYTES_MAX);
 }
@@ -595,7 +591,7 @@ var SyncClient = class {
   }
   async perform(effect) {
     try {
-      if (effect.kind === "fetch-state") await this.#fetchState(effect);
+      if (effect.kind === 'fetch-state') await this.#fetchState(effect);
       else await this.#ask(effect);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
@@ -604,29 +600,29 @@ var SyncClient = class {
   }
   async #ask(effect) {
     const { node, job, enqueue } = this.#parts;
-    const request = effect.kind === "pull" ? { kind: "envelopes", job: job.id, round: effect.round, have: effect.have } : { kind: "chain", job: job.id, fromRound: effect.fromRound };
+    const request =
+      effect.kind === 'pull'
+        ? { kind: 'envelopes', job: job.id, round: effect.round, have: effect.have }
+        : { kind: 'chain', job: job.id, fromRound: effect.fromRound };
     const answer = await askSync(node, effect.to, request);
-    if (answer.kind === "chain") {
-      enqueue({ kind: "chain", from: effect.to, certificates: answer.certificates });
+    if (answer.kind === 'chain') {
+      enqueue({ kind: 'chain', from: effect.to, certificates: answer.certificates });
     }
-    if (answer.kind !== "envelopes") return;
+    if (answer.kind !== 'envelopes') return;
     for (const bytes2 of answer.envelopes) {
       const envelope = openEnvelope(bytes2);
-      if (envelope !== void 0) enqueue({ kind: "envelope", envelope });
+      if (envelope !== void 0) enqueue({ kind: 'envelope', envelope });
     }
   }
-  async #fetchState({
-    stateHash,
-    from
-  }) {
+  async #fetchState({ stateHash, from }) {
     const { node, blobs, enqueue } = this.#parts;
     try {
-      if (!await node.blobs.has(stateHash)) {
+      if (!(await node.blobs.has(stateHash))) {
         await node.blobs.put(await blobs.fetch(stateHash, from, { timeoutMs: STATE_TIMEOUT_MS }));
       }
-      enqueue({ kind: "state-fetched", stateHash });
+      enqueue({ kind: 'state-fetched', stateHash });
     } catch (error) {
-      enqueue({ kind: "state-missing", stateHash });
+      enqueue({ kind: 'state-missing', stateHash });
       throw error;
     }
   }
@@ -656,7 +652,7 @@ var JobHost = class {
       key: node.key,
       light: options.light,
       protection: options.protection,
-      canary: options.canary
+      canary: options.canary,
     });
     const enqueue = (event) => this.enqueue(event);
     this.#journal = new JobJournal(node.journal, job.id);
@@ -664,7 +660,7 @@ var JobHost = class {
     this.#session = new SessionHost({
       ...parts,
       enqueue,
-      isCurrent: ({ roundId, attempt }) => this.running(roundId, attempt) !== void 0
+      isCurrent: ({ roundId, attempt }) => this.running(roundId, attempt) !== void 0,
     });
     this.#loop = this.#run();
   }
@@ -679,18 +675,18 @@ var JobHost = class {
   }
   /** The model is ready on this machine, with local data (`prepared`) or only to follow the job. */
   prepare(layout) {
-    this.enqueue({ kind: "prepared", ...layout });
+    this.enqueue({ kind: 'prepared', ...layout });
   }
   /** Gives or takes away consent and data. */
   participate(prepared) {
     this.#prepared = prepared;
-    this.enqueue({ kind: "participate", on: prepared !== void 0 });
+    this.enqueue({ kind: 'participate', on: prepared !== void 0 });
   }
   receive(envelope) {
-    this.#queue.push({ kind: "envelope", envelope }, { droppable: true });
+    this.#queue.push({ kind: 'envelope', envelope }, { droppable: true });
   }
   enqueue(event) {
-    this.#queue.push(event, { droppable: event.kind === "head" || event.kind === "envelope" });
+    this.#queue.push(event, { droppable: event.kind === 'head' || event.kind === 'envelope' });
   }
   async stop() {
     this.#stopped = true;
@@ -707,8 +703,8 @@ var JobHost = class {
   async #run() {
     try {
       const recovered = await this.#journal.recover();
-      await this.#take({ kind: "start", ...recovered });
-      for (; ; ) {
+      await this.#take({ kind: 'start', ...recovered });
+      for (;;) {
         const event = await this.#queue.next();
         if (event === void 0) return;
         await this.#take(event);
@@ -728,33 +724,33 @@ var JobHost = class {
   async #perform(effect) {
     const { node, job } = this.#parts;
     switch (effect.kind) {
-      case "journal":
+      case 'journal':
         await this.#journal.note(effect.key, effect.value);
         return;
-      case "store-chain":
+      case 'store-chain':
         await this.#journal.storeChain(effect.from, effect.certificates);
         return;
-      case "gossip": {
+      case 'gossip': {
         const bytes2 = encodeCanonical(gossipCodec, effect.message);
         this.#inBackground(node.transport.publish(jobTopic(job.id), bytes2));
         return;
       }
-      case "set-timer":
+      case 'set-timer':
         this.#setTimer(effect.timer, effect.afterMs);
         return;
-      case "train":
+      case 'train':
         this.#inBackground(this.#train(effect.stateHash, effect.round));
         return;
-      case "session":
+      case 'session':
         this.#inBackground(this.#session.perform(effect));
         return;
-      case "apply":
+      case 'apply':
         this.#inBackground(this.#session.apply(effect));
         return;
-      case "release":
+      case 'release':
         this.#parts.vectors.release([`${job.id}/${effect.roundId}`]);
         return;
-      case "notice":
+      case 'notice':
         this.#parts.options.onNotice?.(job.id, effect.notice);
         return;
       default:
@@ -766,14 +762,14 @@ var JobHost = class {
     work.catch((error) => {
       if (this.#stopped) return;
       if (error instanceof InvariantError) this.#parts.onFatal(error);
-      else this.#parts.node.log.warn("effect failed", { error: errorMessage(error) });
+      else this.#parts.node.log.warn('effect failed', { error: errorMessage(error) });
     });
   }
   #setTimer(timer, afterMs) {
     this.#timers.get(timer)?.();
     const cancel = this.#parts.node.clock.setTimer(millis(afterMs), () => {
       this.#timers.delete(timer);
-      this.enqueue({ kind: "timer", timer });
+      this.enqueue({ kind: 'timer', timer });
     });
     this.#timers.set(timer, cancel);
   }
@@ -786,17 +782,17 @@ var JobHost = class {
       const update = await trainRound({ node, job, vectors, prepared, stateHash, round });
       if (turn2 !== this.#training) return;
       vectors.keepOnly(`${job.id}/update/`, update.handle);
-      this.enqueue({ kind: "trained", stateHash, update, entropy: node.random.bytes(32) });
+      this.enqueue({ kind: 'trained', stateHash, update, entropy: node.random.bytes(32) });
     } catch (error) {
       if (error instanceof InvariantError) throw error;
       if (turn2 === this.#training)
-        this.enqueue({ kind: "train-failed", reason: errorMessage(error) });
+        this.enqueue({ kind: 'train-failed', reason: errorMessage(error) });
     }
   }
   /** The running attempt, if it is this one. */
   running(roundId, attempt) {
     const { phase } = this.#state;
-    if (phase.name !== "session") return void 0;
+    if (phase.name !== 'session') return void 0;
     const { session } = phase;
     return session.roundId === roundId && session.slot.attempt === attempt ? session : void 0;
   }
@@ -814,34 +810,34 @@ async function answerSync({ header }, from, parts) {
 }
 async function answerOf(request, from, parts) {
   switch (request.kind) {
-    case "jobs":
-      return { kind: "jobs", manifests: parts.manifests().slice(0, 256) };
-    case "hold":
+    case 'jobs':
+      return { kind: 'jobs', manifests: parts.manifests().slice(0, 256) };
+    case 'hold':
       try {
         await parts.hold(request.manifest, from);
-        return { kind: "held" };
+        return { kind: 'held' };
       } catch (error) {
         return refused(errorMessage(error));
       }
-    case "chain": {
+    case 'chain': {
       const host = parts.host(request.job);
-      if (host === void 0) return refused("unknown job");
+      if (host === void 0) return refused('unknown job');
       return chainFrom(host, request.fromRound);
     }
-    case "envelopes": {
+    case 'envelopes': {
       const host = parts.host(request.job);
-      if (host === void 0) return refused("unknown job");
+      if (host === void 0) return refused('unknown job');
       if (request.round < roundOf(host.state)) return chainFrom(host, request.round);
-      if (request.round > roundOf(host.state)) return { kind: "envelopes", envelopes: [] };
-      return { kind: "envelopes", envelopes: lacking(host, request.have) };
+      if (request.round > roundOf(host.state)) return { kind: 'envelopes', envelopes: [] };
+      return { kind: 'envelopes', envelopes: lacking(host, request.have) };
     }
     default:
-      return refused("unknown request");
+      return refused('unknown request');
   }
 }
 var chainFrom = (host, fromRound) => ({
-  kind: "chain",
-  certificates: host.certificates(fromRound).slice(0, CHAIN_MAX)
+  kind: 'chain',
+  certificates: host.certificates(fromRound).slice(0, CHAIN_MAX),
 });
 function lacking(host, have) {
   const envelopes = [];
@@ -854,8 +850,8 @@ function lacking(host, have) {
   return envelopes;
 }
 var refused = (reason) => ({
-  kind: "refused",
-  reason: utf8(reason.slice(0, 60))
+  kind: 'refused',
+  reason: utf8(reason.slice(0, 60)),
 });
 
 // packages/node/src/vectors.ts
@@ -941,7 +937,7 @@ var StarlingNode = class {
     }
     this.#leave.push(
       transport.subscribe(jobsTopic, (manifest, from) => this.#hear(manifest, from)),
-      transport.onPeerChange((peer, connected) => this.#peerChanged(peer, connected))
+      transport.onPeerChange((peer, connected) => this.#peerChanged(peer, connected)),
     );
     for (const peer of transport.peers()) this.#peerChanged(peer, true);
   }
@@ -967,10 +963,10 @@ var StarlingNode = class {
    */
   async launch(manifest, model) {
     const fault = manifestFault(manifest);
-    if (fault !== void 0) throw new ConfigError("job", fault);
+    if (fault !== void 0) throw new ConfigError('job', fault);
     await this.#parts.trainer.describe(model);
     const hash = await this.#parts.blobs.put(model);
-    if (hash !== manifest.model) throw new ConfigError("job.model", "is not the model given");
+    if (hash !== manifest.model) throw new ConfigError('job.model', 'is not the model given');
     const signed = signManifest(manifest, this.#parts.key);
     const job = readJob(signed);
     await this.#catalogue.add(job.id, signed);
@@ -982,15 +978,15 @@ var StarlingNode = class {
   /** The owner of this machine agrees to a job, with a data set or the one that fits. */
   async approve(id, dataset) {
     const known = this.#known(id);
-    await this.#catalogue.decide(id, { kind: "approved", dataset });
+    await this.#catalogue.decide(id, { kind: 'approved', dataset });
     await this.#participate(known, dataset);
     return report(known);
   }
   async refuse(id) {
     const known = this.#known(id);
-    await this.#catalogue.decide(id, { kind: "refused" });
+    await this.#catalogue.decide(id, { kind: 'refused' });
     known.host.participate(void 0);
-    known.standing = { kind: "refused", reason: "refused by you" };
+    known.standing = { kind: 'refused', reason: 'refused by you' };
     return report(known);
   }
   /** The launched model and the newest certified state of a job. */
@@ -998,16 +994,16 @@ var StarlingNode = class {
     const known = this.#known(id);
     const model = await this.#parts.blobs.get(known.job.manifest.model);
     const stateHash = stateHashOf(known.host.state);
-    const state = stateHash && await this.#parts.blobs.get(stateHash);
+    const state = stateHash && (await this.#parts.blobs.get(stateHash));
     if (model === void 0 || state === void 0) {
-      throw new ProtocolError("not-ready", "the model is still on its way, try again in a moment");
+      throw new ProtocolError('not-ready', 'the model is still on its way, try again in a moment');
     }
     return { model, state, signed: known.manifest, report: report(known) };
   }
   #known(id) {
     const known = this.#jobs.get(id);
     if (known !== void 0) return known;
-    throw new ConfigError("job", `no job ${id}`, "`starling jobs` lists those this node knows");
+    throw new ConfigError('job', `no job ${id}`, '`starling jobs` lists those this node knows');
   }
   async #handOut(manifest) {
     const { transport, log } = this.#parts;
@@ -1018,12 +1014,12 @@ var StarlingNode = class {
         const answer = await askSync(
           this.#parts,
           peer,
-          { kind: "hold", manifest },
-          MODEL_TIMEOUT_MS
+          { kind: 'hold', manifest },
+          MODEL_TIMEOUT_MS,
         );
-        if (answer.kind === "held") copies += 1;
+        if (answer.kind === 'held') copies += 1;
       } catch (error) {
-        log.warn("a peer did not take the job", { peer, error: errorMessage(error) });
+        log.warn('a peer did not take the job', { peer, error: errorMessage(error) });
       }
     };
     const waiting = [...transport.peers()];
@@ -1039,15 +1035,15 @@ var StarlingNode = class {
   async #learn(signed, from) {
     const job = readJob(signed);
     if (job === void 0)
-      throw new ProtocolError("signature", "manifest is not signed by its launcher");
+      throw new ProtocolError('signature', 'manifest is not signed by its launcher');
     if (this.#jobs.has(job.id)) return;
     const fault = manifestFault(job.manifest);
-    if (fault !== void 0) throw new ProtocolError("manifest", fault);
+    if (fault !== void 0) throw new ProtocolError('manifest', fault);
     if (this.#jobs.size >= JOBS_MAX)
-      throw new ProtocolError("full", `keeps ${JOBS_MAX} jobs already`);
+      throw new ProtocolError('full', `keeps ${JOBS_MAX} jobs already`);
     const { blobs, transport } = this.#parts;
     const { model } = job.manifest;
-    if (!await blobs.has(model)) {
+    if (!(await blobs.has(model))) {
       const holders = [.../* @__PURE__ */ new Set([from, job.launcher, ...transport.peers()])];
       const peers = holders.filter((peer) => peer !== transport.self);
       await blobs.put(await this.#blobs.fetch(model, peers, { timeoutMs: MODEL_TIMEOUT_MS }));
@@ -1065,16 +1061,16 @@ var StarlingNode = class {
       job,
       blobs: this.#blobs,
       vectors: this.#vectors,
-      onFatal: (error) => this.#onFatal(error)
+      onFatal: (error) => this.#onFatal(error),
     });
     const leave = transport.subscribe(jobTopic(job.id), (bytes2, from) => {
       this.#takeGossip(host, bytes2, from);
     });
-    const standing = { kind: "waiting-for-approval", reason: "not looked at yet" };
+    const standing = { kind: 'waiting-for-approval', reason: 'not looked at yet' };
     const known = { job, manifest, host, leave, standing };
     this.#jobs.set(job.id, known);
     for (const peer of transport.peers())
-      host.enqueue({ kind: "reachable", peer, reachable: true });
+      host.enqueue({ kind: 'reachable', peer, reachable: true });
     this.#inBackground(this.#getReady(known, decision));
   }
   async #getReady(known, decision) {
@@ -1082,27 +1078,27 @@ var StarlingNode = class {
     const { job, host } = known;
     try {
       const model = await blobs.get(job.manifest.model);
-      if (model === void 0) throw new ProtocolError("model-missing", "the model is not held");
+      if (model === void 0) throw new ProtocolError('model-missing', 'the model is not held');
       const { layout, initial } = await trainer.describe(model);
       const state = encodeState(initialState(initial, layout.parameters, FEDAVG));
       const stateHash = await blobs.put(state);
       const vectorLength = layout.parameters + layout.buffers + METRIC_COORDINATES;
       host.prepare({ vectorLength, stateHash });
     } catch (error) {
-      known.standing = { kind: "failed", reason: errorMessage(error) };
+      known.standing = { kind: 'failed', reason: errorMessage(error) };
       throw error;
     }
-    if (decision?.kind === "approved") await this.#participate(known, decision.dataset);
-    else if (decision?.kind === "refused") {
-      known.standing = { kind: "refused", reason: "refused by you" };
+    if (decision?.kind === 'approved') await this.#participate(known, decision.dataset);
+    else if (decision?.kind === 'refused') {
+      known.standing = { kind: 'refused', reason: 'refused by you' };
     } else await this.#askConsent(known);
   }
   async #askConsent(known) {
     const consent = consentTo(known.job, this.#options.policy(), this.#parts.transport.self);
-    if (consent.verdict === "start") await this.#participate(known, void 0);
-    else if (consent.verdict === "refuse")
-      known.standing = { kind: "refused", reason: consent.reason };
-    else known.standing = { kind: "waiting-for-approval", reason: consent.reason };
+    if (consent.verdict === 'start') await this.#participate(known, void 0);
+    else if (consent.verdict === 'refuse')
+      known.standing = { kind: 'refused', reason: consent.reason };
+    else known.standing = { kind: 'waiting-for-approval', reason: consent.reason };
   }
   async #participate(known, wanted) {
     const { trainer, blobs } = this.#parts;
@@ -1110,16 +1106,17 @@ var StarlingNode = class {
     const { data, training, aggregation, loss } = job.manifest;
     const schema = {
       task: data.task,
-      input: { dtype: "float32", shape: data.inputShape },
-      classes: data.classes
+      input: { dtype: 'float32', shape: data.inputShape },
+      classes: data.classes,
     };
-    const match = wanted === void 0 ? await this.#offers.match(schema) : { ok: true, dataset: wanted };
+    const match =
+      wanted === void 0 ? await this.#offers.match(schema) : { ok: true, dataset: wanted };
     if (!match.ok) {
-      known.standing = { kind: "no-data", reasons: match.reasons };
+      known.standing = { kind: 'no-data', reasons: match.reasons };
       return;
     }
     const model = await blobs.get(job.manifest.model);
-    if (model === void 0) throw new ProtocolError("model-missing", "the model is not held");
+    if (model === void 0) throw new ProtocolError('model-missing', 'the model is not held');
     try {
       const prepared = await trainer.prepare({
         modelHash: job.manifest.model,
@@ -1128,20 +1125,20 @@ var StarlingNode = class {
         training,
         clippingNorm: aggregation.clippingNorm,
         data: schema,
-        dataset: match.dataset
+        dataset: match.dataset,
       });
-      known.standing = { kind: "participating", dataset: match.dataset };
+      known.standing = { kind: 'participating', dataset: match.dataset };
       host.participate(prepared);
     } catch (error) {
       if (!(error instanceof ProtocolError || error instanceof ConfigError)) throw error;
-      known.standing = { kind: "failed", reason: errorMessage(error) };
-      this.#parts.log.warn("cannot take part", { job: job.id, reason: errorMessage(error) });
+      known.standing = { kind: 'failed', reason: errorMessage(error) };
+      this.#parts.log.warn('cannot take part', { job: job.id, reason: errorMessage(error) });
     }
   }
   #takeGossip(host, bytes2, from) {
     const gossip = decodeCanonical(gossipCodec, bytes2, LIMITS.controlBytesMax);
-    if (gossip.kind === "head") {
-      host.enqueue({ kind: "head", from, round: gossip.round });
+    if (gossip.kind === 'head') {
+      host.enqueue({ kind: 'head', from, round: gossip.round });
       return;
     }
     const envelope = openEnvelope(gossip.bytes);
@@ -1155,42 +1152,42 @@ var StarlingNode = class {
       const running = host.running(roundId, chunk.attempt);
       if (running === void 0) continue;
       const member = running.config.members.findIndex(({ peer }) => peer === from);
-      if (member === -1) throw new ProtocolError("not-a-member", "not in the roster");
+      if (member === -1) throw new ProtocolError('not-a-member', 'not in the roster');
       if (body.length > running.config.shape.chunkBytes)
-        throw new ProtocolError("size", "too long");
+        throw new ProtocolError('size', 'too long');
       host.session.receiveChunk(running, member, chunk, body);
       return { header: NOTHING3, body: NOTHING3 };
     }
-    throw new ProtocolError("not-yet", "not in that attempt");
+    throw new ProtocolError('not-yet', 'not in that attempt');
   }
   #answerSync(parcel, from) {
     return answerSync(parcel, from, {
       host: (job) => this.#jobs.get(job)?.host,
       manifests: () => [...this.#jobs.values()].map(({ manifest }) => manifest),
-      hold: (manifest, holder) => this.#learn(manifest, holder)
+      hold: (manifest, holder) => this.#learn(manifest, holder),
     });
   }
   #peerChanged(peer, connected) {
     for (const { host } of this.#jobs.values()) {
-      host.enqueue({ kind: "reachable", peer, reachable: connected });
+      host.enqueue({ kind: 'reachable', peer, reachable: connected });
     }
     if (connected) this.#inBackground(this.#askForJobs(peer));
   }
   async #askForJobs(peer) {
-    const answer = await askSync(this.#parts, peer, { kind: "jobs" });
-    if (answer.kind !== "jobs") return;
+    const answer = await askSync(this.#parts, peer, { kind: 'jobs' });
+    if (answer.kind !== 'jobs') return;
     for (const manifest of answer.manifests) await this.#learn(manifest, peer);
   }
   #inBackground(work) {
     work.catch((error) => {
       if (this.#stopped) return;
       if (error instanceof ProtocolError || error instanceof ConfigError) {
-        this.#parts.log.debug("refused", { error: errorMessage(error) });
+        this.#parts.log.debug('refused', { error: errorMessage(error) });
       } else this.#onFatal(error);
     });
   }
   #onFatal(error) {
-    this.#parts.log.error("a bug of ours", { error: errorMessage(error) });
+    this.#parts.log.error('a bug of ours', { error: errorMessage(error) });
     this.#options.onFatal(error);
   }
 };
@@ -1198,18 +1195,25 @@ var report = ({ job, standing, host }) => ({
   job,
   standing,
   phase: host.state.phase.name,
-  certificates: host.state.chain
+  certificates: host.state.chain,
 });
 
 // packages/store/src/file-blob-store.ts
-import { access, mkdir, readdir, readFile, rename as rename2, rm } from "node:fs/promises";
-import { join } from "node:path";
-
 // packages/store/src/files.ts
-import { open, rename } from "node:fs/promises";
-import { dirname } from "node:path";
+import {
+  access,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rename as rename2,
+  rm,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
 async function syncDirectory(directory) {
-  const handle = await open(directory, "r");
+  const handle = await open(directory, 'r');
   try {
     await handle.sync();
   } finally {
@@ -1217,7 +1221,7 @@ async function syncDirectory(directory) {
   }
 }
 async function writeDurably(path, temporary, bytes2, mode = 384) {
-  const handle = await open(temporary, "w", mode);
+  const handle = await open(temporary, 'w', mode);
   try {
     await handle.writeFile(bytes2);
     await handle.sync();
@@ -1228,13 +1232,13 @@ async function writeDurably(path, temporary, bytes2, mode = 384) {
   await syncDirectory(dirname(path));
 }
 function errorCode(error) {
-  return error instanceof Error && "code" in error ? String(error.code) : void 0;
+  return error instanceof Error && 'code' in error ? String(error.code) : void 0;
 }
 async function unlessMissing(read) {
   try {
     return await read;
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return void 0;
+    if (errorCode(error) === 'ENOENT') return void 0;
     throw error;
   }
 }
@@ -1243,7 +1247,7 @@ async function unlessMissing(read) {
 var OFF_LOOP_FROM_BYTES2 = 256 * 1024;
 async function blobHashOf(bytes2) {
   if (bytes2.length < OFF_LOOP_FROM_BYTES2) return hashHex(bytes2);
-  const digest2 = await crypto.subtle.digest("SHA-256", bytes2);
+  const digest2 = await crypto.subtle.digest('SHA-256', bytes2);
   return toHex(new Uint8Array(digest2));
 }
 
@@ -1258,9 +1262,9 @@ var FileBlobStore = class _FileBlobStore {
   }
   /** Opens or creates the store; half-written files of an earlier run are removed. */
   static async open(directory) {
-    await rm(join(directory, "tmp"), { recursive: true, force: true });
-    await mkdir(join(directory, "tmp"), { recursive: true, mode: 448 });
-    await mkdir(join(directory, "corrupt"), { recursive: true, mode: 448 });
+    await rm(join(directory, 'tmp'), { recursive: true, force: true });
+    await mkdir(join(directory, 'tmp'), { recursive: true, mode: 448 });
+    await mkdir(join(directory, 'corrupt'), { recursive: true, mode: 448 });
     return new _FileBlobStore(directory);
   }
   async put(bytes2) {
@@ -1276,18 +1280,18 @@ var FileBlobStore = class _FileBlobStore {
     return hash;
   }
   async #write(hash, bytes2) {
-    if (await this.get(hash) !== void 0) return;
+    if ((await this.get(hash)) !== void 0) return;
     const shard = join(this.#directory, hash.slice(0, 2));
     const first = await mkdir(shard, { recursive: true, mode: 448 });
     if (first !== void 0) await syncDirectory(this.#directory);
-    await writeDurably(this.#path(hash), join(this.#directory, "tmp", hash), bytes2);
+    await writeDurably(this.#path(hash), join(this.#directory, 'tmp', hash), bytes2);
   }
   async get(hash) {
     const file = await unlessMissing(readFile(this.#path(hash)));
     if (file === void 0) return void 0;
     const bytes2 = new Uint8Array(file.buffer, file.byteOffset, file.length);
-    if (await blobHashOf(bytes2) === hash) return bytes2;
-    const aside = join(this.#directory, "corrupt", hash);
+    if ((await blobHashOf(bytes2)) === hash) return bytes2;
+    const aside = join(this.#directory, 'corrupt', hash);
     await unlessMissing(rename2(this.#path(hash), aside));
     return void 0;
   }
@@ -1313,7 +1317,8 @@ var FileBlobStore = class _FileBlobStore {
 };
 
 // packages/store/src/level-journal.ts
-import { ClassicLevel } from "classic-level";
+import { ClassicLevel } from 'classic-level';
+
 var LevelJournal = class _LevelJournal {
   #level;
   constructor(level) {
@@ -1322,8 +1327,8 @@ var LevelJournal = class _LevelJournal {
   /** Opens or creates the journal; a second process that opens it gets an error. */
   static async open(directory) {
     const level = new ClassicLevel(directory, {
-      keyEncoding: "view",
-      valueEncoding: "view"
+      keyEncoding: 'view',
+      valueEncoding: 'view',
     });
     await level.open();
     return new _LevelJournal(level);
@@ -1343,8 +1348,8 @@ var LevelJournal = class _LevelJournal {
   async deletePrefix(prefix) {
     const keys = await this.#level.keys(rangeOf(prefix)).all();
     await this.#level.batch(
-      keys.map((key) => ({ type: "del", key })),
-      { sync: true }
+      keys.map((key) => ({ type: 'del', key })),
+      { sync: true },
     );
   }
   async close() {
@@ -1361,9 +1366,9 @@ function keyBytes(key) {
   return out;
 }
 function keyText(bytes2) {
-  let out = "";
+  let out = '';
   for (let i = 0; i < bytes2.length; i += 2) {
-    out += String.fromCharCode(bytes2[i] << 8 | bytes2[i + 1]);
+    out += String.fromCharCode((bytes2[i] << 8) | bytes2[i + 1]);
   }
   return out;
 }
@@ -1377,15 +1382,22 @@ function rangeOf(prefix) {
 }
 
 // packages/store/src/state-directory.ts
-import { chmod, mkdir as mkdir2, readFile as readFile3, rm as rm3 } from "node:fs/promises";
-import { join as join3 } from "node:path";
-
 // packages/store/src/lock.ts
-import { link, readFile as readFile2, rm as rm2, writeFile } from "node:fs/promises";
-import { join as join2 } from "node:path";
+import {
+  chmod,
+  link,
+  mkdir as mkdir2,
+  readFile as readFile2,
+  readFile as readFile3,
+  rm as rm2,
+  rm as rm3,
+  writeFile,
+} from 'node:fs/promises';
+import { join as join2, join as join3 } from 'node:path';
+
 var drafts = 0;
 async function takeLock(directory) {
-  const path = join2(directory, "lock");
+  const path = join2(directory, 'lock');
   const own = JSON.stringify({ pid: process.pid, started: await startOf(process.pid) });
   const draft = join2(directory, `lock.${process.pid}.${++drafts}`);
   await writeFile(draft, own, { mode: 384 });
@@ -1393,23 +1405,23 @@ async function takeLock(directory) {
     for (let attempt = 0; attempt < 3; attempt++) {
       if (await linked(draft, path)) return () => release(path, own);
       const holder = await holderOf(path);
-      if (holder !== void 0 && await isAlive(holder)) throw heldBy(directory, holder);
+      if (holder !== void 0 && (await isAlive(holder))) throw heldBy(directory, holder);
       await rm2(path, { force: true });
     }
   } finally {
     await rm2(draft, { force: true });
   }
-  throw new ConfigError("stateDirectory", `cannot lock ${directory}: others keep taking it`);
+  throw new ConfigError('stateDirectory', `cannot lock ${directory}: others keep taking it`);
 }
 function heldBy(directory, { pid }) {
   return new ConfigError(
-    "stateDirectory",
+    'stateDirectory',
     `${directory} is in use by process ${pid}`,
-    `Stop that daemon first (kill ${pid}) or choose another state directory`
+    `Stop that daemon first (kill ${pid}) or choose another state directory`,
   );
 }
 async function release(path, own) {
-  const current = await unlessMissing(readFile2(path, "utf8"));
+  const current = await unlessMissing(readFile2(path, 'utf8'));
   if (current === own) await rm2(path, { force: true });
 }
 async function linked(draft, path) {
@@ -1417,35 +1429,35 @@ async function linked(draft, path) {
     await link(draft, path);
     return true;
   } catch (error) {
-    if (errorCode(error) === "EEXIST") return false;
+    if (errorCode(error) === 'EEXIST') return false;
     throw error;
   }
 }
 async function holderOf(path) {
-  const text = await unlessMissing(readFile2(path, "utf8"));
-  const match = /^\{"pid":(\d+),"started":(?:null|"(\d+)")\}$/.exec(text ?? "");
+  const text = await unlessMissing(readFile2(path, 'utf8'));
+  const match = /^\{"pid":(\d+),"started":(?:null|"(\d+)")\}$/.exec(text ?? '');
   return match === null ? void 0 : { pid: Number(match[1]), started: match[2] ?? null };
 }
 async function isAlive({ pid, started }) {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    if (errorCode(error) !== "EPERM") return false;
+    if (errorCode(error) !== 'EPERM') return false;
   }
   const now = await startOf(pid);
   return started === null || now === null || started === now;
 }
 async function startOf(pid) {
   try {
-    const stat = await readFile2(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+    const stat = await readFile2(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
   } catch {
     return null;
   }
 }
 
 // packages/store/src/state-directory.ts
-var VERSION2 = "1";
+var VERSION2 = '1';
 var SEED_BYTES = 32;
 async function openStateDirectory(path, random) {
   await makeWritable(path);
@@ -1455,10 +1467,10 @@ async function openStateDirectory(path, random) {
     return {
       path,
       identitySeed: await identitySeed(path, random),
-      blobs: join3(path, "blobs"),
-      journal: join3(path, "journal"),
-      peers: join3(path, "peers"),
-      close: release2
+      blobs: join3(path, 'blobs'),
+      journal: join3(path, 'journal'),
+      peers: join3(path, 'peers'),
+      close: release2,
     };
   } catch (error) {
     await release2();
@@ -1471,44 +1483,49 @@ async function makeWritable(path) {
   try {
     const created = await mkdir2(path, { recursive: true, mode: 448 });
     if (created !== void 0) await chmod(path, 448);
-    await writeDurably(probe, `${probe}.tmp`, utf8("probe"));
+    await writeDurably(probe, `${probe}.tmp`, utf8('probe'));
     await rm3(probe, { force: true });
   } catch (error) {
     throw new ConfigError(
-      "stateDirectory",
+      'stateDirectory',
       `cannot write to ${path} (${errorMessage(error)})`,
-      adviceOn(error)
+      adviceOn(error),
     );
   }
 }
 function adviceOn(error) {
   switch (errorCode(error)) {
-    case "ENOSPC":
-      return "Free some disk space, or choose another state directory";
-    case "EROFS":
-      return "The file system is mounted read-only; choose another state directory";
-    case "ENOTDIR":
-    case "EEXIST":
-      return "A file is in the way; remove it or choose another state directory";
+    case 'ENOSPC':
+      return 'Free some disk space, or choose another state directory';
+    case 'EROFS':
+      return 'The file system is mounted read-only; choose another state directory';
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return 'A file is in the way; remove it or choose another state directory';
     default:
-      return "Give this user the right to write there, or choose another state directory";
+      return 'Give this user the right to write there, or choose another state directory';
   }
 }
 async function checkVersion(path) {
-  const file = join3(path, "version");
-  const found = (await unlessMissing(readFile3(file, "utf8")))?.trim();
-  if (found === void 0) await writeDurably(file, `${file}.tmp`, utf8(`${VERSION2}
-`));
+  const file = join3(path, 'version');
+  const found = (await unlessMissing(readFile3(file, 'utf8')))?.trim();
+  if (found === void 0)
+    await writeDurably(
+      file,
+      `${file}.tmp`,
+      utf8(`${VERSION2}
+`),
+    );
   else if (found !== VERSION2) {
     throw new ConfigError(
-      "stateDirectory",
+      'stateDirectory',
       `${path} has layout version "${found.slice(0, 20)}", this release reads ${VERSION2}`,
-      "Run the release that wrote it, or choose another state directory"
+      'Run the release that wrote it, or choose another state directory',
     );
   }
 }
 async function identitySeed(path, random) {
-  const file = join3(path, "identity");
+  const file = join3(path, 'identity');
   const found = await unlessMissing(readFile3(file));
   if (found === void 0) {
     const seed = random.bytes(SEED_BYTES);
@@ -1517,9 +1534,9 @@ async function identitySeed(path, random) {
   }
   if (found.length !== SEED_BYTES) {
     throw new ConfigError(
-      "stateDirectory",
+      'stateDirectory',
       `${file} has ${found.length} bytes, not ${SEED_BYTES}`,
-      "Restore it from a copy, or choose another state directory to start as a new peer"
+      'Restore it from a copy, or choose another state directory to start as a new peer',
     );
   }
   return new Uint8Array(found);
@@ -1535,22 +1552,22 @@ function withResolvers() {
   });
   return { promise, resolve: resolve2, reject };
 }
-if (!("withResolvers" in Promise)) {
-  Object.defineProperty(Promise, "withResolvers", {
+if (!('withResolvers' in Promise)) {
+  Object.defineProperty(Promise, 'withResolvers', {
     configurable: true,
     writable: true,
-    value: withResolvers
+    value: withResolvers,
   });
 }
 
 // packages/swarm/src/swarm.ts
-import { multiaddr as multiaddr3 } from "@multiformats/multiaddr";
-import { LevelDatastore } from "datastore-level";
+import { multiaddr as multiaddr3 } from '@multiformats/multiaddr';
+import { LevelDatastore } from 'datastore-level';
 
 // packages/swarm/src/deadline.ts
 async function withDeadline(clock, ms, what, work) {
   const controller = new AbortController();
-  const late = new ProtocolError("timeout", `${what}: nothing within ${ms} ms`);
+  const late = new ProtocolError('timeout', `${what}: nothing within ${ms} ms`);
   const cancel = clock.setTimer(millis(ms), () => controller.abort(late));
   try {
     return await work(controller.signal);
@@ -1562,7 +1579,8 @@ async function withDeadline(clock, ms, what, work) {
 }
 
 // packages/swarm/src/framed-stream.ts
-import { Uint8ArrayList } from "uint8arraylist";
+import { Uint8ArrayList } from 'uint8arraylist';
+
 var PREFIX_BYTES = 5;
 var READ_HIGH_BYTES = 1024 * 1024;
 var WRITE_HIGH_BYTES = 1024 * 1024;
@@ -1575,21 +1593,20 @@ var FramedStream = class {
   #ended = false;
   #closed = false;
   #error;
-  #wake = () => {
-  };
+  #wake = () => {};
   /** Call it in the turn in which the stream was got: without a listener libp2p resets it. */
   constructor(stream) {
     this.#stream = stream;
-    stream.addEventListener("message", ({ data }) => {
+    stream.addEventListener('message', ({ data }) => {
       this.#received.append(data);
       this.#pauseWhenFull();
       this.#wake();
     });
-    stream.addEventListener("end", () => {
+    stream.addEventListener('end', () => {
       this.#ended = true;
       this.#wake();
     });
-    stream.addEventListener("close", ({ error }) => {
+    stream.addEventListener('close', ({ error }) => {
       this.#closed = true;
       this.#error = error;
       this.#wake();
@@ -1597,7 +1614,7 @@ var FramedStream = class {
   }
   /** Whether nothing more can be exchanged; an idle stream that is closed is of no use. */
   get closed() {
-    return this.#closed || this.#ended || this.#stream.status !== "open";
+    return this.#closed || this.#ended || this.#stream.status !== 'open';
   }
   /** Bytes that came and were not read yet. */
   get unreadBytes() {
@@ -1613,14 +1630,14 @@ var FramedStream = class {
    * @throws ProtocolError 'connection-lost' or 'malformed', or the signal's reason
    */
   async read(signal) {
-    if (!await this.#need(PREFIX_BYTES, signal)) return void 0;
+    if (!(await this.#need(PREFIX_BYTES, signal))) return void 0;
     const prefix = this.#received.subarray(0, PREFIX_BYTES);
     const length = new DataView(prefix.buffer, prefix.byteOffset).getUint32(0);
     if (length > LIMITS.frameBytesMax) {
-      throw new ProtocolError("malformed", `frame of ${length} bytes`);
+      throw new ProtocolError('malformed', `frame of ${length} bytes`);
     }
     const size = PREFIX_BYTES + length;
-    if (!await this.#need(size, signal)) throw this.#lost();
+    if (!(await this.#need(size, signal))) throw this.#lost();
     const payload = this.#received.slice(PREFIX_BYTES, size);
     this.#received.consume(size);
     return { kind: prefix[4], payload };
@@ -1659,7 +1676,7 @@ var FramedStream = class {
       this.#resume();
       if (this.#received.byteLength >= size) break;
       if (this.#error !== void 0) throw this.#lost();
-      if (this.#ended || this.#closed && this.#stream.readBufferLength === 0) {
+      if (this.#ended || (this.#closed && this.#stream.readBufferLength === 0)) {
         if (this.#received.byteLength > 0) throw this.#lost();
         return false;
       }
@@ -1673,7 +1690,7 @@ var FramedStream = class {
       return;
     this.#paused = true;
     queueMicrotask(() => {
-      if (this.#paused && !this.#closed && this.#stream.status === "open") this.#stream.pause();
+      if (this.#paused && !this.#closed && this.#stream.status === 'open') this.#stream.pause();
     });
   }
   /** Dispatches what the paused stream held, synchronously. */
@@ -1681,19 +1698,18 @@ var FramedStream = class {
     if (!this.#paused) return;
     this.#paused = false;
     const { readStatus } = this.#stream;
-    if (readStatus !== "closed" && readStatus !== "closing") this.#stream.resume();
+    if (readStatus !== 'closed' && readStatus !== 'closing') this.#stream.resume();
   }
   #event(signal) {
     return new Promise((resolve2, reject) => {
       const settle = (outcome) => {
-        this.#wake = () => {
-        };
-        signal?.removeEventListener("abort", onAbort);
+        this.#wake = () => {};
+        signal?.removeEventListener('abort', onAbort);
         outcome();
       };
       const onAbort = () => settle(() => reject(signal?.reason));
       if (signal?.aborted) return reject(signal.reason);
-      signal?.addEventListener("abort", onAbort);
+      signal?.addEventListener('abort', onAbort);
       this.#wake = () => settle(resolve2);
     });
   }
@@ -1703,40 +1719,40 @@ var FramedStream = class {
    */
   async #drained(signal) {
     while (this.#stream.writeBufferLength > WRITE_HIGH_BYTES) {
-      if (this.#closed || this.#stream.writeStatus === "closed") throw this.#lost();
+      if (this.#closed || this.#stream.writeStatus === 'closed') throw this.#lost();
       await this.#room(signal);
     }
   }
   #room(signal) {
-    const events = ["drain", "idle", "close"];
+    const events = ['drain', 'idle', 'close'];
     return new Promise((resolve2, reject) => {
       const settle = (outcome) => {
         for (const event of events) this.#stream.removeEventListener(event, onEvent);
-        signal?.removeEventListener("abort", onAbort);
+        signal?.removeEventListener('abort', onAbort);
         outcome();
       };
       const onEvent = () => settle(resolve2);
       const onAbort = () => settle(() => reject(signal?.reason));
       if (signal?.aborted) return reject(signal.reason);
       for (const event of events) this.#stream.addEventListener(event, onEvent);
-      signal?.addEventListener("abort", onAbort);
+      signal?.addEventListener('abort', onAbort);
     });
   }
   #lost() {
-    const cause = this.#error === void 0 ? "ended early" : errorMessage(this.#error);
-    return new ProtocolError("connection-lost", `the stream was lost: ${cause}`);
+    const cause = this.#error === void 0 ? 'ended early' : errorMessage(this.#error);
+    return new ProtocolError('connection-lost', `the stream was lost: ${cause}`);
   }
 };
 
-// packages/swarm/src/gossip.ts
-import { TopicValidatorResult } from "@libp2p/gossipsub";
-
 // packages/swarm/src/identity.ts
-import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
-import { peerIdFromString } from "@libp2p/peer-id";
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
+// packages/swarm/src/gossip.ts
+import { TopicValidatorResult } from '@libp2p/gossipsub';
+import { peerIdFromString } from '@libp2p/peer-id';
+
 async function privateKeyOf(seed) {
-  if (seed.length !== 32) throw new ConfigError("seed", `${seed.length} bytes, want 32`);
-  return generateKeyPairFromSeed("Ed25519", seed);
+  if (seed.length !== 32) throw new ConfigError('seed', `${seed.length} bytes, want 32`);
+  return generateKeyPairFromSeed('Ed25519', seed);
 }
 function peerOf(remote) {
   return parsePeerId(remote.toString());
@@ -1756,13 +1772,13 @@ var Gossip = class {
     this.#pubsub = pubsub;
     this.#ids = ids;
     this.#log = log;
-    pubsub.addEventListener("message", ({ detail }) => this.#deliver(detail));
+    pubsub.addEventListener('message', ({ detail }) => this.#deliver(detail));
   }
   /** @throws ProtocolError 'too-large': beyond 4 MiB gossipsub drops a message without a word */
   async publish(topic, message) {
     if (message.length > LIMITS.controlBytesMax) {
       const size = `${message.length} bytes, at most ${LIMITS.controlBytesMax}`;
-      throw new ProtocolError("too-large", `gossip of ${size}`);
+      throw new ProtocolError('too-large', `gossip of ${size}`);
     }
     await this.#pubsub.publish(this.#ids.topic(topic), message);
   }
@@ -1787,12 +1803,12 @@ var Gossip = class {
     return [...this.#handlers.keys()].map((topic) => ({
       topic,
       subscribers: this.#pubsub.getSubscribers(topic).length,
-      mesh: hasMesh(this.#pubsub) ? this.#pubsub.getMeshPeers(topic).length : 0
+      mesh: hasMesh(this.#pubsub) ? this.#pubsub.getMeshPeers(topic).length : 0,
     }));
   }
   #deliver(message) {
     const handlers = this.#handlers.get(message.topic);
-    if (handlers === void 0 || message.type !== "signed") return;
+    if (handlers === void 0 || message.type !== 'signed') return;
     const from = peerOf(message.from);
     if (from === void 0) return;
     for (const handle of handlers) {
@@ -1800,7 +1816,7 @@ var Gossip = class {
         handle(message.data, from);
       } catch (error) {
         const { topic } = message;
-        this.#log.error("a gossip handler threw", { topic, reason: errorMessage(error) });
+        this.#log.error('a gossip handler threw', { topic, reason: errorMessage(error) });
       }
     }
   }
@@ -1810,7 +1826,7 @@ function validate(_peer, { data }) {
   return fits ? TopicValidatorResult.Accept : TopicValidatorResult.Reject;
 }
 function hasMesh(pubsub) {
-  return "getMeshPeers" in pubsub;
+  return 'getMeshPeers' in pubsub;
 }
 
 // packages/swarm/src/gossip-medic.ts
@@ -1848,10 +1864,9 @@ var GossipMedic = class {
   /** To gossipsub a peer that identifies itself is a peer that connects: it opens a stream. */
   #identifyAgain(peer) {
     for (const connection of this.#node.getConnections(remoteOf(peer))) {
-      if (connection.status !== "open") continue;
+      if (connection.status !== 'open') continue;
       const signal = AbortSignal.timeout(this.#options.patienceMs);
-      this.#node.services.identify.identify(connection, { signal }).catch(() => {
-      });
+      this.#node.services.identify.identify(connection, { signal }).catch(() => {});
     }
   }
   /** Peers to which a gossip stream of ours is open. */
@@ -1860,7 +1875,8 @@ var GossipMedic = class {
     const found = /* @__PURE__ */ new Set();
     for (const { remotePeer, streams } of this.#node.getConnections()) {
       const open2 = streams.some(
-        ({ protocol, direction, status: status2 }) => direction === "outbound" && status2 === "open" && protocols.has(protocol)
+        ({ protocol, direction, status: status2 }) =>
+          direction === 'outbound' && status2 === 'open' && protocols.has(protocol),
       );
       const peer = open2 ? peerOf(remotePeer) : void 0;
       if (peer !== void 0) found.add(peer);
@@ -1870,7 +1886,7 @@ var GossipMedic = class {
 };
 
 // packages/swarm/src/keeper.ts
-import { multiaddr } from "@multiformats/multiaddr";
+import { multiaddr } from '@multiformats/multiaddr';
 
 // packages/swarm/src/known-peers.ts
 var GREATER_WAITS_MS = 1e3;
@@ -1903,13 +1919,18 @@ var KnownPeers = class {
   /** How many of `connected` and more we want. */
   wanted(connected) {
     const alive = [...this.#targets].filter(
-      ([peer, { failures }]) => connected.has(peer) || failures < ALIVE_FAILURES_MAX
+      ([peer, { failures }]) => connected.has(peer) || failures < ALIVE_FAILURES_MAX,
     ).length;
     return alive < FULL_MESH_MAX ? alive : CONNECTIONS_MIN;
   }
   /** Whom to dial now, the most promising first, at most `count`. */
   due(connected, now, count) {
-    return [...this.#targets].filter(([peer, { dueAt, dialling }]) => !dialling && dueAt <= now && !connected.has(peer)).map((entry2) => ({ entry: entry2, lot: this.#lot() })).sort((a, b) => a.entry[1].failures - b.entry[1].failures || a.lot - b.lot).slice(0, Math.max(0, count)).map(({ entry: entry2 }) => entry2);
+    return [...this.#targets]
+      .filter(([peer, { dueAt, dialling }]) => !dialling && dueAt <= now && !connected.has(peer))
+      .map((entry2) => ({ entry: entry2, lot: this.#lot() }))
+      .sort((a, b) => a.entry[1].failures - b.entry[1].failures || a.lot - b.lot)
+      .slice(0, Math.max(0, count))
+      .map(({ entry: entry2 }) => entry2);
   }
   succeeded(target) {
     target.failures = 0;
@@ -1925,9 +1946,12 @@ var KnownPeers = class {
   }
   /** For the doctor: who could not be reached, and why. */
   unreachable() {
-    return [...this.#targets].flatMap(
-      ([peer, { failures, lastError }]) => lastError === void 0 ? [] : [{ peer, failures, lastError }]
-    ).sort((a, b) => b.failures - a.failures).slice(0, REPORTED_MAX);
+    return [...this.#targets]
+      .flatMap(([peer, { failures, lastError }]) =>
+        lastError === void 0 ? [] : [{ peer, failures, lastError }],
+      )
+      .sort((a, b) => b.failures - a.failures)
+      .slice(0, REPORTED_MAX);
   }
   /** A number in 0…1. */
   #lot() {
@@ -1947,7 +1971,7 @@ var newTarget = (dueAt) => ({
   failures: 0,
   dueAt,
   dialling: false,
-  lastError: void 0
+  lastError: void 0,
 });
 
 // packages/swarm/src/keeper.ts
@@ -1958,8 +1982,7 @@ var WALK_MAX_MS = 6e4;
 var Keeper = class {
   #parts;
   #bootstrap;
-  #cancelTick = () => {
-  };
+  #cancelTick = () => {};
   #stopped = false;
   #walking = false;
   #walkAt = 0;
@@ -1969,7 +1992,7 @@ var Keeper = class {
     this.#bootstrap = bootstrap.map((address) => ({
       ...newTarget(0),
       address,
-      peer: peerInAddress(address)
+      peer: peerInAddress(address),
     }));
   }
   start() {
@@ -1990,7 +2013,7 @@ var Keeper = class {
       address,
       connected: peer !== void 0 && connected.has(peer),
       attempts,
-      ...lastError === void 0 ? {} : { lastError }
+      ...(lastError === void 0 ? {} : { lastError }),
     }));
   }
   #tick() {
@@ -2040,7 +2063,7 @@ var Keeper = class {
     try {
       await this.#parts.walk();
     } catch (error) {
-      this.#parts.log.debug("a walk through the DHT failed", { reason: errorMessage(error) });
+      this.#parts.log.debug('a walk through the DHT failed', { reason: errorMessage(error) });
     }
     const learnt = this.#parts.known.size > before;
     this.#walkWaitMs = learnt ? WALK_FIRST_MS : Math.min(WALK_MAX_MS, 2 * this.#walkWaitMs);
@@ -2049,22 +2072,25 @@ var Keeper = class {
   }
 };
 function peerInAddress(address) {
-  const last = multiaddr(address).getComponents().findLast(({ name }) => name === "p2p");
+  const last = multiaddr(address)
+    .getComponents()
+    .findLast(({ name }) => name === 'p2p');
   return last?.value;
 }
 
 // packages/swarm/src/libp2p-node.ts
-import { noise } from "@chainsafe/libp2p-noise";
-import { circuitRelayTransport } from "@libp2p/circuit-relay-v2";
-import { gossipsub, StrictSign } from "@libp2p/gossipsub";
-import { identify } from "@libp2p/identify";
-import { FaultTolerance } from "@libp2p/interface";
-import { kadDHT, passthroughMapper } from "@libp2p/kad-dht";
-import { mdns } from "@libp2p/mdns";
-import { ping } from "@libp2p/ping";
-import { tcp } from "@libp2p/tcp";
-import { yamux } from "@libp2p/yamux";
-import { createLibp2p } from "libp2p";
+import { noise } from '@chainsafe/libp2p-noise';
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2';
+import { gossipsub, StrictSign } from '@libp2p/gossipsub';
+import { identify } from '@libp2p/identify';
+import { FaultTolerance } from '@libp2p/interface';
+import { kadDHT, passthroughMapper } from '@libp2p/kad-dht';
+import { mdns } from '@libp2p/mdns';
+import { ping } from '@libp2p/ping';
+import { tcp } from '@libp2p/tcp';
+import { yamux } from '@libp2p/yamux';
+import { createLibp2p } from 'libp2p';
+
 var WINDOW_BYTES = 4 * 1024 * 1024;
 var GOSSIP_BUFFER_BYTES = 64 * LIMITS.controlBytesMax;
 async function createNode(options, ids, datastore) {
@@ -2072,15 +2098,17 @@ async function createNode(options, ids, datastore) {
   return createLibp2p({
     start: false,
     privateKey: await privateKeyOf(options.seed),
-    ...datastore === void 0 ? {} : { datastore },
+    ...(datastore === void 0 ? {} : { datastore }),
     addresses: { listen: [...listen], announce: [...announce] },
     // A relay that is down must not stop the start; a TCP port that is taken must.
     transportManager: {
-      faultTolerance: listen.some((address) => address.includes("/p2p-circuit")) ? FaultTolerance.NO_FATAL : FaultTolerance.FATAL_ALL
+      faultTolerance: listen.some((address) => address.includes('/p2p-circuit'))
+        ? FaultTolerance.NO_FATAL
+        : FaultTolerance.FATAL_ALL,
     },
     transports: [
       tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } }),
-      circuitRelayTransport()
+      circuitRelayTransport(),
     ],
     connectionEncrypters: [noise()],
     streamMuxers: [
@@ -2089,18 +2117,18 @@ async function createNode(options, ids, datastore) {
           // The window may grow to 16 MiB by default, above the read buffer of 4 MiB: a paused
           // stream is then reset. The buffer must hold a whole window.
           maxStreamWindowSize: WINDOW_BYTES,
-          maxReadBufferLength: 2 * WINDOW_BYTES
-        }
-      })
+          maxReadBufferLength: 2 * WINDOW_BYTES,
+        },
+      }),
     ],
     connectionManager: {
       // 5 connections a second per source address by default: peers behind one NAT are refused.
       inboundConnectionThreshold: 1e3,
-      maxIncomingPendingConnections: 256
+      maxIncomingPendingConnections: 256,
     },
     connectionMonitor: {
       pingInterval: monitor.intervalMs,
-      pingTimeout: { minTimeout: monitor.timeoutMs, maxTimeout: monitor.timeoutMs }
+      pingTimeout: { minTimeout: monitor.timeoutMs, maxTimeout: monitor.timeoutMs },
     },
     peerDiscovery: options.mdns ? [mdns({ serviceTag: ids.mdns })] : [],
     services: {
@@ -2118,7 +2146,7 @@ async function createNode(options, ids, datastore) {
         kBucketSize: 8,
         alpha: 3,
         disjointPaths: 2,
-        initialQuerySelfInterval: 1e3
+        initialQuerySelfInterval: 1e3,
       }),
       pubsub: gossipsub({
         // Why messages are signed twice: see `Gossip`.
@@ -2128,33 +2156,34 @@ async function createNode(options, ids, datastore) {
         // The default silently greylists everybody once more than ten peers share an address.
         scoreParams: { IPColocationFactorWeight: 0 },
         // Unbounded by default: a hung subscriber would take all memory. `Gossip` reopens.
-        maxOutboundBufferSize: GOSSIP_BUFFER_BYTES
-      })
-    }
+        maxOutboundBufferSize: GOSSIP_BUFFER_BYTES,
+      }),
+    },
   });
 }
 
 // packages/swarm/src/options.ts
-import { multiaddr as multiaddr2 } from "@multiformats/multiaddr";
+import { multiaddr as multiaddr2 } from '@multiformats/multiaddr';
+
 var MONITOR = { intervalMs: 1e4, timeoutMs: 8e3 };
 var REDIAL = { firstMs: 500, maxMs: 3e4 };
 var NETWORK = /^[a-z0-9][a-z0-9-]{0,47}$/;
 function checkOptions(options) {
   const { monitor = MONITOR, redial = REDIAL } = options;
   if (!NETWORK.test(options.network)) {
-    const hint = "Use 1 to 48 small letters, digits and hyphens";
-    throw new ConfigError("network", `"${options.network.slice(0, 80)}" is not a name`, hint);
+    const hint = 'Use 1 to 48 small letters, digits and hyphens';
+    throw new ConfigError('network', `"${options.network.slice(0, 80)}" is not a name`, hint);
   }
   if (!(monitor.timeoutMs > 0 && monitor.timeoutMs < monitor.intervalMs)) {
     const got = `timeoutMs ${monitor.timeoutMs} with intervalMs ${monitor.intervalMs}`;
-    throw new ConfigError("monitor", got, "The timeout must be positive and below the interval");
+    throw new ConfigError('monitor', got, 'The timeout must be positive and below the interval');
   }
   if (!(redial.firstMs > 0 && redial.firstMs <= redial.maxMs)) {
-    throw new ConfigError("redial", "firstMs must be positive and at most maxMs");
+    throw new ConfigError('redial', 'firstMs must be positive and at most maxMs');
   }
-  checkAddresses("listen", options.listen);
-  checkAddresses("announce", options.announce ?? []);
-  checkAddresses("bootstrap", options.bootstrap ?? []);
+  checkAddresses('listen', options.listen);
+  checkAddresses('announce', options.announce ?? []);
+  checkAddresses('bootstrap', options.bootstrap ?? []);
   return {
     ...options,
     monitor,
@@ -2162,7 +2191,7 @@ function checkOptions(options) {
     announce: options.announce ?? [],
     bootstrap: options.bootstrap ?? [],
     mdns: options.mdns ?? false,
-    datastore: options.datastore
+    datastore: options.datastore,
   };
 }
 function checkAddresses(key, addresses) {
@@ -2170,7 +2199,7 @@ function checkAddresses(key, addresses) {
     try {
       multiaddr2(address);
     } catch (error) {
-      const hint = "An address looks like /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW\u2026";
+      const hint = 'An address looks like /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW\u2026';
       throw new ConfigError(key, `"${address}" (${errorMessage(error)})`, hint);
     }
   }
@@ -2188,10 +2217,10 @@ var Peers = class {
     this.#node = node;
     this.#membership = membership;
     this.#log = log;
-    node.addEventListener("peer:identify", ({ detail }) => {
+    node.addEventListener('peer:identify', ({ detail }) => {
       this.#onIdentified(detail.peerId, detail.protocols, detail.connection);
     });
-    node.addEventListener("peer:disconnect", ({ detail }) => this.#onGone(detail));
+    node.addEventListener('peer:disconnect', ({ detail }) => this.#onGone(detail));
   }
   all() {
     return [...this.#connected];
@@ -2212,30 +2241,33 @@ var Peers = class {
     return new Promise((resolve2, reject) => {
       const settle = (outcome) => {
         stopListening();
-        connection.removeEventListener("close", onClose);
-        signal.removeEventListener("abort", onAbort);
+        connection.removeEventListener('close', onClose);
+        signal.removeEventListener('abort', onAbort);
         outcome();
       };
-      const onClose = () => settle(
-        () => reject(
-          this.#foreign.has(connection) ? otherNetwork(peer) : new ProtocolError("connection-lost", `${peer} hung up`)
-        )
-      );
+      const onClose = () =>
+        settle(() =>
+          reject(
+            this.#foreign.has(connection)
+              ? otherNetwork(peer)
+              : new ProtocolError('connection-lost', `${peer} hung up`),
+          ),
+        );
       const onAbort = () => settle(() => reject(signal.reason));
       const stopListening = this.onChange((changed, connected) => {
         if (changed === peer && connected) settle(() => resolve2(peer));
       });
-      connection.addEventListener("close", onClose);
-      signal.addEventListener("abort", onAbort);
-      if (connection.status !== "open") onClose();
+      connection.addEventListener('close', onClose);
+      signal.addEventListener('abort', onAbort);
+      if (connection.status !== 'open') onClose();
     });
   }
   #onIdentified(remote, protocols, connection) {
     const peer = peerOf(remote);
     if (peer === void 0 || !protocols.includes(this.#membership)) {
       this.#foreign.add(connection);
-      this.#log.debug("hung up on a peer of another swarm", { peer: remote.toString() });
-      connection.abort(new Error("a peer of another swarm"));
+      this.#log.debug('hung up on a peer of another swarm', { peer: remote.toString() });
+      connection.abort(new Error('a peer of another swarm'));
       return;
     }
     if (this.#connected.has(peer) || this.#node.getConnections(remote).length === 0) return;
@@ -2251,12 +2283,12 @@ var Peers = class {
       try {
         listener(peer, connected);
       } catch (error) {
-        this.#log.error("a peer listener threw", { peer, reason: errorMessage(error) });
+        this.#log.error('a peer listener threw', { peer, reason: errorMessage(error) });
       }
     }
   }
 };
-var otherNetwork = (peer) => new ProtocolError("other-network", `${peer} is of another swarm`);
+var otherNetwork = (peer) => new ProtocolError('other-network', `${peer} is of another swarm`);
 
 // packages/swarm/src/protocol-ids.ts
 function protocolIds(network) {
@@ -2265,14 +2297,15 @@ function protocolIds(network) {
     dht: `/starling/kad/1.0.0/${network}`,
     mdns: `_starling-${network}._udp.local`,
     direct: (protocol) => `${protocol}/${network}`,
-    topic: (topic) => `/starling/${network}/${topic}`
+    topic: (topic) => `/starling/${network}/${topic}`,
   };
 }
 
 // packages/swarm/src/providers.ts
-import { CID } from "multiformats/cid";
-import * as raw from "multiformats/codecs/raw";
-import { create as digestOf } from "multiformats/hashes/digest";
+import { CID } from 'multiformats/cid';
+import * as raw from 'multiformats/codecs/raw';
+import { create as digestOf } from 'multiformats/hashes/digest';
+
 var SHA2_256 = 18;
 var KEY_BYTES = 32;
 var PROVIDE_TIMEOUT_MS = 3e4;
@@ -2285,7 +2318,7 @@ var Providers = class {
   /** @throws ProtocolError 'timeout' when no peer could be told in time */
   async provide(key) {
     const cid = cidOf(key);
-    await withDeadline(this.#parts.clock, PROVIDE_TIMEOUT_MS, "provide", async (signal) => {
+    await withDeadline(this.#parts.clock, PROVIDE_TIMEOUT_MS, 'provide', async (signal) => {
       await drain(this.#parts.dht.provide(cid, { signal }));
       if (signal.aborted) throw signal.reason;
     });
@@ -2296,7 +2329,7 @@ var Providers = class {
     const cid = cidOf(key);
     await untilLate(this.#parts.clock, timeoutMs, async (signal) => {
       for await (const event of this.#parts.dht.findProviders(cid, { signal })) {
-        if (event.name !== "PROVIDER" && event.name !== "PEER_RESPONSE") continue;
+        if (event.name !== 'PROVIDER' && event.name !== 'PEER_RESPONSE') continue;
         for (const { id } of event.providers) {
           const peer = peerOf(id);
           if (peer !== void 0 && peer !== this.#parts.self) found.add(peer);
@@ -2308,10 +2341,8 @@ var Providers = class {
   /** Asks for the neighbours of a random point: every peer it names enters the peer store. */
   async walk() {
     const point = this.#parts.random.bytes(KEY_BYTES);
-    await untilLate(
-      this.#parts.clock,
-      WALK_TIMEOUT_MS,
-      (signal) => drain(this.#parts.dht.getClosestPeers(point, { signal }))
+    await untilLate(this.#parts.clock, WALK_TIMEOUT_MS, (signal) =>
+      drain(this.#parts.dht.getClosestPeers(point, { signal })),
     );
   }
   routingTableSize() {
@@ -2324,21 +2355,22 @@ function cidOf(key) {
   return CID.createV1(raw.code, digestOf(SHA2_256, key));
 }
 async function drain(events) {
-  for await (const _event of events) ;
+  for await (const _event of events);
 }
 async function untilLate(clock, ms, query) {
   try {
-    await withDeadline(clock, ms, "query", query);
+    await withDeadline(clock, ms, 'query', query);
   } catch (error) {
-    if (!(error instanceof ProtocolError && error.code === "timeout")) throw error;
+    if (!(error instanceof ProtocolError && error.code === 'timeout')) throw error;
   }
 }
 function hasTable(dht) {
-  return "routingTable" in dht;
+  return 'routingTable' in dht;
 }
 
 // packages/swarm/src/parcels.ts
-import { createHash } from "node:crypto";
+import { createHash } from 'node:crypto';
+
 var KIND = { header: 1, body: 2, end: 3, refusal: 4 };
 var BODY_FRAME_BYTES = 256 * 1024;
 var REASON_BYTES_MAX = 1024;
@@ -2348,11 +2380,11 @@ function checkParcel({ header, body }, bodyBytesMax) {
   if (header.length > LIMITS.controlBytesMax || body.length > bodyBytesMax) {
     const sizes = `header of ${header.length} bytes, body of ${body.length}`;
     const limits = `at most ${LIMITS.controlBytesMax} and ${bodyBytesMax}`;
-    throw new ProtocolError("too-large", `${sizes}; ${limits}`);
+    throw new ProtocolError('too-large', `${sizes}; ${limits}`);
   }
 }
 async function writeParcel({ header, body }, write) {
-  const hash = createHash("sha256");
+  const hash = createHash('sha256');
   const head = new Uint8Array(SIZE_BYTES + header.length);
   head.set(u32be(body.length));
   head.set(header, SIZE_BYTES);
@@ -2372,8 +2404,8 @@ async function writeRefusal(reason, write) {
 }
 async function readMessage(first, rules) {
   if (first.kind === KIND.refusal) {
-    if (first.payload.length > REASON_BYTES_MAX) throw malformed("a refusal that is too long");
-    return { kind: "refusal", reason: new TextDecoder().decode(first.payload) };
+    if (first.payload.length > REASON_BYTES_MAX) throw malformed('a refusal that is too long');
+    return { kind: 'refusal', reason: new TextDecoder().decode(first.payload) };
   }
   if (first.kind !== KIND.header || first.payload.length < SIZE_BYTES) {
     throw malformed(`a message that starts with a frame of kind ${first.kind}`);
@@ -2382,29 +2414,29 @@ async function readMessage(first, rules) {
   const header = first.payload.slice(SIZE_BYTES);
   if (header.length > LIMITS.controlBytesMax) throw malformed(`header of ${header.length} bytes`);
   if (size > rules.bodyBytesMax) {
-    throw new ProtocolError("too-large", `body of ${size} bytes, at most ${rules.bodyBytesMax}`);
+    throw new ProtocolError('too-large', `body of ${size} bytes, at most ${rules.bodyBytesMax}`);
   }
   rules.onDeclared?.(size);
-  const hash = createHash("sha256").update(first.payload);
+  const hash = createHash('sha256').update(first.payload);
   const body = await readBody(size, hash, rules.next);
-  return { kind: "parcel", parcel: { header, body } };
+  return { kind: 'parcel', parcel: { header, body } };
 }
 async function readBody(size, hash, next) {
   let body = new Uint8Array(Math.min(size, FIRST_BUFFER_BYTES));
   let at = 0;
-  for (; ; ) {
+  for (;;) {
     const frame = await next();
     if (frame === void 0) {
-      throw new ProtocolError("connection-lost", `broke off after ${at} of ${size} bytes`);
+      throw new ProtocolError('connection-lost', `broke off after ${at} of ${size} bytes`);
     }
     const { kind, payload } = frame;
     if (kind === KIND.end) {
       if (at !== size) throw malformed(`a body of ${at} bytes that was declared as ${size}`);
-      if (!equalBytes(payload, digest(hash))) throw malformed("a body that fails its hash");
+      if (!equalBytes(payload, digest(hash))) throw malformed('a body that fails its hash');
       return body;
     }
     if (kind !== KIND.body || payload.length === 0) throw malformed(`kind ${kind} inside a body`);
-    if (payload.length > size - at) throw malformed("a body longer than declared");
+    if (payload.length > size - at) throw malformed('a body longer than declared');
     hash.update(payload);
     if (at + payload.length > body.length) body = grown(body, at + payload.length, size);
     body.set(payload, at);
@@ -2417,7 +2449,7 @@ function grown(body, least, most) {
   return larger;
 }
 var digest = (hash) => new Uint8Array(hash.digest());
-var malformed = (what) => new ProtocolError("malformed", `got ${what}`);
+var malformed = (what) => new ProtocolError('malformed', `got ${what}`);
 
 // packages/swarm/src/stream-pool.ts
 var STREAMS_PER_PEER_MAX = 4;
@@ -2445,7 +2477,7 @@ var StreamPool = class {
     }
   }
   async #take(place, peer, protocol, signal) {
-    for (; ; ) {
+    for (;;) {
       if (signal.aborted) {
         this.#passOn(`${peer} ${protocol}`, place);
         throw signal.reason;
@@ -2490,11 +2522,11 @@ function turn(place, signal) {
     };
     const entry2 = {
       wake: () => {
-        signal.removeEventListener("abort", onAbort);
+        signal.removeEventListener('abort', onAbort);
         resolve2();
-      }
+      },
     };
-    signal.addEventListener("abort", onAbort, { once: true });
+    signal.addEventListener('abort', onAbort, { once: true });
     place.waiting.add(entry2);
   });
 }
@@ -2514,13 +2546,10 @@ var Requests = class {
   async request(to, protocol, parcel, { timeoutMs }) {
     checkParcel(parcel, LIMITS.bodyBytesMax);
     const what = `${protocol} to ${to}`;
-    const message = await withDeadline(
-      this.#parts.clock,
-      timeoutMs,
-      what,
-      (signal) => this.#pool.with(to, protocol, signal, (stream) => exchange(stream, parcel, signal))
+    const message = await withDeadline(this.#parts.clock, timeoutMs, what, (signal) =>
+      this.#pool.with(to, protocol, signal, (stream) => exchange(stream, parcel, signal)),
     );
-    if (message.kind === "refusal") throw new ProtocolError("refused", message.reason);
+    if (message.kind === 'refusal') throw new ProtocolError('refused', message.reason);
     return message.parcel;
   }
   /** Answers one stream's requests in turn until the other side ends it or sends garbage. */
@@ -2530,9 +2559,9 @@ var Requests = class {
       for (let first = await stream.read(); first !== void 0; first = await stream.read()) {
         await this.#serveOne(stream, first, from, answer);
       }
-      await this.#within("closing", (signal) => stream.close(signal));
+      await this.#within('closing', (signal) => stream.close(signal));
     } catch (error) {
-      this.#parts.log.debug("stream given up", { from, reason: errorMessage(error) });
+      this.#parts.log.debug('stream given up', { from, reason: errorMessage(error) });
       stream.abort(error instanceof Error ? error : new Error(String(error)));
     }
   }
@@ -2542,11 +2571,12 @@ var Requests = class {
       this.#hold(from, bytes2);
       held = bytes2;
     };
-    const write = (frames) => this.#within("sending a frame", (signal) => stream.write(frames, signal));
+    const write = (frames) =>
+      this.#within('sending a frame', (signal) => stream.write(frames, signal));
     try {
       const parcel = await this.#receive(stream, first, hold);
       const reply = await this.#answerOf(answer, parcel, from);
-      if (reply.kind === "refusal") await writeRefusal(reply.reason, write);
+      if (reply.kind === 'refusal') await writeRefusal(reply.reason, write);
       else await writeParcel(reply.parcel, write);
     } finally {
       this.#release(from, held);
@@ -2554,7 +2584,7 @@ var Requests = class {
   }
   async #receive(stream, first, onDeclared) {
     try {
-      const next = () => this.#within("a frame", (signal) => stream.read(signal));
+      const next = () => this.#within('a frame', (signal) => stream.read(signal));
       const { bodyBytesMax } = this.#parts;
       return expectParcel(await readMessage(first, { bodyBytesMax, next, onDeclared }));
     } catch (error) {
@@ -2566,10 +2596,10 @@ var Requests = class {
   }
   /** Refuses a message whose rest is still coming, and waits for the sender to hang up. */
   async #refuseUnread(stream, reason) {
-    await this.#within("refusing", async (signal) => {
+    await this.#within('refusing', async (signal) => {
       await writeRefusal(reason, (frames) => stream.write(frames, signal));
       await stream.close(signal);
-      while (await stream.read(signal) !== void 0) ;
+      while ((await stream.read(signal)) !== void 0);
     });
   }
   /** A handler's failure is told to the requester and never ends the process. */
@@ -2577,19 +2607,19 @@ var Requests = class {
     try {
       const reply = await answer(parcel, from);
       checkParcel(reply, LIMITS.bodyBytesMax);
-      return { kind: "parcel", parcel: reply };
+      return { kind: 'parcel', parcel: reply };
     } catch (error) {
       const reason = errorMessage(error);
-      if (!(error instanceof InvariantError)) return { kind: "refusal", reason };
-      this.#parts.log.error("a handler broke an invariant", { from, reason });
-      return { kind: "refusal", reason: "internal error" };
+      if (!(error instanceof InvariantError)) return { kind: 'refusal', reason };
+      this.#parts.log.error('a handler broke an invariant', { from, reason });
+      return { kind: 'refusal', reason: 'internal error' };
     }
   }
   /** @throws ProtocolError 'busy' when the peer would make us hold more than one largest body */
   #hold(from, bytes2) {
     const total = (this.#inFlight.get(from) ?? 0) + bytes2;
     if (total > this.#parts.bodyBytesMax) {
-      throw new ProtocolError("busy", "too many large requests at once");
+      throw new ProtocolError('busy', 'too many large requests at once');
     }
     this.#inFlight.set(from, total);
   }
@@ -2602,25 +2632,24 @@ var Requests = class {
     return withDeadline(this.#parts.clock, FRAME_TIMEOUT_MS, what, work);
   }
 };
-var REFUSABLE = /* @__PURE__ */ new Set(["too-large", "busy"]);
+var REFUSABLE = /* @__PURE__ */ new Set(['too-large', 'busy']);
 function expectParcel(message) {
-  if (message.kind === "refusal") throw new ProtocolError("malformed", "a refusal as a request");
+  if (message.kind === 'refusal') throw new ProtocolError('malformed', 'a refusal as a request');
   return message.parcel;
 }
 async function exchange(stream, parcel, signal) {
   const sent = writeParcel(parcel, (frames) => stream.write(frames, signal));
   const answer = readAnswer(stream, signal);
-  for (const loser of [sent, answer]) loser.catch(() => {
-  });
+  for (const loser of [sent, answer]) loser.catch(() => {});
   const first = await Promise.race([sent.then(() => void 0), answer]);
   if (first === void 0) return answer;
-  stream.abort(new ProtocolError("refused", "answered before the request was complete"));
+  stream.abort(new ProtocolError('refused', 'answered before the request was complete'));
   return first;
 }
 async function readAnswer(stream, signal) {
   const next = () => stream.read(signal);
   const first = await next();
-  if (first === void 0) throw new ProtocolError("connection-lost", "closed without an answer");
+  if (first === void 0) throw new ProtocolError('connection-lost', 'closed without an answer');
   return readMessage(first, { bodyBytesMax: LIMITS.bodyBytesMax, next });
 }
 
@@ -2652,7 +2681,7 @@ async function openDatastore(path) {
   try {
     await datastore.open();
   } catch (error) {
-    throw new ConfigError("datastore", `cannot open ${path} (${errorMessage(error)})`);
+    throw new ConfigError('datastore', `cannot open ${path} (${errorMessage(error)})`);
   }
   return datastore;
 }
@@ -2680,11 +2709,11 @@ var Libp2pSwarm = class {
       clock,
       log,
       bodyBytesMax: LIMITS.bodyBytesMax,
-      open: (peer, protocol, signal) => this.#open(peer, protocol, signal)
+      open: (peer, protocol, signal) => this.#open(peer, protocol, signal),
     });
     const medic = new GossipMedic(node, clock, {
       patienceMs: options.monitor.intervalMs,
-      hangUp: (peer) => this.#hangUp(peer, "no gossip stream")
+      hangUp: (peer) => this.#hangUp(peer, 'no gossip stream'),
     });
     this.#keeper = new Keeper(
       {
@@ -2694,25 +2723,25 @@ var Libp2pSwarm = class {
         connected: () => this.peers(),
         dial: (target) => this.#dial(target),
         walk: () => this.#providers.walk(),
-        heal: () => medic.visit(this.peers())
+        heal: () => medic.visit(this.peers()),
       },
       // One list may serve a whole swarm, the bootstrap peers included.
-      options.bootstrap.filter((address) => !address.endsWith(`/p2p/${this.self}`))
+      options.bootstrap.filter((address) => !address.endsWith(`/p2p/${this.self}`)),
     );
   }
   async start() {
     const { node, ids, options } = this.#init;
-    await node.handle(ids.membership, (stream) => stream.abort(new Error("nothing to say")));
-    node.addEventListener("peer:discovery", ({ detail }) => this.#learn(peerOf(detail.id)));
+    await node.handle(ids.membership, (stream) => stream.abort(new Error('nothing to say')));
+    node.addEventListener('peer:discovery', ({ detail }) => this.#learn(peerOf(detail.id)));
     this.#peers.onChange((peer, connected) => this.#onPeerChange(peer, connected));
     try {
       await node.start();
     } catch (error) {
-      const hint = "Choose another address or stop the program that uses this one";
+      const hint = 'Choose another address or stop the program that uses this one';
       throw new ConfigError(
-        "listen",
-        `${options.listen.join(", ")} (${errorMessage(error)})`,
-        hint
+        'listen',
+        `${options.listen.join(', ')} (${errorMessage(error)})`,
+        hint,
       );
     }
     for (const { id, protocols } of await node.peerStore.all()) {
@@ -2736,17 +2765,19 @@ var Libp2pSwarm = class {
     const { node, ids, parts } = this.#init;
     assert(!this.#handled.has(protocol), `${protocol} has a handler already`);
     this.#handled.add(protocol);
-    node.handle(
-      ids.direct(protocol),
-      async (stream, { remotePeer }) => {
-        const from = peerOf(remotePeer);
-        if (from === void 0) stream.abort(new Error("not an Ed25519 peer"));
-        else await this.#requests.serve(stream, from, answer);
-      },
-      STREAM_OPTIONS
-    ).catch((error) => {
-      parts.log.warn("could not announce a protocol", { protocol, reason: errorMessage(error) });
-    });
+    node
+      .handle(
+        ids.direct(protocol),
+        async (stream, { remotePeer }) => {
+          const from = peerOf(remotePeer);
+          if (from === void 0) stream.abort(new Error('not an Ed25519 peer'));
+          else await this.#requests.serve(stream, from, answer);
+        },
+        STREAM_OPTIONS,
+      )
+      .catch((error) => {
+        parts.log.warn('could not announce a protocol', { protocol, reason: errorMessage(error) });
+      });
   }
   provide(key) {
     return this.#providers.provide(key);
@@ -2778,7 +2809,7 @@ var Libp2pSwarm = class {
       routingTableSize: this.#providers.routingTableSize(),
       topics: this.#gossip.status(),
       bootstrap: this.#keeper.bootstrapStatus(),
-      unreachable: this.#known.unreachable()
+      unreachable: this.#known.unreachable(),
     };
   }
   stop() {
@@ -2791,12 +2822,12 @@ var Libp2pSwarm = class {
   }
   async #dial(target) {
     const { node, parts } = this.#init;
-    const byId = typeof target === "string";
+    const byId = typeof target === 'string';
     const what = `dialling ${byId ? target : target.address}`;
     return withDeadline(parts.clock, DIAL_TIMEOUT_MS, what, async (signal) => {
       const whom = byId ? remoteOf(target) : multiaddr3(target.address);
       const connection = await node.dial(whom, { signal }).catch((error) => {
-        throw new ProtocolError("unreachable", `${what}: ${errorMessage(error)}`);
+        throw new ProtocolError('unreachable', `${what}: ${errorMessage(error)}`);
       });
       this.#identifyLate(connection, signal);
       return this.#peers.admitted(connection, signal);
@@ -2810,19 +2841,21 @@ var Libp2pSwarm = class {
     const peer = peerOf(connection.remotePeer);
     const ageMs = Date.now() - connection.timeline.open;
     if (peer === void 0 || this.#peers.has(peer) || ageMs < IDENTIFY_MS) return;
-    this.#init.node.services.identify.identify(connection, { signal }).catch((error) => connection.abort(new Error(errorMessage(error))));
+    this.#init.node.services.identify
+      .identify(connection, { signal })
+      .catch((error) => connection.abort(new Error(errorMessage(error))));
   }
   async #open(peer, protocol, signal) {
     const { node, ids } = this.#init;
     try {
       const stream = await node.dialProtocol(remoteOf(peer), ids.direct(protocol), {
         signal,
-        runOnLimitedConnection: true
+        runOnLimitedConnection: true,
       });
       return new FramedStream(stream);
     } catch (error) {
-      const unknown = error instanceof Error && error.name === "UnsupportedProtocolError";
-      const code2 = unknown ? "unsupported" : "unreachable";
+      const unknown = error instanceof Error && error.name === 'UnsupportedProtocolError';
+      const code2 = unknown ? 'unsupported' : 'unreachable';
       throw new ProtocolError(code2, `${protocol} to ${peer}: ${errorMessage(error)}`);
     }
   }
@@ -2843,7 +2876,7 @@ var Libp2pSwarm = class {
     }
   }
   #hangUp(peer, reason) {
-    this.#init.parts.log.debug("hung up", { peer, reason });
+    this.#init.parts.log.debug('hung up', { peer, reason });
     for (const connection of this.#init.node.getConnections(remoteOf(peer))) {
       connection.abort(new Error(reason));
     }
@@ -2851,8 +2884,8 @@ var Libp2pSwarm = class {
 };
 
 // apps/daemon/src/control.ts
-import { randomBytes as randomBytes2 } from "node:crypto";
-import { resolve } from "node:path";
+import { randomBytes as randomBytes2 } from 'node:crypto';
+import { resolve } from 'node:path';
 
 // apps/daemon/src/views.ts
 function jobView({ job, standing, phase, certificates }) {
@@ -2869,7 +2902,7 @@ function jobView({ job, standing, phase, certificates }) {
       examples,
       stateHash: statement.stateHash,
       certificate: statementHash(statement),
-      settled: isSettled(certificates, i)
+      settled: isSettled(certificates, i),
     };
   });
   return {
@@ -2881,62 +2914,64 @@ function jobView({ job, standing, phase, certificates }) {
     phase,
     rounds,
     roundsWanted: job.manifest.stop.rounds,
-    stateHash: rounds.at(-1)?.stateHash ?? null
+    stateHash: rounds.at(-1)?.stateHash ?? null,
   };
 }
 function detailOf(standing) {
   switch (standing.kind) {
-    case "participating":
+    case 'participating':
       return `data set ${standing.dataset}`;
-    case "no-data":
-      return standing.reasons.length === 0 ? "no data set is offered here; add one with `starling data add`" : standing.reasons.join("; ");
+    case 'no-data':
+      return standing.reasons.length === 0
+        ? 'no data set is offered here; add one with `starling data add`'
+        : standing.reasons.join('; ');
     default:
       return standing.reason;
   }
 }
 function jobEvent(job, notice, view2) {
-  const round = "round" in notice ? notice.round : void 0;
+  const round = 'round' in notice ? notice.round : void 0;
   const event = {
     job,
     kind: notice.kind,
     text: textOf(notice),
-    ...round !== void 0 && { round }
+    ...(round !== void 0 && { round }),
   };
-  const changed = notice.kind === "certified" || notice.kind === "finished";
+  const changed = notice.kind === 'certified' || notice.kind === 'finished';
   return changed ? { ...event, view: view2() } : event;
 }
 function textOf(notice) {
   switch (notice.kind) {
-    case "training":
+    case 'training':
       return `round ${notice.round}: training`;
-    case "joining":
+    case 'joining':
       return `round ${notice.round}: update is ready, looking for a roster`;
-    case "waiting":
+    case 'waiting':
       return `round ${notice.round}: ${notice.joined} of at least ${notice.needed} peers have joined`;
-    case "session":
+    case 'session':
       return `round ${notice.round}: adding up with ${notice.roster.length} peers`;
-    case "phase":
+    case 'phase':
       return `round ${notice.round}: ${notice.phase}`;
-    case "sum":
+    case 'sum':
       return `round ${notice.round}: sum of ${notice.survivors.length} updates is open`;
-    case "retry":
+    case 'retry':
       return `round ${notice.round}: attempt given up (${notice.reason}), trying again`;
-    case "burnt":
+    case 'burnt':
       return `round ${notice.round}: attempt lost (${notice.reason}), training anew`;
-    case "certified": {
+    case 'certified': {
       const { statement } = notice.certificate;
       return `round ${statement.round} certified: ${survivorCount(statement)} survivors`;
     }
-    case "rolled-back":
+    case 'rolled-back':
       return `rolled back to round ${notice.toRound}: a better chain exists`;
-    case "refused":
+    case 'refused':
       return `refused from ${notice.peer}: ${notice.reason}`;
-    case "train-failed":
+    case 'train-failed':
       return `training failed: ${notice.reason}`;
-    case "finished":
+    case 'finished':
       return `finished after ${notice.round} rounds`;
     default:
-      return "";
+      return '';
   }
 }
 
@@ -2962,7 +2997,7 @@ function controlHandlers(parts) {
     },
     pull: (id) => pull(node, findJob(node, id)),
     addData: ({ name, path, task }) => data.add(name, resolve(path), task),
-    listData: async () => data.views()
+    listData: async () => data.views(),
   };
 }
 async function status({ config, state, node, swarm, data, started }) {
@@ -2976,14 +3011,14 @@ async function status({ config, state, node, swarm, data, started }) {
     routingTable: now.routingTableSize,
     bootstrap: now.bootstrap.map(({ address, connected, lastError }) => ({
       address,
-      state: connected ? "connected" : "not connected",
-      ...lastError !== void 0 && { error: lastError }
+      state: connected ? 'connected' : 'not connected',
+      ...(lastError !== void 0 && { error: lastError }),
     })),
     jobs: node.jobs().length,
     dataSets: data.views().length,
     uptimeSeconds: (performance.now() - started) / 1e3,
     stateDirectory: state.path,
-    pid: process.pid
+    pid: process.pid,
   };
 }
 function findJob(node, wanted) {
@@ -2991,8 +3026,8 @@ function findJob(node, wanted) {
   const exact = jobs.filter(({ id, manifest }) => id === wanted || manifest.name === wanted);
   const found = exact.length > 0 ? exact : jobs.filter(({ id }) => id.startsWith(wanted));
   if (found.length === 1) return found[0].id;
-  const problem = found.length === 0 ? "no job is called" : "more than one job is called";
-  throw new ConfigError("job", `${problem} "${wanted}"`, "`starling jobs` lists them");
+  const problem = found.length === 0 ? 'no job is called' : 'more than one job is called';
+  throw new ConfigError('job', `${problem} "${wanted}"`, '`starling jobs` lists them');
 }
 async function pull(node, id) {
   const { model, state, signed, report: report2 } = await node.model(id);
@@ -3001,8 +3036,8 @@ async function pull(node, id) {
   const proof = encodeCanonical(proofCodec, { manifest: signed, certificates });
   return {
     round,
-    model: Buffer.from(applyVector(model, vector)).toString("base64"),
-    proof: Buffer.from(proof).toString("base64")
+    model: Buffer.from(applyVector(model, vector)).toString('base64'),
+    proof: Buffer.from(proof).toString('base64'),
   };
 }
 function manifestOf(file, model) {
@@ -3017,7 +3052,7 @@ function manifestOf(file, model) {
     aggregation,
     admission: file.admission,
     stop: file.stop,
-    nonce: new Uint8Array(randomBytes2(16))
+    nonce: new Uint8Array(randomBytes2(16)),
   };
 }
 
@@ -3031,9 +3066,9 @@ var DataRegistry = class {
   /** Reads the names again; a data set whose files are gone is left out and named in the answer. */
   async load() {
     const problems = [];
-    for await (const [key, value] of this.#journal.entries("data/")) {
+    for await (const [key, value] of this.#journal.entries('data/')) {
       const { path, task } = JSON.parse(new TextDecoder().decode(value));
-      const name = key.slice("data/".length);
+      const name = key.slice('data/'.length);
       try {
         this.#entries.set(name, await inspect(name, path, task));
       } catch (error) {
@@ -3045,7 +3080,7 @@ var DataRegistry = class {
   }
   async add(name, path, task) {
     if (this.#entries.has(name)) {
-      throw new ConfigError("data", `there is a data set "${name}" already`, "Choose another name");
+      throw new ConfigError('data', `there is a data set "${name}" already`, 'Choose another name');
     }
     const entry2 = await inspect(name, path, task);
     await this.#journal.put(`data/${name}`, utf8(JSON.stringify({ path, task })));
@@ -3072,7 +3107,7 @@ var view = ({ dataset, examples }) => ({
   task: dataset.schema.task,
   examples,
   shape: [...dataset.schema.input.shape],
-  classes: dataset.schema.classes
+  classes: dataset.schema.classes,
 });
 
 // apps/daemon/src/daemon.ts
@@ -3100,17 +3135,16 @@ async function assemble(assembly) {
   const data = new DataRegistry(journal);
   for (const problem of await data.load()) log.warn(problem);
   const trainer = createTrainer({
-    childEntry: entry("trainer-child"),
+    childEntry: entry('trainer-child'),
     datasets: data,
     log,
-    ...config.trainer
+    ...config.trainer,
   });
   undo.push(() => trainer.close());
   const swarm = await openSwarm(assembly);
   undo.push(() => swarm.stop());
   const { transport, traffic } = metered(swarm);
-  let finish = () => {
-  };
+  let finish = () => {};
   const stopped = new Promise((resolve2) => {
     finish = resolve2;
   });
@@ -3129,52 +3163,56 @@ async function assemble(assembly) {
       blobs,
       journal,
       trainer,
-      compute: createComputePool(entry("kernel-worker")),
+      compute: createComputePool(entry('kernel-worker')),
       key,
-      ...hooks.observer && { observer: hooks.observer }
+      ...(hooks.observer && { observer: hooks.observer }),
     },
     {
       light: config.light,
-      protection: "double-masking",
+      protection: 'double-masking',
       launchCopies: 3,
       policy: () => ({ trust: trustOf(config), minPeers: config.policy.minPeers }),
       onFatal: (error) => endByBug(log, error),
       onNotice: (job, notice) => {
+        logNotice(log, job, notice);
         hooks.onNotice?.(job, notice);
         for (const watcher of watchers) watcher(job, notice);
-      }
+      },
     },
-    dataOffers(data)
+    dataOffers(data),
   );
   await node.start();
   undo.push(() => node.stop());
-  const socket = join4(state.path, "control.sock");
+  const socket = join4(state.path, 'control.sock');
   const parts = { config, state, node, swarm, data, watchers, stop, started: performance.now() };
   const server = await createControlServer(socket, controlHandlers(parts));
   undo.push(() => server.close());
-  log.info("daemon is up", { peerId: key.peerId, addresses: swarm.addresses(), socket });
+  log.info('daemon is up', { peerId: key.peerId, addresses: swarm.addresses(), socket });
   return { node, swarm, data, socket, traffic, stopped, stop };
 }
-var openSwarm = ({ config, state, log }) => createSwarm(
-  {
-    seed: state.identitySeed,
-    network: config.network,
-    listen: config.listen,
-    announce: config.announce,
-    bootstrap: config.bootstrap,
-    mdns: config.mdns,
-    datastore: state.peers
-  },
-  { clock: systemClock, random: systemRandom, log }
-);
+var openSwarm = ({ config, state, log }) =>
+  createSwarm(
+    {
+      seed: state.identitySeed,
+      network: config.network,
+      listen: config.listen,
+      announce: config.announce,
+      bootstrap: config.bootstrap,
+      mdns: config.mdns,
+      datastore: state.peers,
+    },
+    { clock: systemClock, random: systemRandom, log },
+  );
+function logNotice(log, job, notice) {
+  const { kind, ...rest } = notice;
+  const fields = 'certificate' in rest ? { round: rest.certificate.statement.round } : rest;
+  log.info(kind, { job: job.slice(0, 8), ...fields });
+}
 function endByBug(log, error) {
   const stack = error instanceof Error ? error.stack : void 0;
-  log.error("the daemon ends by a bug of its own", { error: errorMessage(error), stack });
+  log.error('the daemon ends by a bug of its own', { error: errorMessage(error), stack });
   process.exit(70);
 }
 
-export {
-  createLog,
-  startDaemon
-};
-//# sourceMappingURL=chunk-7CIHRRWQ.js.map
+export { createLog, startDaemon };
+//# sourceMappingURL=chunk-NDUNX7TQ.js.map

@@ -1,20 +1,20 @@
 import {
-  DATA_TYPES,
-  GraphBuilder,
-  IR_VERSION,
-  KNOWN_OPERATORS,
-  MODEL_LIMITS,
-  OPSET,
   broadcastShapes,
+  DATA_TYPES,
   elementCount,
   equalShapes,
   float,
+  GraphBuilder,
+  IR_VERSION,
   int,
   int64s,
   ints,
   intsAttribute,
+  KNOWN_OPERATORS,
+  MODEL_LIMITS,
   numberAttribute,
   numbersOf,
+  OPSET,
   printGraph,
   readModel,
   replaceInitializers,
@@ -24,26 +24,27 @@ import {
   text,
   textAttribute,
   windowOf,
-  writeModel
-} from "./chunk-26EX3X5M.js";
-import "./chunk-GRWX223U.js";
+  writeModel,
+} from './chunk-C6FHXPGE.js';
+import './chunk-74QJAORY.js';
+
 export {
-  DATA_TYPES,
-  GraphBuilder,
-  IR_VERSION,
-  KNOWN_OPERATORS,
-  MODEL_LIMITS,
-  OPSET,
   broadcastShapes,
+  DATA_TYPES,
   elementCount,
   equalShapes,
   float,
+  GraphBuilder,
+  IR_VERSION,
   int,
   int64s,
   ints,
   intsAttribute,
+  KNOWN_OPERATORS,
+  MODEL_LIMITS,
   numberAttribute,
   numbersOf,
+  OPSET,
   printGraph,
   readModel,
   replaceInitializers,
@@ -53,6 +54,6 @@ export {
   text,
   textAttribute,
   windowOf,
-  writeModel
+  writeModel,
 };
-//# sourceMappingURL=src-B4FLPKNG.js.map
+//# sourceMappingURL=src-PEMJMWFP.js.map

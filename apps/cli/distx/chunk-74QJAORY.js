@@ -1,6 +1,6 @@
 // packages/core/src/errors.ts
 var ConfigError = class extends Error {
-  name = "ConfigError";
+  name = 'ConfigError';
   key;
   /** @param hint what to do next, in one sentence */
   constructor(key, message, hint) {
@@ -9,7 +9,7 @@ var ConfigError = class extends Error {
   }
 };
 var ProtocolError = class extends Error {
-  name = "ProtocolError";
+  name = 'ProtocolError';
   code;
   constructor(code, message) {
     super(message);
@@ -17,13 +17,13 @@ var ProtocolError = class extends Error {
   }
 };
 var DecodeError = class extends ProtocolError {
-  name = "DecodeError";
+  name = 'DecodeError';
   constructor(field, message) {
-    super("decode", `${field}: ${message}`);
+    super('decode', `${field}: ${message}`);
   }
 };
 var InvariantError = class extends Error {
-  name = "InvariantError";
+  name = 'InvariantError';
 };
 function assert(condition, message) {
   if (!condition) throw new InvariantError(message);
@@ -36,9 +36,9 @@ function errorMessage(error) {
 }
 
 // packages/core/src/bytes.ts
-var HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
+var HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
 function toHex(bytes2) {
-  let out = "";
+  let out = '';
   for (const byte of bytes2) out += HEX[byte];
   return out;
 }
@@ -80,14 +80,14 @@ function compareBytes(a, b) {
   }
   return a.length - b.length;
 }
-var compareText = (a, b) => a < b ? -1 : a > b ? 1 : 0;
+var compareText = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 function u32be(value) {
   assert(Number.isInteger(value) && value >= 0 && value < 2 ** 32, `not a uint32: ${value}`);
-  return new Uint8Array([value >>> 24, value >>> 16 & 255, value >>> 8 & 255, value & 255]);
+  return new Uint8Array([value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]);
 }
 
 // packages/core/src/msgpack.ts
-import { Packr } from "msgpackr";
+import { Packr } from 'msgpackr';
 
 // packages/core/src/limits.ts
 var LIMITS = {
@@ -106,7 +106,7 @@ var LIMITS = {
   /** Nesting of a canonical value. */
   codecDepthMax: 12,
   /** Items (scalars and lists) of a canonical value. */
-  codecItemsMax: 32 * 1024
+  codecItemsMax: 32 * 1024,
 };
 
 // packages/core/src/msgpack.ts
@@ -115,38 +115,38 @@ var packWire = (value) => new Uint8Array(packr.pack(value));
 function unpackWire(bytes2) {
   scan(bytes2);
   try {
-    return packr.unpack(bytes2);
+    return packr.unpack(bytes2.subarray());
   } catch {
-    throw new DecodeError("message", "not MessagePack");
+    throw new DecodeError('message', 'not MessagePack');
   }
 }
 function head(lead) {
-  if (lead <= 127 || lead >= 224) return { prefix: 0, kind: "fixed", size: 0 };
-  if (lead >= 144 && lead <= 159) return { prefix: 0, kind: "list", size: lead & 15 };
-  if (lead >= 160 && lead <= 191) return { prefix: 0, kind: "blob", size: lead & 31 };
+  if (lead <= 127 || lead >= 224) return { prefix: 0, kind: 'fixed', size: 0 };
+  if (lead >= 144 && lead <= 159) return { prefix: 0, kind: 'list', size: lead & 15 };
+  if (lead >= 160 && lead <= 191) return { prefix: 0, kind: 'blob', size: lead & 31 };
   const known = HEADS.get(lead);
   if (known === void 0) {
-    throw new DecodeError("message", `type byte 0x${lead.toString(16)} is not in the subset`);
+    throw new DecodeError('message', `type byte 0x${lead.toString(16)} is not in the subset`);
   }
   return known;
 }
 var HEADS = /* @__PURE__ */ new Map([
-  [192, { prefix: 0, kind: "fixed", size: 0 }],
-  [194, { prefix: 0, kind: "fixed", size: 0 }],
-  [195, { prefix: 0, kind: "fixed", size: 0 }],
-  [196, { prefix: 1, kind: "blob", size: 0 }],
-  [197, { prefix: 2, kind: "blob", size: 0 }],
-  [198, { prefix: 4, kind: "blob", size: 0 }],
-  [203, { prefix: 0, kind: "fixed", size: 8 }],
-  [204, { prefix: 0, kind: "fixed", size: 1 }],
-  [205, { prefix: 0, kind: "fixed", size: 2 }],
-  [206, { prefix: 0, kind: "fixed", size: 4 }],
-  [208, { prefix: 0, kind: "fixed", size: 1 }],
-  [209, { prefix: 0, kind: "fixed", size: 2 }],
-  [210, { prefix: 0, kind: "fixed", size: 4 }],
-  [217, { prefix: 1, kind: "blob", size: 0 }],
-  [218, { prefix: 2, kind: "blob", size: 0 }],
-  [220, { prefix: 2, kind: "list", size: 0 }]
+  [192, { prefix: 0, kind: 'fixed', size: 0 }],
+  [194, { prefix: 0, kind: 'fixed', size: 0 }],
+  [195, { prefix: 0, kind: 'fixed', size: 0 }],
+  [196, { prefix: 1, kind: 'blob', size: 0 }],
+  [197, { prefix: 2, kind: 'blob', size: 0 }],
+  [198, { prefix: 4, kind: 'blob', size: 0 }],
+  [203, { prefix: 0, kind: 'fixed', size: 8 }],
+  [204, { prefix: 0, kind: 'fixed', size: 1 }],
+  [205, { prefix: 0, kind: 'fixed', size: 2 }],
+  [206, { prefix: 0, kind: 'fixed', size: 4 }],
+  [208, { prefix: 0, kind: 'fixed', size: 1 }],
+  [209, { prefix: 0, kind: 'fixed', size: 2 }],
+  [210, { prefix: 0, kind: 'fixed', size: 4 }],
+  [217, { prefix: 1, kind: 'blob', size: 0 }],
+  [218, { prefix: 2, kind: 'blob', size: 0 }],
+  [220, { prefix: 2, kind: 'list', size: 0 }],
 ]);
 function scan(bytes2) {
   let at = 0;
@@ -156,20 +156,20 @@ function scan(bytes2) {
     const left = open.pop();
     if (left === 0) continue;
     open.push(left - 1);
-    if (++items > LIMITS.codecItemsMax) throw new DecodeError("message", "too many items");
-    if (at >= bytes2.length) throw new DecodeError("message", "ends early");
+    if (++items > LIMITS.codecItemsMax) throw new DecodeError('message', 'too many items');
+    if (at >= bytes2.length) throw new DecodeError('message', 'ends early');
     const { prefix, kind, size } = head(bytes2[at++]);
     let length = size;
     for (let i = 0; i < prefix; i++) length = length * 256 + (bytes2[at++] ?? Number.NaN);
-    if (kind === "list") {
-      if (open.length >= LIMITS.codecDepthMax) throw new DecodeError("message", "nested too deep");
+    if (kind === 'list') {
+      if (open.length >= LIMITS.codecDepthMax) throw new DecodeError('message', 'nested too deep');
       open.push(length);
     } else {
       at += length;
     }
-    if (!(at <= bytes2.length)) throw new DecodeError("message", "ends early");
+    if (!(at <= bytes2.length)) throw new DecodeError('message', 'ends early');
   }
-  if (at !== bytes2.length) throw new DecodeError("message", "bytes after the end");
+  if (at !== bytes2.length) throw new DecodeError('message', 'bytes after the end');
 }
 
 // packages/core/src/codec.ts
@@ -178,26 +178,29 @@ function encodeCanonical(codec, value) {
 }
 function decodeCanonical(codec, bytes2, bytesMax) {
   if (bytes2.length > bytesMax) {
-    throw new DecodeError("message", `${bytes2.length} bytes, at most ${bytesMax}`);
+    throw new DecodeError('message', `${bytes2.length} bytes, at most ${bytesMax}`);
   }
-  const value = codec.read(unpackWire(bytes2), "message");
+  const value = codec.read(unpackWire(bytes2), 'message');
   if (!equalBytes(encodeCanonical(codec, value), bytes2)) {
-    throw new DecodeError("message", "not the canonical encoding");
+    throw new DecodeError('message', 'not the canonical encoding');
   }
   return value;
 }
 function u32(max = 4294967295) {
   return {
     write: (value) => {
-      assert(Number.isInteger(value) && value >= 0 && value <= max, `${value} is not in 0\u2026${max}`);
+      assert(
+        Number.isInteger(value) && value >= 0 && value <= max,
+        `${value} is not in 0\u2026${max}`,
+      );
       return value;
     },
     read: (wire, field) => {
-      if (typeof wire !== "number" || !Number.isInteger(wire) || wire < 0 || wire > max) {
+      if (typeof wire !== 'number' || !Number.isInteger(wire) || wire < 0 || wire > max) {
         throw new DecodeError(field, `expected an integer in 0\u2026${max}`);
       }
       return wire;
-    }
+    },
   };
 }
 var f64 = {
@@ -206,18 +209,18 @@ var f64 = {
     return value === 0 ? 0 : value;
   },
   read: (wire, field) => {
-    if (typeof wire !== "number" || !Number.isFinite(wire) || Object.is(wire, -0)) {
-      throw new DecodeError(field, "expected a finite number");
+    if (typeof wire !== 'number' || !Number.isFinite(wire) || Object.is(wire, -0)) {
+      throw new DecodeError(field, 'expected a finite number');
     }
     return wire;
-  }
+  },
 };
 function bytes(min, max = min) {
   return {
     write: (value) => {
       assert(
         value.length >= min && value.length <= max,
-        `${value.length} bytes, want ${min}\u2026${max}`
+        `${value.length} bytes, want ${min}\u2026${max}`,
       );
       return value;
     },
@@ -226,7 +229,7 @@ function bytes(min, max = min) {
         throw new DecodeError(field, `expected ${min === max ? min : `${min}\u2026${max}`} bytes`);
       }
       return new Uint8Array(wire);
-    }
+    },
   };
 }
 function text(max) {
@@ -236,11 +239,11 @@ function text(max) {
       return value;
     },
     read: (wire, field) => {
-      if (typeof wire !== "string" || wire.length > max) {
+      if (typeof wire !== 'string' || wire.length > max) {
         throw new DecodeError(field, `expected text of at most ${max} characters`);
       }
       return wire;
-    }
+    },
   };
 }
 function list(item, max) {
@@ -254,13 +257,13 @@ function list(item, max) {
         throw new DecodeError(field, `expected at most ${max} items`);
       }
       return wire.map((entry, i) => item.read(entry, `${field}[${i}]`));
-    }
+    },
   };
 }
 function nullable(inner) {
   return {
-    write: (value) => value === null ? null : inner.write(value),
-    read: (wire, field) => wire === null ? null : inner.read(wire, field)
+    write: (value) => (value === null ? null : inner.write(value)),
+    read: (wire, field) => (wire === null ? null : inner.read(wire, field)),
   };
 }
 function struct(fields) {
@@ -275,14 +278,14 @@ function struct(fields) {
       for (const [i, key] of keys.entries())
         out[key] = fields[key].read(wire[i], `${field}.${key}`);
       return out;
-    }
+    },
   };
 }
 function oneOf(names) {
   const index = u32(names.length - 1);
   return {
     write: (value) => index.write(names.indexOf(value)),
-    read: (wire, field) => names[index.read(wire, field)]
+    read: (wire, field) => names[index.read(wire, field)],
   };
 }
 function union(cases) {
@@ -295,16 +298,16 @@ function union(cases) {
     },
     read: (wire, field) => {
       if (!Array.isArray(wire) || wire.length !== 2)
-        throw new DecodeError(field, "expected a case");
+        throw new DecodeError(field, 'expected a case');
       const kind = kinds[index.read(wire[0], `${field}.kind`)];
       return { kind, ...cases[kind].read(wire[1], `${field}.${kind}`) };
-    }
+    },
   };
 }
 function mapped(inner, to, from) {
   return {
     write: (value) => inner.write(from(value)),
-    read: (wire, field) => to(inner.read(wire, field), field)
+    read: (wire, field) => to(inner.read(wire, field), field),
   };
 }
 
@@ -314,33 +317,33 @@ var hash = /^[0-9a-f]{64}$/;
 var isHash = (text2) => hash.test(text2);
 
 export {
-  ConfigError,
-  ProtocolError,
-  InvariantError,
   assert,
-  unreachable,
-  errorMessage,
-  toHex,
-  fromHex,
-  utf8,
-  concatBytes,
-  equalBytes,
-  compareText,
-  u32be,
-  LIMITS,
-  encodeCanonical,
-  decodeCanonical,
-  u32,
-  f64,
   bytes,
-  text,
+  ConfigError,
+  compareText,
+  concatBytes,
+  decodeCanonical,
+  encodeCanonical,
+  equalBytes,
+  errorMessage,
+  f64,
+  fromHex,
+  InvariantError,
+  isHash,
+  LIMITS,
   list,
-  nullable,
-  struct,
-  oneOf,
-  union,
   mapped,
   millis,
-  isHash
+  nullable,
+  oneOf,
+  ProtocolError,
+  struct,
+  text,
+  toHex,
+  u32,
+  u32be,
+  union,
+  unreachable,
+  utf8,
 };
-//# sourceMappingURL=chunk-GRWX223U.js.map
+//# sourceMappingURL=chunk-74QJAORY.js.map

@@ -1,0 +1,95 @@
+import type { Command } from 'commander';
+import { EXIT } from '../failures.ts';
+import { readInput, writeOutput } from '../files.ts';
+import { addCommand, addDaemonCommand, type DaemonOptions, type JsonOption } from '../options.ts';
+import { coloured, decimal, note, percent, print, printJson, printTable } from '../output.ts';
+import type { Column } from '../table.ts';
+import type { Verification, VerifiedRound } from '../verify-model.ts';
+
+export function registerModel(program: Command): void {
+  const model = program.command('model').description('the result of a job');
+  registerPull(model);
+  registerVerify(model);
+}
+
+const proofBeside = (model: string): string => `${model}.proof`;
+
+function registerPull(model: Command): void {
+  addDaemonCommand(model, {
+    usage: 'pull <job>',
+    summary: 'write the newest global model, and beside it OUT.proof that tells where it is from',
+    examples: ['model pull mnist-mlp -o model.onnx'],
+  })
+    .requiredOption('-o, --output <file>', 'the ONNX file to write')
+    .action(async (job: string, options: DaemonOptions & { output: string }) => {
+      const { clientOf } = await import('../client.ts');
+      const { output } = options;
+      const pulled = await clientOf(options).pull(job);
+      const bytes = Buffer.from(pulled.model, 'base64');
+      await writeOutput(output, bytes);
+      await writeOutput(proofBeside(output), Buffer.from(pulled.proof, 'base64'));
+      const { round } = pulled;
+      if (options.json) {
+        return printJson({ round, model: output, proof: proofBeside(output), bytes: bytes.length });
+      }
+      print(`${output}: ${bytes.length} bytes after round ${round}`);
+      note(`Check it with \`starling model verify ${output}\``);
+    });
+}
+
+function registerVerify(model: Command): void {
+  addCommand(model, {
+    usage: 'verify <file>',
+    summary: 'check offline that a quorum certified every round that led to these weights',
+    examples: ['model verify model.onnx', 'model verify model.onnx --proof other.proof --job 3f9a'],
+  })
+    .option('--proof <file>', 'the proof (FILE.proof)')
+    .option('--job <id>', 'also check that it is this job; an id, or the beginning of one')
+    .action(async (file: string, options: JsonOption & { proof?: string; job?: string }) => {
+      const bytes = await readInput('model', file);
+      const proof = await readInput('proof', options.proof ?? proofBeside(file));
+      const { verifyModel } = await import('../verify-model.ts');
+      const verification = expectJob(verifyModel(bytes, proof), options.job);
+      if (options.json) printJson(toJson(verification));
+      else show(file, verification);
+      if (!verification.ok) process.exitCode = EXIT.failure;
+    });
+}
+
+/** A proof is sound for any job; only the user can know which one was meant. */
+function expectJob(verification: Verification, wanted: string | undefined): Verification {
+  const { ok, job } = verification;
+  if (!ok || wanted === undefined || job?.id.startsWith(wanted)) return verification;
+  return { ...verification, ok: false, fault: `it is the model of job ${job?.id}` };
+}
+
+const toJson = ({ ok, fault, job, rounds }: Verification) => ({
+  ok,
+  ...(fault !== undefined && { error: fault }),
+  job: job?.id ?? null,
+  name: job?.manifest.name ?? null,
+  launcher: job?.launcher ?? null,
+  rounds,
+});
+
+const COLUMNS: readonly Column<VerifiedRound>[] = [
+  { title: 'ROUND', value: ({ round }) => String(round), align: 'right' },
+  { title: 'PEERS', value: ({ participants }) => String(participants), align: 'right' },
+  { title: 'SURVIVORS', value: ({ survivors }) => String(survivors), align: 'right' },
+  { title: 'SIGNATURES', value: ({ signatures }) => String(signatures), align: 'right' },
+  { title: 'LOSS BEFORE', value: ({ loss }) => decimal(loss), align: 'right' },
+  { title: 'ACCURACY BEFORE', value: ({ accuracy }) => percent(accuracy), align: 'right' },
+  { title: 'STANDS', value: ({ settled }) => (settled ? 'settled' : 'provisional') },
+  { title: 'STATE', value: ({ stateHash }) => stateHash, flexible: true },
+];
+
+function show(file: string, { ok, fault, job, rounds }: Verification): void {
+  if (job !== undefined) {
+    print(`job       ${job.id} (${job.manifest.name})`);
+    print(`launcher  ${job.launcher}`);
+  }
+  if (rounds.length > 0) printTable(COLUMNS, rounds);
+  if (ok)
+    print(coloured('green', `${file} holds the certified weights of ${rounds.length} rounds`));
+  else note(`starling: ${file} is not verified: ${fault}`);
+}

@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import { addDaemonCommand, type DaemonOptions } from '../options.ts';
+import { plural, print, printFacts, printJson } from '../output.ts';
+
+export function registerStatus(program: Command): void {
+  addDaemonCommand(program, {
+    usage: 'status',
+    summary: 'show the running daemon: its peer id, addresses and connections',
+    examples: ['status', 'status --json --state /srv/starling'],
+  }).action(async (options: DaemonOptions) => {
+    const { clientOf } = await import('../client.ts');
+    const status = await clientOf(options).status();
+    if (options.json) return printJson(status);
+    printFacts([
+      ['peer id', status.peerId],
+      ['version', status.version],
+      ['network', status.network],
+      ['state', `${status.stateDirectory} (process ${status.pid})`],
+      ['up for', duration(status.uptimeSeconds)],
+      ['peers', `${status.peers.length} connected, ${status.routingTable} in the routing table`],
+      ['jobs', String(status.jobs)],
+      ['data sets', String(status.dataSets)],
+    ]);
+    print(`\n${plural(status.addresses.length, 'address', 'addresses')}:`);
+    for (const address of status.addresses) print(`  ${address}`);
+    if (status.bootstrap.length > 0) print('\nbootstrap:');
+    for (const { address, state, error } of status.bootstrap) {
+      print(`  ${address}  ${state}${error === undefined ? '' : ` (${error})`}`);
+    }
+  });
+}
+
+function duration(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const parts = [
+    [Math.floor(whole / 86_400), 'd'],
+    [Math.floor(whole / 3600) % 24, 'h'],
+    [Math.floor(whole / 60) % 60, 'min'],
+    [whole % 60, 's'],
+  ] as const;
+  const first = parts.findIndex(([count]) => count > 0);
+  const shown = first === -1 ? parts.slice(-1) : parts.slice(first, first + 2);
+  return shown.map(([count, unit]) => `${count} ${unit}`).join(' ');
+}

@@ -1,0 +1,155 @@
+import { mkdir, open, readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { ConfigError, ProtocolError } from '@starling/core';
+import { configSchema } from '@starling/daemon';
+import { CommanderError } from 'commander';
+import { parse } from 'yaml';
+import { clientOf, stateDirectoryOf } from './client.ts';
+import { passSignals, readiness, spawnDaemon, untilEnd } from './daemon-process.ts';
+import { EXIT } from './failures.ts';
+import { reasonOf } from './files.ts';
+import type { DaemonOptions } from './options.ts';
+import { note, print, printFacts, printJson } from './output.ts';
+
+export interface UpOptions extends DaemonOptions {
+  readonly config?: string;
+  readonly listen?: readonly string[];
+  readonly bootstrap?: readonly string[];
+  readonly network?: string;
+  readonly trust?: readonly string[];
+  readonly detach?: true;
+}
+
+/** Starts a daemon in front, where it stays until it ends, or in the background. */
+export async function startDaemon(options: UpOptions): Promise<void> {
+  const state = resolve(stateDirectoryOf(options));
+  await refuseSecond(state);
+  const overrides = checked({
+    ...(options.listen && { listen: options.listen }),
+    ...(options.bootstrap && { bootstrap: options.bootstrap }),
+    ...(options.network && { network: options.network }),
+    ...(options.trust && { policy: await policyWith(options.trust, options.config) }),
+  });
+  const args = ['--state', state, '--set', JSON.stringify(overrides)];
+  if (options.config !== undefined) args.push('--config', options.config);
+  await (options.detach ? inBackground : inFront)({ state, args, options });
+}
+
+interface Start {
+  readonly state: string;
+  readonly args: readonly string[];
+  readonly options: UpOptions;
+}
+
+/** The lock in the state directory decides; this asks first, for a better message. */
+async function refuseSecond(state: string): Promise<void> {
+  let pid: number;
+  try {
+    ({ pid } = await clientOf({ state }).status());
+  } catch (error) {
+    if (error instanceof ConfigError) return;
+    throw error;
+  }
+  throw new ConfigError(
+    'daemon',
+    `already running on ${state} as process ${pid}`,
+    'See `starling status`, end it with `starling stop`, or choose another --state',
+  );
+}
+
+/** Options are wrong usage; what a configuration file says is for the daemon to check. */
+function checked(overrides: object): object {
+  const parsed = configSchema.safeParse(overrides);
+  if (parsed.success) return overrides;
+  const { path, message } = parsed.error.issues[0]!;
+  const option = path[0] === 'policy' ? 'trust' : String(path[0]);
+  throw new CommanderError(EXIT.usage, 'starling.option', `--${option}: ${message}`);
+}
+
+/**
+ * The daemon takes a key of the options in place of the file's, so what the file has beside `trust`
+ * goes along. A file that cannot be read is left to the daemon, which says what is wrong with it.
+ */
+async function policyWith(trust: readonly string[], config: string | undefined): Promise<object> {
+  let policy: { readonly trust?: readonly string[] } = {};
+  try {
+    if (config !== undefined) policy = parse(await readFile(config, 'utf8'))?.policy ?? {};
+  } catch {
+    return { trust };
+  }
+  return { ...policy, trust: [...(policy.trust ?? []), ...trust] };
+}
+
+async function inFront({ state, args, options }: Start): Promise<void> {
+  const child = spawnDaemon({ args, output: 'inherit', detached: false });
+  passSignals(child);
+  const outcome = await readiness(child);
+  if (outcome.kind === 'up') {
+    await announce(state, options);
+    const fault = await untilEnd(child);
+    if (fault === undefined) return;
+    throw new ProtocolError('daemon', `the daemon ended by ${fault}. Its log is above`);
+  }
+  await untilEnd(child);
+  // The daemon has told standard error itself.
+  if (options.json) {
+    printJson({ error: outcome.kind === 'failed' ? outcome.error : `ended by ${outcome.how}` });
+  }
+  process.exitCode = EXIT.failure;
+}
+
+async function inBackground({ state, args, options }: Start): Promise<void> {
+  const { path, file, size } = await openLog(state);
+  const child = spawnDaemon({ args, output: file.fd, detached: true });
+  const outcome = await readiness(child);
+  await file.close();
+  if (outcome.kind === 'up') {
+    if (child.connected) child.disconnect();
+    child.unref();
+    await announce(state, options, path);
+    return;
+  }
+  const told = outcome.kind === 'failed' ? outcome.error : await lastWords(path, size);
+  const ended = outcome.kind === 'ended' ? outcome.how : '';
+  throw new ProtocolError(
+    'daemon',
+    told ?? `the daemon ended by ${ended} before it was up. See ${path}`,
+  );
+}
+
+async function openLog(state: string) {
+  const path = join(state, 'daemon.log');
+  try {
+    await mkdir(state, { recursive: true, mode: 0o700 });
+    const file = await open(path, 'a', 0o600);
+    return { path, file, size: (await stat(path)).size };
+  } catch (error) {
+    throw new ConfigError(
+      'stateDirectory',
+      `cannot write to ${state} (${reasonOf(error)})`,
+      'Give this user the right to write there, or choose another --state',
+    );
+  }
+}
+
+/** The error line that a daemon wrote into its log since it had `size` bytes. */
+async function lastWords(path: string, size: number): Promise<string | undefined> {
+  const text = (await readFile(path)).subarray(size).toString('utf8');
+  const line = text.split('\n').findLast((each) => each.startsWith('starling: '));
+  return line?.slice('starling: '.length);
+}
+
+async function announce(state: string, options: UpOptions, log?: string): Promise<void> {
+  const { peerId, addresses, network, pid } = await clientOf({ state }).status();
+  if (options.json) {
+    return printJson({ peerId, addresses, network, pid, stateDirectory: state, log: log ?? null });
+  }
+  printFacts([
+    ['peer id', peerId],
+    ['network', network],
+    ['state', state],
+    ...(log === undefined ? [] : ([['log', log]] as const)),
+  ]);
+  for (const address of addresses) print(`  ${address}`);
+  if (log !== undefined) note('`starling status` shows it, `starling stop` ends it');
+}

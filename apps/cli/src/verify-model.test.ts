@@ -1,0 +1,152 @@
+import { applyVector, initialVector, zooModel } from '@starling/autodiff';
+import { type BlobHash, compareText, encodeCanonical, type JobId } from '@starling/core';
+import { hashHex, type SigningKey, signingKeyFromSeed } from '@starling/crypto';
+import { encodeState } from '@starling/federation';
+import { readModel, writeModel } from '@starling/onnx';
+import {
+  type Certificate,
+  type CertificateHash,
+  type Manifest,
+  type Proof,
+  proofCodec,
+  type Statement,
+  signManifest,
+  signStatement,
+  statementHash,
+} from '@starling/protocol-rounds';
+import { toBitmap } from '@starling/secagg';
+import { describe, expect, test } from 'vitest';
+import { verifyModel } from './verify-model.ts';
+
+/** Four peers in the roster's order, of whom three make a quorum. */
+const KEYS: readonly SigningKey[] = [1, 2, 3, 4]
+  .map((seed) => signingKeyFromSeed(new Uint8Array(32).fill(seed)))
+  .toSorted((a, b) => compareText(a.peerId, b.peerId));
+const LAUNCHED = writeModel(zooModel('mlp', 1));
+
+const MANIFEST: Manifest = {
+  name: 'by-hand',
+  model: hashHex(LAUNCHED) as BlobHash,
+  data: { task: 'mnist', inputShape: [784], classes: 10 },
+  loss: 'softmax-cross-entropy',
+  training: { epochs: 1, batchSize: 32, optimizer: 'sgd', learningRate: 0.1, momentum: 0 },
+  aggregation: {
+    ...{ algorithm: 'fedavg', ringBits: 24, clippingNorm: 10, replication: 0, phaseSeconds: 10 },
+  },
+  admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5 },
+  stop: { rounds: 2 },
+  nonce: new Uint8Array(16),
+};
+const SIGNED = signManifest(MANIFEST, KEYS[0]!);
+const JOB = hashHex(SIGNED) as JobId;
+
+/** The launched model with every weight moved by `step`. */
+function modelAfter(step: number): Uint8Array {
+  const vector = initialVector(readModel(LAUNCHED));
+  return applyVector(
+    LAUNCHED,
+    vector.map((weight) => weight + step),
+  );
+}
+
+function stateHashOf(model: Uint8Array, round: number): BlobHash {
+  const vector = initialVector(readModel(model));
+  const state = encodeState({ round, model: vector, trainable: vector.length, moments: [] });
+  return hashHex(state) as BlobHash;
+}
+
+interface Made {
+  readonly round: number;
+  readonly parent: CertificateHash;
+  readonly model: Uint8Array;
+  readonly signers?: number;
+}
+
+function certify({ round, parent, model, signers = 3 }: Made): Certificate {
+  const statement: Statement = {
+    ...{ jobId: JOB, round, restarts: 0, attempt: 0, parent },
+    stateHash: stateHashOf(model, round),
+    roster: KEYS.map(({ peerId }) => peerId),
+    survivors: toBitmap([0, 1, 2, 3], 4),
+    metrics: { lossSum: 50, correct: 90, examples: 100 },
+  };
+  const signatures = KEYS.slice(0, signers).map((key, member) => {
+    return { member, signature: signStatement(statement, key) };
+  });
+  return { statement, signatures };
+}
+
+/** Two rounds; the second model is the one to be verified. */
+function chainOf(signersOfLast = 3): readonly Certificate[] {
+  const parent = JOB as string as CertificateHash;
+  const first = certify({ round: 1, parent, model: modelAfter(0.25) });
+  const second = { round: 2, parent: statementHash(first.statement), model: modelAfter(0.5) };
+  return [first, certify({ ...second, signers: signersOfLast })];
+}
+
+const proofOf = (certificates: readonly Certificate[], manifest = SIGNED): Uint8Array =>
+  encodeCanonical(proofCodec, { manifest, certificates } satisfies Proof);
+
+describe('the proof beside a model', () => {
+  test('holds for the weights that a quorum certified', () => {
+    const { ok, fault, job, rounds } = verifyModel(modelAfter(0.5), proofOf(chainOf()));
+    expect({ ok, fault, job: job?.id }).toEqual({ ok: true, fault: undefined, job: JOB });
+    expect(
+      rounds.map(({ round, survivors, signatures }) => [round, survivors, signatures]),
+    ).toEqual([
+      [1, 4, 3],
+      [2, 4, 3],
+    ]);
+    expect(rounds[1]).toMatchObject({ loss: 0.5, accuracy: 0.9, settled: true });
+  });
+
+  test('holds for the launched model before the first round, and for no other', () => {
+    expect(verifyModel(LAUNCHED, proofOf([])).ok).toBe(true);
+    expect(verifyModel(modelAfter(0.5), proofOf([])).fault).toMatch(/not the launched model/);
+  });
+
+  test('fails on other weights', () => {
+    const { ok, fault, rounds } = verifyModel(modelAfter(0.75), proofOf(chainOf()));
+    expect(ok).toBe(false);
+    expect(fault).toMatch(/weights .* not those certified in round 2/);
+    expect(rounds).toHaveLength(2);
+  });
+
+  test('fails when a round lacks its quorum, and names it', () => {
+    const { fault, rounds } = verifyModel(modelAfter(0.5), proofOf(chainOf(2)));
+    expect(fault).toBe('certificate of round 2: no quorum of signatures');
+    expect(rounds).toHaveLength(1);
+  });
+
+  test('does not count a signature that is broken, or one member twice', () => {
+    const [first, last] = chainOf() as [Certificate, Certificate];
+    const [a, b, c] = last.signatures as [Signature, Signature, Signature];
+    const broken = { ...c, signature: c.signature.map((byte, i) => (i === 0 ? byte ^ 1 : byte)) };
+    for (const signatures of [
+      [a, b, broken],
+      [a, b, b],
+    ]) {
+      const { fault } = verifyModel(modelAfter(0.5), proofOf([first, { ...last, signatures }]));
+      expect(fault).toBe('certificate of round 2: no quorum of signatures');
+    }
+  });
+
+  test('fails on a chain with a round left out', () => {
+    const { fault } = verifyModel(modelAfter(0.5), proofOf(chainOf().slice(1)));
+    expect(fault).toMatch(/certificate of round 1: round 2 out of order/);
+  });
+
+  test('fails on a manifest that was changed after it was signed', () => {
+    const forged = SIGNED.slice();
+    forged[forged.length - 1]! ^= 1;
+    expect(verifyModel(modelAfter(0.5), proofOf(chainOf(), forged)).fault).toMatch(/signature/);
+  });
+
+  test('fails on bytes that are no proof, and on a file that is no model', () => {
+    const noise = new TextEncoder().encode('no proof at all');
+    expect(verifyModel(modelAfter(0.5), noise).fault).toMatch(/the proof is malformed/);
+    expect(verifyModel(noise, proofOf(chainOf())).fault).toMatch(/the model cannot be read/);
+  });
+});
+
+type Signature = Certificate['signatures'][number];

@@ -1,0 +1,103 @@
+import { initialVector } from '@starling/autodiff';
+import { type BlobHash, decodeCanonical, errorMessage, ProtocolError } from '@starling/core';
+import { hashHex } from '@starling/crypto';
+import { encodeState } from '@starling/federation';
+import { readModel } from '@starling/onnx';
+import {
+  type Job,
+  PROOF_BYTES_MAX,
+  type Proof,
+  proofCodec,
+  readJob,
+} from '@starling/protocol-rounds';
+import { type Chain, isSettled, signersOf, survivorCount, verifyChain } from '@starling/rounds';
+
+/** One certified round as `model verify` shows it. */
+export interface VerifiedRound {
+  readonly round: number;
+  readonly participants: number;
+  readonly survivors: number;
+  readonly signatures: number;
+  /** Of the global model before the round. */
+  readonly loss: number | null;
+  readonly accuracy: number | null;
+  readonly stateHash: BlobHash;
+  readonly settled: boolean;
+}
+
+export interface Verification {
+  readonly ok: boolean;
+  /** The first thing that does not hold; undefined when all does. */
+  readonly fault: string | undefined;
+  readonly job: Job | undefined;
+  readonly rounds: readonly VerifiedRound[];
+}
+
+const failed = (fault: string, job?: Job, chain: Chain = []): Verification => ({
+  ok: false,
+  fault,
+  job,
+  rounds: roundsOf(chain),
+});
+
+/**
+ * Checks offline that a proof's manifest is signed, that a quorum signed every round since, and that
+ * the last of them certifies the very weights in `model`. What stands around the weights, the
+ * graph, is not under any certificate.
+ */
+export function verifyModel(model: Uint8Array, proofBytes: Uint8Array): Verification {
+  let proof: Proof;
+  let job: Job | undefined;
+  try {
+    proof = decodeCanonical(proofCodec, proofBytes, PROOF_BYTES_MAX);
+    job = readJob(proof.manifest);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return failed(`the proof is malformed (${error.message})`);
+  }
+  if (job === undefined) return failed("the manifest's signature is not its launcher's");
+  const chain = proof.certificates;
+  const verdict = verifyChain(chain, { jobId: job.id, manifest: job.manifest });
+  if (!verdict.ok) {
+    const sound = chain.slice(0, verdict.round - 1);
+    return failed(`certificate of round ${verdict.round}: ${verdict.reason}`, job, sound);
+  }
+  const fault = weightsFault(model, job, chain);
+  return { ok: fault === undefined, fault, job, rounds: roundsOf(chain) };
+}
+
+/** Why the weights inside `model` are not those that the chain ends in, or undefined. */
+function weightsFault(model: Uint8Array, job: Job, chain: Chain): string | undefined {
+  const last = chain.at(-1)?.statement;
+  if (last === undefined) {
+    const launched = hashHex(model) === job.manifest.model;
+    return launched ? undefined : 'no round is certified, and this is not the launched model';
+  }
+  let state: Uint8Array;
+  try {
+    const vector = initialVector(readModel(model));
+    const trainable = vector.length;
+    state = encodeState({ round: last.round, model: vector, trainable, moments: [] });
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return `the model cannot be read (${errorMessage(error)})`;
+  }
+  if (hashHex(state) === last.stateHash) return undefined;
+  return `the weights in the model are not those certified in round ${last.round}`;
+}
+
+const roundsOf = (chain: Chain): readonly VerifiedRound[] =>
+  chain.map((certificate, i) => {
+    const { statement } = certificate;
+    const { lossSum, correct, examples } = statement.metrics;
+    return {
+      round: statement.round,
+      participants: statement.roster.length,
+      survivors: survivorCount(statement),
+      signatures: signersOf(certificate).size,
+      loss: examples === 0 ? null : lossSum / examples,
+      accuracy: examples === 0 ? null : correct / examples,
+      stateHash: statement.stateHash,
+      settled: isSettled(chain, i),
+    };
+  });

@@ -1,0 +1,66 @@
+import type { JobEvent, JobView, Round } from '@starling/control';
+import { decimal, percent, shortHash } from './output.ts';
+import { oneLine } from './table.ts';
+
+/** What one event adds to the screen. */
+export interface WatchStep {
+  /** Lines that stay. */
+  readonly lines: readonly string[];
+  /** What goes on at the moment; the next one replaces it. */
+  readonly live: string | undefined;
+  readonly finished: boolean;
+}
+
+/** Turns a job's events into lines: one for each round, once, whoever certified it. */
+export class Watcher {
+  /** Certificates of the rounds that have been shown. */
+  #shown: readonly string[] = [];
+
+  next({ kind, text, view }: JobEvent): WatchStep {
+    const lines: string[] = [];
+    if (kind === 'now' && view !== undefined) lines.push(headline(view));
+    if (LASTING.has(kind)) lines.push(oneLine(text));
+    if (view !== undefined) lines.push(...this.#newRounds(view));
+    const finished = kind === 'finished' || view?.phase === 'finished';
+    if (finished && kind === 'now') lines.push(`finished after ${view!.rounds.length} rounds`);
+    // What a view brought stands in the lines already.
+    const live = view === undefined && !LASTING.has(kind) ? oneLine(text) : undefined;
+    return { lines, live, finished };
+  }
+
+  #newRounds({ rounds, roundsWanted }: JobView): readonly string[] {
+    const chain = rounds.map(({ certificate }) => certificate);
+    const same = chain.findIndex((hash, i) => hash !== this.#shown[i]);
+    const from = same === -1 ? chain.length : same;
+    this.#shown = chain;
+    return rounds.slice(from).map((round) => roundLine(round, roundsWanted));
+  }
+}
+
+/** Kinds whose text is worth keeping on the screen. */
+const LASTING: ReadonlySet<string> = new Set([
+  'retry',
+  'burnt',
+  'rolled-back',
+  'train-failed',
+  'finished',
+]);
+
+const headline = ({ name, id, standing, detail }: JobView): string =>
+  oneLine(`${name} (${shortHash(id)}): ${standing}, ${detail}`);
+
+export function roundLine(round: Round, roundsWanted: number): string {
+  const { survivors, participants, loss, accuracy, attempt, restarts, settled } = round;
+  const place = `round ${String(round.round).padStart(String(roundsWanted).length)}/${roundsWanted}`;
+  const parts = [
+    place,
+    `loss before ${decimal(loss)}`,
+    `accuracy before ${percent(accuracy)}`,
+    `${survivors} of ${participants} peers`,
+    `state ${shortHash(round.stateHash)}`,
+  ];
+  if (attempt > 0) parts.push(`attempt ${attempt + 1}`);
+  if (restarts > 0) parts.push(`restarted ${restarts}×`);
+  if (!settled) parts.push('provisional');
+  return parts.join('  ');
+}

@@ -1,0 +1,165 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import {
+  type Codec,
+  decodeCanonical,
+  encodeCanonical,
+  fromHex,
+  LIMITS,
+  packWire,
+  toHex,
+} from '@starling/core';
+import {
+  agreementKeyFromSeed,
+  combineShares,
+  deriveSecret,
+  keystream,
+  Secret,
+  splitSecret,
+} from '@starling/crypto';
+import { describe, expect, test } from 'vitest';
+import {
+  chunkHeaderCodec,
+  decisionValueCodec,
+  decodeMessage,
+  encodeMessage,
+  helloCodec,
+  messageCodec,
+  sealedSharesCodec,
+  slotOf,
+} from './index.ts';
+
+const CODECS: Readonly<Record<string, Codec<unknown>>> = {
+  message: messageCodec as Codec<unknown>,
+  hello: helloCodec as Codec<unknown>,
+  'sealed-shares': sealedSharesCodec as Codec<unknown>,
+  'decision-value': decisionValueCodec as Codec<unknown>,
+  'chunk-header': chunkHeaderCodec as Codec<unknown>,
+};
+// Derivations belong to the session: packages/secagg/src/known-answers.test.ts walks them.
+const RUNNERS = ['good.json', 'bad.json', 'known-answers.json', 'derivations.json'];
+const folder = new URL('../vectors/', import.meta.url);
+
+interface Vector {
+  readonly name: string;
+  readonly type: string;
+  readonly hex: string;
+}
+const read = <T>(file: string): readonly T[] =>
+  JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as T[];
+
+/** `0x…` stands for bytes. */
+function revive(value: unknown): unknown {
+  if (typeof value === 'string' && value.startsWith('0x')) return fromHex(value.slice(2));
+  if (Array.isArray(value)) return value.map(revive);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, revive(item)]));
+}
+
+test('every vector file has a runner here', () => {
+  expect(readdirSync(folder).sort()).toEqual([...RUNNERS].sort());
+});
+
+const good = read<Vector & { readonly value: unknown }>('good.json');
+describe('good vectors', () => {
+  test.each(good)('$type: $name', ({ type, value, hex }) => {
+    const codec = CODECS[type]!;
+    const wanted = revive(value);
+    expect(toHex(encodeCanonical(codec, wanted))).toBe(hex);
+    expect(decodeCanonical(codec, fromHex(hex), LIMITS.controlBytesMax)).toEqual(wanted);
+  });
+
+  test('there is one for every kind of message', () => {
+    const kinds = good.flatMap(({ type, value }) =>
+      type === 'message' ? [(value as { kind: string }).kind] : [],
+    );
+    expect(new Set(kinds).size).toBe(10);
+  });
+});
+
+test.each(read<Vector & { readonly why: string }>('bad.json'))(
+  'bad vector: $type: $name',
+  ({ type, hex, why }) => {
+    const decode = () => decodeCanonical(CODECS[type]!, fromHex(hex), LIMITS.controlBytesMax);
+    expect(decode).toThrow(expect.objectContaining({ name: 'DecodeError', message: why }));
+  },
+);
+
+describe('known answers', () => {
+  type Answer = Readonly<Record<string, never>>;
+  const answer = (wanted: string): Answer =>
+    read<Answer>('known-answers.json').find(({ name }) => name === wanted)!;
+
+  test('keystream', () => {
+    const { seed, first64, at100000, words } = answer('keystream');
+    const secret = new Secret(fromHex(seed!));
+    const stream = keystream(secret, 0, 64);
+    expect(toHex(stream)).toBe(first64);
+    expect(toHex(keystream(secret, 100_000, 16))).toBe(at100000);
+    const view = new DataView(stream.buffer, stream.byteOffset);
+    expect([...Array(8).keys()].map((j) => view.getUint32(4 * j, true))).toEqual(words);
+  });
+
+  test('shares', () => {
+    const { secret, threshold, coefficients, shares, combined } = answer('shamir');
+    const plan = { threshold: threshold!, count: 5 };
+    const dealt = splitSecret(fromHex(secret!), plan, fromHex(coefficients!));
+    expect(dealt.map(toHex)).toEqual(shares);
+    const points = [1, 3, 4].map((i) => ({ x: i + 1, share: dealt[i]! }));
+    expect(toHex(combineShares(points, 3))).toBe(combined);
+    expect(combined).toBe(secret);
+  });
+
+  test('agreement', () => {
+    const { seeds, publicKeys, info, derived } = answer('agreement') as unknown as {
+      readonly [key in 'seeds' | 'publicKeys']: readonly string[];
+    } & { readonly [key in 'info' | 'derived']: string };
+    const pairs = seeds.map((seed) => agreementKeyFromSeed(fromHex(seed)));
+    expect(pairs.map(({ publicKey }) => toHex(publicKey))).toEqual(publicKeys);
+    for (const [mine, theirs] of [pairs, [...pairs].reverse()] as const) {
+      const shared = mine!.agree(theirs!.publicKey)!;
+      expect(toHex(deriveSecret(shared, fromHex(info)).reveal())).toBe(derived);
+    }
+  });
+});
+
+describe('limits', () => {
+  const hash = new Uint8Array(32);
+
+  test('a message above 64 KiB is refused before it is looked at', () => {
+    expect(() => decodeMessage(packWire(new Uint8Array(64 * 1024)))).toThrow('at most 65536');
+  });
+
+  test('more chunks than a vector may have', () => {
+    const sums = Array.from({ length: 1_025 }, () => [0, hash]);
+    expect(() => decodeMessage(packWire([6, [sums]]))).toThrow('at most 1024 items');
+  });
+
+  test('the largest honest messages fit a control message and an envelope around it', () => {
+    const entry = {
+      sealed: new Uint8Array(85),
+      selfMaskCommitment: hash,
+      maskKeyCommitment: hash,
+      edgeCommitment: hash,
+    };
+    const sums = Array.from({ length: 1_024 }, (_, chunk) => ({ chunk, hash }));
+    const largest = [
+      encodeMessage({
+        kind: 'keyshare',
+        selfMaskCommitment: hash,
+        dealt: new Array<typeof entry>(128).fill(entry),
+      }),
+      encodeMessage({ kind: 'sums', sums }),
+    ];
+    for (const encoded of largest) {
+      expect(encoded.length).toBeLessThan(LIMITS.controlBytesMax - 1_024);
+      expect(decodeMessage(encoded)).toBeDefined();
+    }
+  });
+});
+
+test('slots: one a view, one a revision, else one a sender', () => {
+  const vote = { decision: 'survivors', view: 3, value: null } as const;
+  expect(slotOf({ kind: 'prevote', ...vote })).toBe('prevote/survivors/3');
+  expect(slotOf({ kind: 'shares', revision: 2, items: [] })).toBe('shares/2');
+  expect(slotOf({ kind: 'abandon' })).toBe('abandon');
+});

@@ -1,0 +1,232 @@
+/** The vectors of protocols/rounds. */
+import {
+  type BlobHash,
+  concatBytes,
+  encodeCanonical,
+  fromHex,
+  type JobId,
+  type RoundId,
+  toHex,
+  utf8,
+} from '@starling/core';
+import { signingKeyFromSeed } from '@starling/crypto';
+import {
+  type Body,
+  bodyCodec,
+  type CertificateHash,
+  certificateCodec,
+  gossipCodec,
+  type Manifest,
+  manifestCodec,
+  type Statement,
+  sealEnvelope,
+  signedManifestCodec,
+  signManifest,
+  signStatement,
+  statementCodec,
+  statementHash,
+  syncAnswerCodec,
+  syncRequestCodec,
+} from '@starling/protocol-rounds';
+import {
+  type BadVector,
+  bad,
+  badWire,
+  encodingFaults,
+  type GoodVector,
+  good,
+  ramp,
+  toJson,
+} from './shared.ts';
+
+const key = signingKeyFromSeed(ramp(32));
+const keys = [1, 2, 3]
+  .map((first) => signingKeyFromSeed(ramp(32, first)))
+  .sort((a, b) => (a.peerId < b.peerId ? -1 : 1));
+const hash = <H extends string>(first: number): H => toHex(ramp(32, first)) as H;
+
+const manifest: Manifest = {
+  name: 'mnist-mlp',
+  model: hash<BlobHash>(0),
+  data: { task: 'mnist', inputShape: [784], classes: 10 },
+  loss: 'softmax-cross-entropy',
+  training: { epochs: 1, batchSize: 32, optimizer: 'sgd', learningRate: 0.1, momentum: 0.5 },
+  aggregation: {
+    algorithm: 'fedavg',
+    ringBits: 24,
+    clippingNorm: 10,
+    replication: 0,
+    phaseSeconds: 2.5,
+  },
+  admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5 },
+  stop: { rounds: 10 },
+  nonce: ramp(16),
+};
+
+const statement: Statement = {
+  jobId: hash<JobId>(1),
+  round: 1,
+  restarts: 0,
+  attempt: 2,
+  parent: hash<CertificateHash>(1),
+  stateHash: hash<BlobHash>(3),
+  roster: keys.map(({ peerId }) => peerId),
+  survivors: new Uint8Array([0b111]),
+  metrics: { lossSum: 70_000, correct: 3, examples: 4_000_000_000 },
+};
+const certificate = {
+  statement,
+  signatures: keys.map((signer, member) => ({
+    member,
+    signature: signStatement(statement, signer),
+  })),
+};
+
+const join: Body = {
+  kind: 'join',
+  round: 1,
+  restarts: 0,
+  parent: hash<CertificateHash>(1),
+  stateHash: hash<BlobHash>(2),
+  hello: ramp(70),
+  light: 1,
+};
+const BODIES: readonly Body[] = [
+  join,
+  { kind: 'roster', joins: [hash(4), hash(5), hash(6)] },
+  { kind: 'session', message: ramp(3) },
+  { kind: 'final', statement: hash<CertificateHash>(7), signature: ramp(64) },
+];
+
+/** Envelopes: sealed with the key whose seed is 00 01 … 1f. */
+export function envelopeVectors(): readonly unknown[] {
+  return BODIES.map((body, i) => {
+    const roster = body.kind === 'join' || body.kind === 'roster' ? null : ramp(32, 9);
+    const context = { roundId: hash<RoundId>(8), attempt: i, roster };
+    const sealed = sealEnvelope(context, body, key);
+    const opened = { ...context, sender: key.peerId, body, hash: sealed.hash };
+    return { name: body.kind, ...(toJson(opened) as object), hex: toHex(sealed.bytes) };
+  });
+}
+
+export const roundsGood = (): readonly GoodVector[] => [
+  good('manifest', 'manifest', manifestCodec, manifest),
+  ...BODIES.map((body) => good(body.kind, 'body', bodyCodec, body)),
+  good('statement', 'statement', statementCodec, statement),
+  good('certificate of three', 'certificate', certificateCodec, certificate),
+  good('envelope', 'gossip', gossipCodec, { kind: 'envelope', bytes: ramp(5) }),
+  good('head', 'gossip', gossipCodec, {
+    kind: 'head',
+    round: 2,
+    certificate: hash<CertificateHash>(1),
+  }),
+  good('head of a new job', 'gossip', gossipCodec, { kind: 'head', round: 0, certificate: null }),
+  good('jobs', 'sync-request', syncRequestCodec, { kind: 'jobs' }),
+  good('hold', 'sync-request', syncRequestCodec, { kind: 'hold', manifest: ramp(9) }),
+  good('envelopes', 'sync-request', syncRequestCodec, {
+    kind: 'envelopes',
+    job: hash<JobId>(1),
+    round: 3,
+    have: ramp(16),
+  }),
+  good('chain', 'sync-request', syncRequestCodec, {
+    kind: 'chain',
+    job: hash<JobId>(1),
+    fromRound: 1,
+  }),
+  good('jobs', 'sync-answer', syncAnswerCodec, { kind: 'jobs', manifests: [ramp(4)] }),
+  good('held', 'sync-answer', syncAnswerCodec, { kind: 'held' }),
+  good('envelopes', 'sync-answer', syncAnswerCodec, { kind: 'envelopes', envelopes: [ramp(4)] }),
+  good('chain', 'sync-answer', syncAnswerCodec, { kind: 'chain', certificates: [certificate] }),
+  good('refused', 'sync-answer', syncAnswerCodec, { kind: 'refused', reason: utf8('no room') }),
+];
+
+/** A signed manifest, its job id, and the hash that a certificate's children name as parent. */
+export function identityVectors(): readonly unknown[] {
+  return [
+    { name: 'signed manifest', seed: toHex(ramp(32)), hex: toHex(signManifest(manifest, key)) },
+    {
+      name: 'statement hash',
+      statement: toHex(encodeCanonical(statementCodec, statement)),
+      hash: statementHash(statement),
+    },
+  ];
+}
+
+const LEARNING_RATE = 'cb3fb999999999999a';
+
+export function roundsBad(): readonly BadVector[] {
+  const encoded = toHex(encodeCanonical(manifestCodec, manifest));
+  const rate = (name: string, float: string) =>
+    bad(name, 'manifest', manifestCodec, encoded.replace(LEARNING_RATE, float));
+  const h = ramp(32);
+  return [
+    ...encodingFaults('gossip', gossipCodec, { kind: 'envelope', bytes: ramp(5) }),
+    rate('learning rate of minus zero', 'cb8000000000000000'),
+    rate('learning rate that is no number', 'cb7ff8000000000000'),
+    rate('infinite learning rate', 'cb7ff0000000000000'),
+    rate('learning rate of one as a float', 'cb3ff0000000000000'),
+    rate('learning rate as text', 'a3302e31'),
+    bad('name of 129 characters', 'manifest', manifestCodec, longName(encoded)),
+    bad('third loss', 'manifest', manifestCodec, encoded.replace('91cd03100a00', '91cd03100a02')),
+    badWire('nothing but a name', 'manifest', manifestCodec, ['mnist']),
+    badWire('manifest above 8 KiB', 'signed-manifest', signedManifestCodec, [
+      ramp(8193),
+      h,
+      ramp(64),
+    ]),
+    badWire('short signature', 'signed-manifest', signedManifestCodec, [ramp(9), h, ramp(63)]),
+    badWire('join that is light twice', 'body', bodyCodec, [0, [1, 0, h, h, ramp(9), 2]]),
+    badWire('join with a hello of 257 bytes', 'body', bodyCodec, [0, [1, 0, h, h, ramp(257), 0]]),
+    badWire('join of round 1000001', 'body', bodyCodec, [0, [1_000_001, 0, h, h, ramp(9), 0]]),
+    badWire('roster of 129', 'body', bodyCodec, [1, [Array.from({ length: 129 }, () => h)]]),
+    badWire('session without a message', 'body', bodyCodec, [2, [new Uint8Array(0)]]),
+    badWire('final with a short signature', 'body', bodyCodec, [3, [h, ramp(63)]]),
+    badWire('signature by member 128', 'certificate', certificateCodec, [
+      [h, 1, 0, 0, h, h, [h], ramp(1), [0, 0, 0]],
+      [[128, ramp(64)]],
+    ]),
+    badWire('survivors of 17 bytes', 'statement', statementCodec, [
+      h,
+      1,
+      0,
+      0,
+      h,
+      h,
+      [h],
+      ramp(17),
+      [0, 0, 0],
+    ]),
+    badWire('fifth request', 'sync-request', syncRequestCodec, [4, []]),
+    badWire('jobs with a filter', 'sync-request', syncRequestCodec, [0, ['mnist']]),
+    badWire('have above 24 KiB', 'sync-request', syncRequestCodec, [2, [h, 1, ramp(24_577)]]),
+    badWire('257 certificates', 'sync-answer', syncAnswerCodec, [3, [new Array(257).fill(null)]]),
+    badWire('reason of 257 bytes', 'sync-answer', syncAnswerCodec, [4, [ramp(257)]]),
+  ];
+}
+
+/** Envelopes that do not open: malformed ones with a reason, and ones whose signature fails. */
+export function badEnvelopes(): readonly unknown[] {
+  const sealed = sealEnvelope({ roundId: hash<RoundId>(8), attempt: 0, roster: null }, join, key);
+  const { bytes } = sealed;
+  const flip = (at: number) => bytes.map((byte, i) => (i === at ? byte ^ 1 : byte));
+  const longer = concatBytes(bytes, new Uint8Array(1));
+  return [
+    { name: 'flipped bit in the signature', hex: toHex(flip(bytes.length - 1)), why: 'signature' },
+    { name: 'flipped bit in the round id', hex: toHex(flip(5)), why: 'signature' },
+    { name: 'another attempt', hex: toHex(replaced(bytes, 35, 1)), why: 'signature' },
+    { name: 'a byte after the end', hex: toHex(longer), why: 'bytes after the end' },
+    { name: 'torn', hex: toHex(bytes.subarray(0, 80)), why: 'ends early' },
+  ];
+}
+
+const replaced = (bytes: Uint8Array, at: number, value: number): Uint8Array =>
+  bytes.map((byte, i) => (i === at ? value : byte));
+
+/** The first field with a name longer than the limit. */
+function longName(encoded: string): Uint8Array {
+  const name = utf8('mnist-mlp');
+  const from = 2 + 2 + 2 * name.length;
+  const long = concatBytes(new Uint8Array([0xd9, 129]), utf8('n'.repeat(129)));
+  return concatBytes(fromHex(encoded.slice(0, 2)), long, fromHex(encoded.slice(from)));
+}
