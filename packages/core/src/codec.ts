@@ -3,8 +3,8 @@ import { assert, DecodeError } from './errors.ts';
 import { packWire, unpackWire, type Wire } from './msgpack.ts';
 
 /**
- * How a type is written to and read from canonical bytes. Structures are positional lists, so a value
- * has exactly one encoding; `decodeCanonical` proves it by encoding again.
+ * How a type is written to and read from canonical bytes. Structures are positional lists, so a
+ * value has exactly one encoding; `decodeCanonical` proves it by encoding again.
  */
 export interface Codec<T> {
   readonly write: (value: T) => Wire;

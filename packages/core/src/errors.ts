@@ -9,7 +9,10 @@ export class ConfigError extends Error {
   }
 }
 
-/** What the other side, or a file from elsewhere, got wrong. `code` is stable, `message` is for people. */
+/**
+ * What the other side, or a file from elsewhere, got wrong. `code` is stable, `message` is for
+ * people.
+ */
 export class ProtocolError extends Error {
   override readonly name: string = 'ProtocolError';
   readonly code: string;
@@ -37,7 +40,10 @@ export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new InvariantError(message);
 }
 
-/** Ends every switch over a union; a forgotten case is a type error first, an InvariantError second. */
+/**
+ * Ends every switch over a union; a forgotten case is a type error first, an InvariantError
+ * second.
+ */
 export function unreachable(value: never): never {
   throw new InvariantError(`unreachable case: ${JSON.stringify(value)}`);
 }

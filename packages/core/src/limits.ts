@@ -1,4 +1,7 @@
-/** The one table of sizes that a peer may make us hold. Spec pages quote it; a change here is a change of protocol. */
+/**
+ * The one table of sizes that a peer may make us hold. Spec pages quote it; a change here is a
+ * change of protocol.
+ */
 export const LIMITS = {
   /** Bytes of one control message, gossiped or sent (design decision 13). */
   controlBytesMax: 64 * 1024,

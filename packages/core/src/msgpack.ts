@@ -2,14 +2,19 @@ import { Packr } from 'msgpackr';
 import { DecodeError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
-/** What the canonical subset of MessagePack can carry: no maps, no extensions, no 64-bit integers. */
+/**
+ * What the canonical subset of MessagePack can carry: no maps, no extensions, no 64-bit integers.
+ */
 export type Wire = null | boolean | number | string | Uint8Array | readonly Wire[];
 
 const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: true });
 
 export const packWire = (value: Wire): Uint8Array => new Uint8Array(packr.pack(value));
 
-/** Unpacks bytes of the subset. `scan` goes first, so msgpackr never meets an extension or a lying length. */
+/**
+ * Unpacks bytes of the subset. `scan` goes first, so msgpackr never meets an extension or a lying
+ * length.
+ */
 export function unpackWire(bytes: Uint8Array): unknown {
   scan(bytes);
   try {
@@ -58,7 +63,10 @@ const HEADS: ReadonlyMap<number, Head> = new Map<number, Head>([
   [0xdc, { prefix: 2, kind: 'list', size: 0 }],
 ]);
 
-/** Walks the bytes once without allocating: every length fits, depth and item count stay under LIMITS. */
+/**
+ * Walks the bytes once without allocating: every length fits, depth and item count stay under
+ * LIMITS.
+ */
 function scan(bytes: Uint8Array): void {
   let at = 0;
   let items = 0;

@@ -1,6 +1,8 @@
 import type { BlobHash, Millis, PeerId } from './ids.ts';
 
-/** Local monotonic time and timers. Wall-clock time is not here on purpose (design decision 14a). */
+/**
+ * Local monotonic time and timers. Wall-clock time is not here on purpose (design decision 14a).
+ */
 export interface Clock {
   now(): Millis;
   /** Calls `fire` once, `after` milliseconds from now; the answer cancels it. */
@@ -43,7 +45,10 @@ export interface Journal {
   deletePrefix(prefix: string): Promise<void>;
 }
 
-/** A small header (at most LIMITS.controlBytesMax) and a body that may be large (LIMITS.bodyBytesMax). */
+/**
+ * A small header (at most LIMITS.controlBytesMax) and a body that may be large
+ * (LIMITS.bodyBytesMax).
+ */
 export interface Parcel {
   readonly header: Uint8Array;
   readonly body: Uint8Array;

@@ -5,7 +5,9 @@ export function toBitmap(members: Iterable<number>, count: number): Uint8Array {
   return out;
 }
 
-/** Set bits in ascending order; undefined when the length is wrong or a bit beyond `count` is set. */
+/**
+ * Set bits in ascending order; undefined when the length is wrong or a bit beyond `count` is set.
+ */
 export function fromBitmap(bitmap: Uint8Array, count: number): readonly number[] | undefined {
   if (bitmap.length !== Math.ceil(count / 8)) return undefined;
   const members: number[] = [];

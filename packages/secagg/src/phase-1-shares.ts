@@ -100,7 +100,9 @@ export function holdsMaskSet(d: SessionState): boolean {
   return members.length > 0 && members.every((m) => messageOf(d, 'keyshare', m) !== undefined);
 }
 
-/** V as this peer would propose it, once nobody reachable is missing or the phase's time is over. */
+/**
+ * V as this peer would propose it, once nobody reachable is missing or the phase's time is over.
+ */
 export function maskSetCandidate(d: SessionState): DecisionValue | undefined {
   const holders = bundleHolders(d);
   if (holders.length < survivorsMinOf(d)) return undefined;

@@ -32,7 +32,9 @@ export function enterChunks(d: Draft): void {
   d.effects.push({ kind: 'compute', compute: { task: 'mask', input, terms: maskTerms(d) } });
 }
 
-/** y = q + PRG(b) + Σ ± PRG(s) over the intact edges to the rest of V (Bonawitz et al. 2017, §4). */
+/**
+ * y = q + PRG(b) + Σ ± PRG(s) over the intact edges to the rest of V (Bonawitz et al. 2017, §4).
+ */
 function maskTerms(d: SessionState): readonly MaskTerm[] {
   const { config } = d;
   const { self, seed } = config;

@@ -28,7 +28,9 @@ function receiptsOf(d: SessionState): Receipts {
   return receipts;
 }
 
-/** Whether some owner of every chunk holds it of all `members`: only such an owner can add it up. */
+/**
+ * Whether some owner of every chunk holds it of all `members`: only such an owner can add it up.
+ */
 function isSummable(d: SessionState, receipts: Receipts, members: readonly number[]): boolean {
   return d.owners.every((owners) =>
     owners.some((owner) => members.every((m) => receipts.get(owner)?.has(m))),
@@ -61,8 +63,8 @@ function largestSummable(d: SessionState, receipts: Receipts): readonly number[]
 
 /**
  * A member that only some owners hold died in its upload, and counting it would let one more death
- * lose its chunks. So it is left out, unless that costs more than f members: then it is an owner that
- * is at fault.
+ * lose its chunks. So it is left out, unless that costs more than f members: then it is an owner
+ * that is at fault.
  */
 function chooseSurvivors(d: SessionState): readonly number[] {
   const receipts = receiptsOf(d);

@@ -51,7 +51,9 @@ export function sumOf(
   return { hash: first.hash, owners: found.map(({ owner }) => owner), consistent };
 }
 
-/** True when every chunk has a SUMCOMMIT; ends the session when two owners contradict each other. */
+/**
+ * True when every chunk has a SUMCOMMIT; ends the session when two owners contradict each other.
+ */
 export function areSumsCommitted(d: Draft): boolean {
   const sums = d.owners.map((_, chunk) => sumOf(d, chunk));
   if (sums.some((sum) => sum !== undefined && !sum.consistent)) {

@@ -36,9 +36,9 @@ import {
 } from './state.ts';
 
 /**
- * Phase 5: survivors reveal their own self-mask seed and their edges with the dropped; for those who
- * stay silent the others publish shares: of the self-mask seed of a survivor, of the mask key of a
- * dropped member, never both of one. Spec §5.8.
+ * Phase 5: survivors reveal their own self-mask seed and their edges with the dropped; for those
+ * who stay silent the others publish shares: of the self-mask seed of a survivor, of the mask key
+ * of a dropped member, never both of one. Spec §5.8.
  */
 export function enterUnmask(d: Draft): void {
   enterPhase(d, 'unmask');
@@ -70,7 +70,9 @@ function reveal(d: SessionState): MessageOf<'unmask'> {
   return { kind: 'unmask', selfMask: selfMaskOf(config.seed).reveal(), edges };
 }
 
-/** A survivor's own reveal, if it opens all the commitments it must; a wrong one counts as silence. */
+/**
+ * A survivor's own reveal, if it opens all the commitments it must; a wrong one counts as silence.
+ */
 function directReveal(d: SessionState, member: number): MessageOf<'unmask'> | undefined {
   const message = messageOf(d, 'unmask', member);
   const bundle = messageOf(d, 'keyshare', member);
@@ -185,7 +187,9 @@ function remainingMasks(d: SessionState): Terms {
   return { terms };
 }
 
-/** The edge between a dropped member and a silent survivor, from shares of the dropped one's key. */
+/**
+ * The edge between a dropped member and a silent survivor, from shares of the dropped one's key.
+ */
 function recoverEdge(
   d: SessionState,
   dropped: number,

@@ -43,7 +43,9 @@ function pairInfo(config: SessionConfig, use: string, a: number, b: number): Uin
   );
 }
 
-/** The seed of the mask between `owner`, whose key is given, and `other`; undefined for a bad key. */
+/**
+ * The seed of the mask between `owner`, whose key is given, and `other`; undefined for a bad key.
+ */
 export function edgeSeed(
   config: SessionConfig,
   owner: number,

@@ -42,9 +42,9 @@ export interface Step {
 }
 
 /**
- * One cell's secure aggregation in one attempt, from the roster to the opened sum: event in, effects
- * out, and nothing else. Effects are to be performed in order; a `journal` effect must be on disk
- * before the next one is performed. Spec: protocols/secagg/spec.md §5.
+ * One cell's secure aggregation in one attempt, from the roster to the opened sum: event in,
+ * effects out, and nothing else. Effects are to be performed in order; a `journal` effect must be
+ * on disk before the next one is performed. Spec: protocols/secagg/spec.md §5.
  */
 export function step(state: SessionState, event: SessionEvent): Step {
   // An ended session neither votes nor reveals, whatever timers are still to fire.
@@ -234,7 +234,9 @@ function onBurn(d: Draft, stage: string): void {
   else d.done.delete(`burn/${stage}`);
 }
 
-/** The stall timer of a stage counts only while that stage lasts; `hurry` whenever quorum is away. */
+/**
+ * The stall timer of a stage counts only while that stage lasts; `hurry` whenever quorum is away.
+ */
 function isStuckIn(d: Draft, stage: string): boolean {
   if (stage === 'start') return d.phase === 'shares';
   if (stage === 'chunks') return d.survivors.decision === undefined;
@@ -245,8 +247,8 @@ function isStuckIn(d: Draft, stage: string): boolean {
 }
 
 /**
- * From here on this peer never votes or reveals in this attempt. One that precommitted a survivor set
- * cannot promise that any more: its vote may already stand in somebody's certificate.
+ * From here on this peer never votes or reveals in this attempt. One that precommitted a survivor
+ * set cannot promise that any more: its vote may already stand in somebody's certificate.
  */
 function abandon(d: Draft): void {
   if (d.survivors.precommittedSet || !once(d, 'abandoned')) return;
@@ -256,7 +258,8 @@ function abandon(d: Draft): void {
 
 /**
  * 2f + 1 ABANDONs prove that nothing can be certified any more (design decision 9b). With f + 1 at
- * least one honest member has seen a stall: joining it now brings the proof while all are still here.
+ * least one honest member has seen a stall: joining it now brings the proof while all are still
+ * here.
  */
 function leaveWhenAbandoned(d: Draft): void {
   if (d.outcome !== undefined || d.survivors.decision !== undefined) return;

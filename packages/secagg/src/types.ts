@@ -32,7 +32,9 @@ export interface Member {
   readonly light: boolean;
 }
 
-/** What fixes one cell's aggregation in one attempt. All members derive the same, but for `self…`. */
+/**
+ * What fixes one cell's aggregation in one attempt. All members derive the same, but for `self…`.
+ */
 export interface SessionConfig {
   readonly roundId: Uint8Array;
   readonly attempt: number;

@@ -112,7 +112,7 @@ class Simulation {
       neverBoth(this.#rosters),
       this.#sums,
       agreement(),
-      belowThreshold(this.#rosters),
+      belowThreshold(this.#rosters, (peer) => this.#isDishonest(peer)),
       updateOnce(),
     ];
     this.#network = new SimNetwork({
@@ -171,6 +171,10 @@ class Simulation {
     const chains = this.#honestAlive().map(headOf);
     const done = chains.every((head) => head?.length === this.#options.rounds);
     return done && new Set(chains.map((head) => head?.hash)).size === 1;
+  }
+
+  #isDishonest(peer: PeerId): boolean {
+    return this.#peers.some((other) => other.peer === peer && !other.isHonest);
   }
 
   #honestAlive(): readonly SimPeer[] {

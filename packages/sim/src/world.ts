@@ -126,18 +126,17 @@ export class SimPeer {
     };
   }
 
-  /** Shows the checkers every envelope that this peer's honest code hands to the network. */
+  /** Shows the checkers every envelope that leaves this peer. */
   #watched(transport: Transport): Transport {
     const { observe } = this.#parts;
-    if (!this.isHonest) return transport;
     return {
       ...transport,
       publish: async (topic, bytes) => {
-        const envelope = envelopeIn(bytes);
-        if (envelope !== undefined && this.isAlive) {
+        const envelope = this.isAlive ? envelopeIn(bytes) : undefined;
+        if (envelope !== undefined) {
           const { body } = envelope;
           const message = body.kind === 'session' ? decodeMessage(body.message) : undefined;
-          observe({ kind: 'sent', by: this.peer, envelope, message });
+          observe({ kind: 'sent', by: this.peer, honest: this.isHonest, envelope, message });
         }
         await transport.publish(topic, bytes);
       },

@@ -24,7 +24,8 @@ export interface BootstrapStatus {
 }
 
 const TICK_MS = 250;
-const DIALS_MAX = 4;
+/** At once, of known peers; bootstrap addresses and the DHT's own dials come on top. */
+const DIALS_MAX = 3;
 const WALK_FIRST_MS = 500;
 const WALK_MAX_MS = 60_000;
 
@@ -105,8 +106,10 @@ export class Keeper {
   }
 
   #dialKnown(connected: ReadonlySet<PeerId>, now: number): void {
-    const missing = this.#parts.known.wanted(connected) - connected.size;
-    const due = this.#parts.known.due(connected, now, Math.min(missing, DIALS_MAX));
+    const { known } = this.#parts;
+    const missing = known.wanted(connected) - connected.size;
+    const room = Math.min(missing, DIALS_MAX) - known.dialling();
+    const due = known.due(connected, now, room);
     for (const [peer, target] of due) void this.#dial(target, peer);
   }
 

@@ -83,6 +83,13 @@ export class KnownPeers {
       .map(({ entry }) => entry);
   }
 
+  /** How many dials are under way. */
+  dialling(): number {
+    let count = 0;
+    for (const { dialling } of this.#targets.values()) count += dialling ? 1 : 0;
+    return count;
+  }
+
   succeeded(target: Target): void {
     target.failures = 0;
     target.lastError = undefined;

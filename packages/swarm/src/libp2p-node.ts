@@ -20,6 +20,10 @@ import type { ProtocolIds } from './protocol-ids.ts';
 export type Services = { identify: Identify; ping: Ping; dht: KadDHT; pubsub: GossipSub };
 export type Node = Libp2p<Services>;
 
+/** For a connection to be dialled, encrypted and multiplexed. */
+const HANDSHAKE_MS = 20_000;
+/** How long libp2p itself tries to identify a new connection. */
+export const IDENTIFY_MS = 10_000;
 const WINDOW_BYTES = 4 * 1024 * 1024;
 /** What may wait for one peer that does not read its gossip, before its stream is given up. */
 export const GOSSIP_BUFFER_BYTES = 64 * LIMITS.controlBytesMax;
@@ -64,6 +68,12 @@ export async function createNode(
       // 5 connections a second per source address by default: peers behind one NAT are refused.
       inboundConnectionThreshold: 1_000,
       maxIncomingPendingConnections: 256,
+      // A handshake costs 20 ms of CPU at each end. A hundred at once on a busy machine all run into
+      // their deadlines, are thrown away and tried again: few at a time, with time enough.
+      maxParallelDials: 4,
+      dialTimeout: HANDSHAKE_MS,
+      addressDialTimeout: HANDSHAKE_MS / 2,
+      inboundUpgradeTimeout: HANDSHAKE_MS,
     },
     connectionMonitor: {
       pingInterval: monitor.intervalMs,
@@ -71,7 +81,7 @@ export async function createNode(
     },
     peerDiscovery: options.mdns ? [mdns({ serviceTag: ids.mdns })] : [],
     services: {
-      identify: identify(),
+      identify: identify({ timeout: IDENTIFY_MS }),
       // The DHT and the connection monitor ping over the same protocol, of which one stream each
       // way is allowed by default: when they meet, the monitor ABORTS the healthy connection.
       ping: ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }),

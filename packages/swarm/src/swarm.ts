@@ -20,7 +20,7 @@ import { GossipMedic } from './gossip-medic.ts';
 import { peerOf, remoteOf } from './identity.ts';
 import { type BootstrapStatus, Keeper } from './keeper.ts';
 import { KnownPeers, type UnreachablePeer } from './known-peers.ts';
-import { createNode, type Node } from './libp2p-node.ts';
+import { createNode, IDENTIFY_MS, type Node } from './libp2p-node.ts';
 import {
   type CheckedOptions,
   checkOptions,
@@ -62,9 +62,8 @@ export interface Swarm extends Transport {
   stop(): Promise<void>;
 }
 
-const DIAL_TIMEOUT_MS = 10_000;
-/** How long libp2p itself tries to identify a new connection. */
-const IDENTIFY_MS = 5_000;
+/** Waiting in the dial queue, handshake and identify. */
+const DIAL_TIMEOUT_MS = 30_000;
 /** Inbound streams of one protocol on one connection: what a pool opens, and some dying. */
 const INBOUND_STREAMS_MAX = 16;
 const STREAM_OPTIONS = { maxInboundStreams: INBOUND_STREAMS_MAX, runOnLimitedConnection: true };
@@ -144,7 +143,7 @@ class Libp2pSwarm implements Swarm {
       open: (peer, protocol, signal) => this.#open(peer, protocol, signal),
     });
     const medic = new GossipMedic(node, clock, {
-      patienceMs: options.monitor.intervalMs,
+      patienceMs: 3 * options.monitor.intervalMs,
       hangUp: (peer) => this.#hangUp(peer, 'no gossip stream'),
     });
     this.#keeper = new Keeper(

@@ -33,7 +33,9 @@ export const statementCodec = struct({
   roster: list(peerCodec, LIMITS.cellPeersMax),
   /** One bit per member of `roster`, least significant bit of byte 0 first. */
   survivors: bytes(1, LIMITS.cellPeersMax / 8),
-  /** Of the state before this round, summed over the survivors' validation splits (decision 14b). */
+  /**
+   * Of the state before this round, summed over the survivors' validation splits (decision 14b).
+   */
   metrics: struct({ lossSum: u32(), correct: u32(), examples: u32() }),
 });
 export type Statement = Decoded<typeof statementCodec>;
@@ -47,7 +49,9 @@ export const certificateCodec = struct({
 });
 export type Certificate = Decoded<typeof certificateCodec>;
 
-/** What proves offline where a model comes from: the signed manifest, and every certificate since. */
+/**
+ * What proves offline where a model comes from: the signed manifest, and every certificate since.
+ */
 export const proofCodec = struct({
   manifest: bytes(1, 16 * 1024),
   certificates: list(certificateCodec, 65_536),

@@ -3,11 +3,12 @@ import type { Envelope } from '@starling/protocol-rounds';
 import type { SecaggMessage } from '@starling/protocol-secagg';
 import type { Notice, Slot } from '@starling/rounds';
 
-/** What checkers see: everything that honest peers send, take in and report. */
+/** What checkers see: everything that is sent, and what honest peers take in and report. */
 export type Observation =
   | {
       readonly kind: 'sent';
       readonly by: PeerId;
+      readonly honest: boolean;
       readonly envelope: Envelope;
       /** Decoded, when it is a message of the secure aggregation. */
       readonly message: SecaggMessage | undefined;

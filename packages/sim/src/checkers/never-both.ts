@@ -13,7 +13,8 @@ export function neverBoth(rosters: Rosters): Checker {
   return {
     name: 'never-both',
     observe(observation) {
-      if (observation.kind !== 'sent' || observation.message === undefined) return undefined;
+      if (observation.kind !== 'sent' || !observation.honest) return undefined;
+      if (observation.message === undefined) return undefined;
       const { by, envelope, message } = observation;
       const roster = rosters.of(envelope);
       const items: { of: PeerId; kind: Kind }[] = [];

@@ -4,7 +4,7 @@ import { attemptName, type Checker } from './checker.ts';
 import type { Rosters } from './rosters.ts';
 
 /** Invariant 4: nothing is unmasked before a quorum of the roster has precommitted one survivor set. */
-export function belowThreshold(rosters: Rosters): Checker {
+export function belowThreshold(rosters: Rosters, isDishonest: (peer: PeerId) => boolean): Checker {
   const precommits = new Map<string, Set<PeerId>>();
   const largest = new Map<string, number>();
   return {
@@ -13,17 +13,26 @@ export function belowThreshold(rosters: Rosters): Checker {
       if (observation.kind !== 'sent' || observation.message === undefined) return undefined;
       const { by, envelope, message } = observation;
       const attempt = attemptName(envelope);
-      if (message.kind === 'precommit' && message.decision === 'survivors' && message.value) {
+      if (
+        observation.honest &&
+        message.kind === 'precommit' &&
+        message.decision === 'survivors' &&
+        message.value
+      ) {
         const key = `${attempt}/${message.view}/${toHex(message.value)}`;
         const who = (precommits.get(key) ?? new Set()).add(by);
         precommits.set(key, who);
         largest.set(attempt, Math.max(largest.get(attempt) ?? 0, who.size));
       }
-      if (message.kind !== 'unmask' && message.kind !== 'shares') return undefined;
-      const size = rosters.of(envelope)?.length ?? Number.POSITIVE_INFINITY;
+      const opens = message.kind === 'unmask' || message.kind === 'shares';
+      if (!observation.honest || !opens) return undefined;
+      const roster = rosters.of(envelope);
+      // A dishonest peer's messages may travel by pulls only, unseen here; its vote is assumed.
+      if (roster === undefined) return undefined;
+      const needed = threshold(roster.length) - roster.filter(isDishonest).length;
       const votes = largest.get(attempt) ?? 0;
-      if (size !== Number.POSITIVE_INFINITY && votes >= threshold(size)) return undefined;
-      return `${by} sent ${message.kind} with ${votes} precommits in a roster of ${size}`;
+      if (votes >= needed) return undefined;
+      return `${by} sent ${message.kind} with ${votes} precommits in a roster of ${roster.length}`;
     },
   };
 }

@@ -21,7 +21,8 @@ export function updateOnce(): Checker {
       const { by } = observation;
       const mine = uses.get(by) ?? [];
       uses.set(by, mine);
-      if (observation.kind === 'sent' && observation.message?.kind === 'commit') {
+      if (observation.kind === 'sent') {
+        if (!observation.honest || observation.message?.kind !== 'commit') return undefined;
         const last = mine.at(-1);
         if (last === undefined) return undefined;
         last.committed = true;
