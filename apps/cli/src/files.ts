@@ -27,6 +27,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or folder',
   EACCES: 'permission denied',
   EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of the path is no folder',
   ENOSPC: 'the disk is full',
   EROFS: 'the file system is read-only',
 };

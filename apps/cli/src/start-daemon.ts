@@ -1,5 +1,5 @@
 import { mkdir, open, readFile, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { ConfigError, ProtocolError } from '@starling/core';
 import { configSchema } from '@starling/daemon';
 import { CommanderError } from 'commander';
@@ -24,6 +24,7 @@ export interface UpOptions extends DaemonOptions {
 export async function startDaemon(options: UpOptions): Promise<void> {
   const state = resolve(stateDirectoryOf(options));
   await refuseSecond(state);
+  await makeDirectory(state);
   const overrides = checked({
     ...(options.listen && { listen: options.listen }),
     ...(options.bootstrap && { bootstrap: options.bootstrap }),
@@ -117,18 +118,40 @@ async function inBackground({ state, args, options }: Start): Promise<void> {
   );
 }
 
+const notWritable = (state: string, error: unknown): ConfigError =>
+  new ConfigError(
+    'stateDirectory',
+    `cannot write to ${state} (${reasonOf(error)})`,
+    'Give this user the right to write there, or choose another --state',
+  );
+
+/** Parents first: Node 20's recursive mkdir never returns where the system answers ENOENT (/proc). */
+async function makeDirectory(state: string): Promise<void> {
+  const make = async (path: string, retry: boolean): Promise<void> => {
+    try {
+      await mkdir(path, { mode: 0o700 });
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST') return;
+      if (code !== 'ENOENT' || !retry) throw error;
+      await make(dirname(path), dirname(path) !== path);
+      await make(path, false);
+    }
+  };
+  try {
+    await make(state, true);
+  } catch (error) {
+    throw notWritable(state, error);
+  }
+}
+
 async function openLog(state: string) {
   const path = join(state, 'daemon.log');
   try {
-    await mkdir(state, { recursive: true, mode: 0o700 });
     const file = await open(path, 'a', 0o600);
     return { path, file, size: (await stat(path)).size };
   } catch (error) {
-    throw new ConfigError(
-      'stateDirectory',
-      `cannot write to ${state} (${reasonOf(error)})`,
-      'Give this user the right to write there, or choose another --state',
-    );
+    throw notWritable(state, error);
   }
 }
 

@@ -20,6 +20,7 @@ import {
 import {
   chunkLayout,
   type MaskTerm,
+  type RingShape,
   type SessionConfig,
   type SessionEvent,
 } from '@starling/secagg';
@@ -186,6 +187,9 @@ export class SessionHost {
   receiveChunk(running: RunningSession, from: number, header: ChunkHeader, body: Uint8Array): void {
     const { vectors, job } = this.#parts;
     const { roundId, slot, config } = running;
+    if (!isPacked(body, header.chunk, config.shape)) {
+      throw new ProtocolError('malformed', `chunk ${header.chunk} is not packed as it must be`);
+    }
     const handle = new Place(job.id, roundId, slot, config).chunk(header.chunk, from);
     const held = vectors.bytes(handle);
     // What is held may be verified and receipted already; a second version would change the sum.
@@ -242,3 +246,11 @@ class Place {
 
 const plain = (terms: readonly MaskTerm[]): readonly PlainTerm[] =>
   terms.map(({ seed, sign }) => ({ seed: seed.reveal(), sign }));
+
+/** Whether bytes have a chunk's exact length, and nothing in the bits behind its last word. */
+function isPacked(bytes: Uint8Array, chunk: number, shape: RingShape): boolean {
+  const layout = chunkLayout(shape.length, shape.bits, { chunkBytes: shape.chunkBytes });
+  if (chunk >= layout.count || bytes.length !== layout.bytesOf(chunk)) return false;
+  const used = (layout.wordsOf(chunk) * shape.bits) % 8;
+  return used === 0 || bytes.at(-1)! >> used === 0;
+}

@@ -9,6 +9,7 @@ import {
   utf8,
 } from '@starling/core';
 import {
+  CHAIN_ANSWER_MAX,
   type SyncAnswer,
   type SyncRequest,
   syncAnswerCodec,
@@ -26,8 +27,6 @@ export interface SyncServerParts {
 }
 
 const NOTHING = new Uint8Array(0);
-/** Certificates in one answer; the requester asks again from where it got. */
-const CHAIN_MAX = 64;
 const ENVELOPES_MAX = 512;
 const ENVELOPES_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -76,7 +75,7 @@ async function answerOf(
 
 const chainFrom = (host: JobHost, fromRound: number): SyncAnswer => ({
   kind: 'chain',
-  certificates: host.certificates(fromRound).slice(0, CHAIN_MAX),
+  certificates: host.certificates(fromRound).slice(0, CHAIN_ANSWER_MAX),
 });
 
 function lacking(host: JobHost, have: Uint8Array): readonly Uint8Array[] {

@@ -51,14 +51,20 @@ export function enterCertifying(
   setTimer(d, `certify/${slotKey(slot)}`, CERTIFY_PHASES * config.timers.phaseMs);
 }
 
-/** With fewer than a quorum of the roster connected, the full time is not waited for. */
+/** Whether too few of the roster are connected to sign. */
+export function isQuorumAway(d: Draft): boolean {
+  if (d.phase.name !== 'certifying') return false;
+  const { members } = d.phase.session.config;
+  const alive = members.filter(({ peer }) => !d.lost.has(peer)).length;
+  return alive < threshold(members.length);
+}
+
+/** With a quorum away the full time is not waited for, unless it comes back soon. */
 export function hurryCertifying(d: Draft): void {
-  if (d.phase.name !== 'certifying') return;
+  if (d.phase.name !== 'certifying' || !isQuorumAway(d)) return;
   const { slot, config } = d.phase.session;
-  const alive = config.members.filter(({ peer }) => !d.lost.has(peer)).length;
-  if (alive >= threshold(config.members.length)) return;
   if (!once(d, `hurry-certify/${slotKey(slot)}`)) return;
-  setTimer(d, `certify/${slotKey(slot)}`, HURRY_PHASES * config.timers.phaseMs);
+  setTimer(d, `certify-hurry/${slotKey(slot)}`, HURRY_PHASES * config.timers.phaseMs);
 }
 
 /** The certificate, once a quorum of the roster has signed the same statement. */

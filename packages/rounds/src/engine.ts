@@ -2,7 +2,7 @@ import { type PeerId, unreachable } from '@starling/core';
 import { Secret } from '@starling/crypto';
 import { type Certificate, type Envelope, statementHash } from '@starling/protocol-rounds';
 import { deliverEnvelope, drive, startAttempt } from './attempt.ts';
-import { certificateReady, enterCertifying, hurryCertifying } from './certify.ts';
+import { certificateReady, enterCertifying, hurryCertifying, isQuorumAway } from './certify.ts';
 import { type Chain, firstDifference } from './chain.ts';
 import { advanceJoining, enterJoining, onRosterTimeout } from './joining.ts';
 import { barKey, isJoinCurrent } from './joins.ts';
@@ -19,6 +19,7 @@ import {
   roundOf,
   setTimer,
   stateHashOf,
+  undo,
   withItem,
 } from './state.ts';
 import { armPull, askChain, candidateWith, considerChain, pullOnce } from './sync.ts';
@@ -196,7 +197,8 @@ function isOfThisRound(d: Draft, envelope: Envelope): boolean {
 /** From a later round: kept, and its sender asked for the certificates in between. */
 function noteOtherRound(d: Draft, envelope: Envelope): void {
   const { body, sender } = envelope;
-  if (d.early.length < EARLY_MAX) d.early = [...d.early, envelope];
+  // The newest are kept: older ones are more likely of a round that is over.
+  d.early = [...d.early, envelope].slice(-EARLY_MAX);
   if (body.kind !== 'join' || body.round < roundOf(d)) return;
   if (body.round > roundOf(d) || body.parent !== parentOf(d)) {
     askChain(d, sender, `join/${body.round}/${body.parent}`);
@@ -241,6 +243,10 @@ function onTimer(d: Draft, timer: string): void {
       return;
     case 'certify':
       if (d.phase.name === 'certifying') burn(d, 'certificate-missing');
+      return;
+    case 'certify-hurry':
+      if (isQuorumAway(d)) burn(d, 'certificate-missing');
+      else undo(d, `hurry-certify/${slotKey(slot)}`);
       return;
     case 'session':
       if (d.phase.name === 'session' && slotKey(d.phase.session.slot) === slotKey(slot)) {

@@ -4,8 +4,8 @@ import type { BodyOf } from '@starling/protocol-rounds';
 import { byzantineMax, helloCodec } from '@starling/protocol-secagg';
 import { helloOf } from '@starling/secagg';
 import { attemptSeed, barKey, joinsInSlot, proposerOf } from './joins.ts';
-import { type Pooled, pooled, pooledAttempt } from './pool.ts';
-import { acceptableRoster } from './roster.ts';
+import { type Pooled, pooled } from './pool.ts';
+import { acceptableRoster, isRosterMade } from './roster.ts';
 import { compareSlots, parseSlot, type Slot, slotKey } from './round-id.ts';
 import {
   currentRoundId,
@@ -146,23 +146,13 @@ function followOthers(d: Draft): void {
   for (const slot of slotsSeen(d)) {
     const count = others(slot);
     const more = count > best.count || (count === best.count && compareSlots(slot, best.slot) > 0);
-    if (count >= needed && more && isOpen(d, slot)) best = { slot, count };
+    if (count >= needed && more && !isClosed(d, slot)) best = { slot, count };
   }
   if (slotKey(best.slot) !== slotKey(own)) enterJoining(d, best.slot);
 }
 
-/** A slot that this peer may still enter, and whose roster is not made yet. */
-function isOpen(d: Draft, slot: Slot): boolean {
-  if (d.barred.has(barKey(d, slot))) return false;
-  for (const { envelope } of pooledAttempt(
-    d.pool,
-    currentRoundId(d, slot.restarts),
-    slot.attempt,
-  )) {
-    if (envelope.body.kind === 'roster') return false;
-  }
-  return true;
-}
+const isClosed = (d: Draft, slot: Slot): boolean =>
+  d.barred.has(barKey(d, slot)) || isRosterMade(d, slot);
 
 function slotsSeen(d: Draft): readonly Slot[] {
   const keys = new Set<string>();

@@ -46,6 +46,16 @@ export function acceptableRoster(d: Draft, slot: Slot): RunningSession | undefin
   return undefined;
 }
 
+/** Whether the slot's roster is made: a sound ROSTER of it has been seen, with this peer or without. */
+export function isRosterMade(d: Draft, slot: Slot): boolean {
+  const roundId = currentRoundId(d, slot.restarts);
+  for (const { envelope } of pooledAttempt(d.pool, roundId, slot.attempt)) {
+    const { body } = envelope;
+    if (body.kind === 'roster' && rosterMembers(d, slot, envelope, body) !== undefined) return true;
+  }
+  return false;
+}
+
 /** The JOINs behind a ROSTER, in order; undefined when it is not sound or a JOIN is still missing. */
 function rosterMembers(
   d: Draft,

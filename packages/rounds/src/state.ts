@@ -127,6 +127,11 @@ export function once(d: Draft, mark: string): boolean {
   return true;
 }
 
+/** Takes a mark back, so that `once` is true again. */
+export function undo(d: Draft, mark: string): void {
+  d.marks = new Set([...d.marks].filter((other) => other !== mark));
+}
+
 /** The timer's name carries the round, so that one set in an earlier round says nothing. */
 export function setTimer(d: Draft, timer: string, afterMs: number): void {
   d.effects.push({ kind: 'set-timer', timer: `${roundOf(d)}/${timer}`, afterMs });

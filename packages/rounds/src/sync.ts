@@ -1,5 +1,5 @@
 import type { BlobHash, PeerId } from '@starling/core';
-import type { Certificate } from '@starling/protocol-rounds';
+import { type Certificate, CHAIN_ANSWER_MAX } from '@starling/protocol-rounds';
 import { type Chain, certificateFault, isBetter, signersOf } from './chain.ts';
 import { haveOf } from './pool.ts';
 import { type Draft, notice, once, previousRoster, roundOf, selfOf, setTimer } from './state.ts';
@@ -8,6 +8,7 @@ import { type Draft, notice, once, previousRoster, roundOf, selfOf, setTimer } f
 const HAVE_MAX = 2048;
 /** Certificates before our own head that are asked for, so that a fork's root is among them. */
 const LOOK_BACK = 8;
+const MARKS_MAX = 8_192;
 const PULL_ACTIVE_MS = 1_000;
 const PULL_IDLE_MS = 4_000;
 
@@ -29,7 +30,7 @@ export function pullOnce(d: Draft): void {
 /** Members of the running roster first; else whoever is connected. */
 function pullTargets(d: Draft): readonly PeerId[] {
   const roster =
-    d.phase.name === 'session' || d.phase.name === 'certifying'
+    d.phase.name === 'session' || d.phase.name === 'applying' || d.phase.name === 'certifying'
       ? d.phase.session.config.members.map(({ peer }) => peer)
       : previousRoster(d);
   const known = new Set([...roster, ...d.reachable]);
@@ -38,7 +39,8 @@ function pullTargets(d: Draft): readonly PeerId[] {
 
 /** Somebody is further on, or on another branch: ask for the certificates, once a round and peer. */
 export function askChain(d: Draft, from: PeerId, why: string): void {
-  if (!once(d, `ask-chain/${from}/${why}`)) return;
+  // A peer can make up rounds and parents without end, but not make us ask or remember without end.
+  if (d.marks.size > MARKS_MAX || !once(d, `ask-chain/${from}/${why}`)) return;
   const fromRound = Math.max(1, roundOf(d) - LOOK_BACK);
   d.effects.push({ kind: 'fetch-chain', to: from, fromRound });
 }
@@ -47,15 +49,19 @@ export function askChain(d: Draft, from: PeerId, why: string): void {
 export function considerChain(d: Draft, from: PeerId, certificates: readonly Certificate[]): void {
   const first = certificates[0]?.statement.round;
   if (first === undefined || first < 1) return;
-  if (first > d.chain.length + 1) {
+  if (first > (d.candidate ?? d.chain).length + 1) {
     d.effects.push({ kind: 'fetch-chain', to: from, fromRound: 1 });
     return;
   }
   const candidate = graft(d, from, certificates);
   const best = d.candidate ?? d.chain;
   if (candidate === undefined || !isBetter(candidate, best)) return;
-  const last = candidate.at(-1)!;
   d.candidate = candidate;
+  if (certificates.length >= CHAIN_ANSWER_MAX) {
+    d.effects.push({ kind: 'fetch-chain', to: from, fromRound: candidate.length + 1 });
+    return;
+  }
+  const last = candidate.at(-1)!;
   const holders = [...new Set([from, ...signersOf(last)])].filter((peer) => peer !== selfOf(d));
   const { stateHash } = last.statement;
   d.effects.push({ kind: 'fetch-state', stateHash, from: holders });
@@ -65,7 +71,9 @@ export function considerChain(d: Draft, from: PeerId, certificates: readonly Cer
 function graft(d: Draft, from: PeerId, certificates: readonly Certificate[]): Chain | undefined {
   const { job } = d.config;
   const rules = { jobId: job.id, manifest: job.manifest };
-  const chain = d.chain.slice(0, certificates[0]!.statement.round - 1);
+  const before = certificates[0]!.statement.round - 1;
+  const base = before > d.chain.length && d.candidate !== undefined ? d.candidate : d.chain;
+  const chain = base.slice(0, before);
   for (const certificate of certificates) {
     const reason = certificateFault(certificate, chain, rules);
     if (reason !== undefined) {

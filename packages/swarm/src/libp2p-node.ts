@@ -42,7 +42,7 @@ const CONNECTION_MANAGER = {
 
 /**
  * A libp2p node that is not started yet. Many of libp2p's defaults break a LAN or a small swarm
- * without a word; each setting here that differs says why, and has a test.
+ * without a word; each setting here that differs says why.
  */
 export async function createNode(
   options: CheckedOptions,

@@ -4,10 +4,12 @@ import {
   bytes,
   concatBytes,
   type Decoded,
+  decodeCanonical,
   encodeCanonical,
   type JobId,
   LIMITS,
   list,
+  mapped,
   type PeerId,
   struct,
   u32,
@@ -49,12 +51,19 @@ export const certificateCodec = struct({
 });
 export type Certificate = Decoded<typeof certificateCodec>;
 
+/** A certificate inside a longer message: as its own bytes, so that it counts as one item there. */
+const certificateBytesCodec = mapped<Uint8Array, Certificate>(
+  bytes(1, LIMITS.controlBytesMax),
+  (encoded) => decodeCanonical(certificateCodec, encoded, LIMITS.controlBytesMax),
+  (certificate) => encodeCanonical(certificateCodec, certificate),
+);
+
 /**
  * What proves offline where a model comes from: the signed manifest, and every certificate since.
  */
 export const proofCodec = struct({
   manifest: bytes(1, 16 * 1024),
-  certificates: list(certificateCodec, 65_536),
+  certificates: list(certificateBytesCodec, 30_000),
 });
 export type Proof = Decoded<typeof proofCodec>;
 export const PROOF_BYTES_MAX = 256 * 1024 * 1024;

@@ -72,10 +72,10 @@ interface Context {
   readonly roster: Uint8Array | null;
 }
 
+/** With and without a roster the labels differ, so that no digest passes for "none". */
 function signedBytes({ roundId, attempt, roster }: Context, body: Uint8Array): Uint8Array {
-  const none = new Uint8Array(32);
-  const label = utf8(`${ROUNDS_LABEL}/envelope`);
-  return concatBytes(label, fromHex(roundId), u32be(attempt), roster ?? none, body);
+  const label = utf8(`${ROUNDS_LABEL}/envelope/${roster === null ? 'open' : 'roster'}`);
+  return concatBytes(label, fromHex(roundId), u32be(attempt), roster ?? new Uint8Array(0), body);
 }
 
 export function sealEnvelope(context: Context, body: Body, key: SigningKey): Envelope {

@@ -21,6 +21,9 @@ export const jobsTopic = `starling/rounds/${ROUNDS_VERSION}/jobs`;
 /** Gossip topic of one job's control messages. */
 export const jobTopic = (job: JobId): string => `starling/rounds/${ROUNDS_VERSION}/job/${job}`;
 
+/** Certificates in one answer; whoever gets so many asks again from where it got. */
+export const CHAIN_ANSWER_MAX = 32;
+
 /** First bytes of an envelope's hash, enough to tell what one holds. */
 export const HAVE_BYTES = 8;
 
@@ -54,7 +57,7 @@ export const syncAnswerCodec = union({
   jobs: struct({ manifests: list(bytes(1, 16 * 1024), 256) }),
   held: struct({}),
   envelopes: struct({ envelopes: list(bytes(1, LIMITS.controlBytesMax), 1024) }),
-  chain: struct({ certificates: list(certificateCodec, 256) }),
+  chain: struct({ certificates: list(certificateCodec, CHAIN_ANSWER_MAX) }),
   refused: struct({ reason: bytes(0, 256) }),
 });
 export type SyncAnswer = Decoded<typeof syncAnswerCodec>;

@@ -29,7 +29,8 @@ export function belowThreshold(rosters: Rosters, isDishonest: (peer: PeerId) => 
       const roster = rosters.of(envelope);
       // A dishonest peer's messages may travel by pulls only, unseen here; its vote is assumed.
       if (roster === undefined) return undefined;
-      const needed = threshold(roster.length) - roster.filter(isDishonest).length;
+      const needed =
+        threshold(roster.length) - roster.filter((peer) => !peer || isDishonest(peer)).length;
       const votes = largest.get(attempt) ?? 0;
       if (votes >= needed) return undefined;
       return `${by} sent ${message.kind} with ${votes} precommits in a roster of ${roster.length}`;
