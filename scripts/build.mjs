@@ -1,6 +1,7 @@
 // Bundles what runs as a process of its own: command line, daemons, trainer child, kernel worker.
 // Workspace packages export TypeScript source, so there is one build step and no stale output.
-import { existsSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 
 const entries = {
@@ -12,11 +13,10 @@ const entries = {
 };
 
 const outdir = 'apps/cli/dist';
-rmSync(outdir, { recursive: true, force: true });
-await build({
-  // While a package of the house is still to be written its entry is missing; the rest builds.
-  entryPoints: Object.fromEntries(Object.entries(entries).filter(([, path]) => existsSync(path))),
+const { metafile } = await build({
+  entryPoints: entries,
   outdir,
+  metafile: true,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -35,3 +35,9 @@ await build({
     },
   ],
 });
+
+// Old chunks go last, so that a process that starts meanwhile finds all it imports.
+const current = new Set(Object.keys(metafile.outputs).map((path) => basename(path)));
+for (const name of readdirSync(outdir)) {
+  if (!current.has(name)) rmSync(join(outdir, name));
+}

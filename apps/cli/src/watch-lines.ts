@@ -22,7 +22,7 @@ export class Watcher {
     if (LASTING.has(kind)) lines.push(oneLine(text));
     if (view !== undefined) lines.push(...this.#newRounds(view));
     const finished = kind === 'finished' || view?.phase === 'finished';
-    if (finished && kind === 'now') lines.push(`finished after ${view!.rounds.length} rounds`);
+    if (finished && kind !== 'finished') lines.push(`finished after ${view!.rounds.length} rounds`);
     // What a view brought stands in the lines already.
     const live = view === undefined && !LASTING.has(kind) ? oneLine(text) : undefined;
     return { lines, live, finished };

@@ -1,0 +1,252 @@
+import { stat } from 'node:fs/promises';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { ConfigError, ProtocolError } from '@starling/core';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { temporaryDirectory } from '../../../test/helpers/temporary.ts';
+import {
+  type ControlHandlers,
+  controlSocket,
+  createControlClient,
+  createControlServer,
+  type JobEvent,
+  type JobView,
+  jobFileSchema,
+  type Status,
+} from './index.ts';
+
+const ID = 'ab'.repeat(32);
+
+const STATUS: Status = {
+  ...{ peerId: '12D3KooWx', version: '0.1.0', network: 'n', addresses: ['/ip4/127.0.0.1/tcp/1'] },
+  ...{ peers: [], routingTable: 0, bootstrap: [{ address: 'a', state: 'connected' }], jobs: 1 },
+  ...{ dataSets: 1, uptimeSeconds: 1.5, stateDirectory: '/tmp/x', pid: 7 },
+};
+
+const JOB: JobView = {
+  ...{ id: ID, name: 'größe', launcher: 'me', standing: 'participating', detail: 'data set a' },
+  ...{ phase: 'training', rounds: [], roundsWanted: 2, stateHash: null },
+};
+
+const DATA = { name: 'a', path: '/d', task: 't', examples: 3, shape: [4], classes: 2 };
+const FILE = jobFileSchema.parse({
+  ...{
+    name: 'j',
+    model: 'm.onnx',
+    data: { task: 't', input: { shape: [4] } },
+    stop: { rounds: 1 },
+  },
+});
+
+const EVENT: JobEvent = { job: ID, kind: 'phase', round: 1, text: 'round 1: shares' };
+
+/** A server with the given handlers over harmless ones, and a client to it. */
+async function running(handlers: Partial<ControlHandlers> = {}) {
+  const socket = controlSocket(await temporaryDirectory());
+  const server = await createControlServer(socket, {
+    status: async () => STATUS,
+    stop: () => {},
+    jobs: async () => [JOB],
+    job: async () => JOB,
+    launch: async () => ({ job: ID, copies: 2, peers: 3 }),
+    approve: async () => JOB,
+    refuse: async () => ({ ...JOB, standing: 'refused' }),
+    watch: () => () => {},
+    pull: async () => ({ round: 1, model: 'AAAA', proof: 'AAAA' }),
+    addData: async () => DATA,
+    listData: async () => [DATA],
+    ...handlers,
+  });
+  onTestFinished(() => server.close());
+  return { socket, server, client: createControlClient(socket) };
+}
+
+describe('every route', () => {
+  test('answers what its handler answered', async () => {
+    const { client } = await running();
+    expect(await client.status()).toEqual(STATUS);
+    expect(await client.jobs()).toEqual([JOB]);
+    expect(await client.job(ID)).toEqual(JOB);
+    expect((await client.refuse(ID)).standing).toBe('refused');
+    expect(await client.pull(ID)).toEqual({ round: 1, model: 'AAAA', proof: 'AAAA' });
+    expect(await client.listData()).toEqual([DATA]);
+  });
+
+  test('hands over what the client sent', async () => {
+    const seen: unknown[] = [];
+    const { client } = await running({
+      approve: async (...args) => {
+        seen.push(args);
+        return JOB;
+      },
+      addData: async (data) => {
+        seen.push(data);
+        return DATA;
+      },
+      job: async (id) => {
+        seen.push(id);
+        return JOB;
+      },
+    });
+    await client.approve(ID, 'scans');
+    await client.approve(ID);
+    await client.addData({ name: 'a', path: '/d', task: 't' });
+    await client.job('a name / with % signs');
+    expect(seen).toEqual([
+      [ID, 'scans'],
+      [ID, undefined],
+      { name: 'a', path: '/d', task: 't' },
+      'a name / with % signs',
+    ]);
+  });
+
+  test('carries a model of megabytes unchanged', async () => {
+    const model = Uint8Array.from({ length: 3_000_000 }, (_, i) => (i * 7) % 251);
+    let got: Uint8Array = new Uint8Array();
+    const { client } = await running({
+      launch: async (job, bytes) => {
+        expect(job).toEqual(FILE);
+        got = bytes;
+        return { job: ID, copies: 1, peers: 1 };
+      },
+    });
+    expect(await client.launch(FILE, model)).toEqual({ job: ID, copies: 1, peers: 1 });
+    expect(Buffer.from(model).equals(got)).toBe(true);
+  });
+
+  test('stop answers before the daemon ends', async () => {
+    let stopped = () => {};
+    const end = new Promise<void>((resolve) => {
+      stopped = resolve;
+    });
+    const { client } = await running({ stop: () => stopped() });
+    await client.stop();
+    await end;
+  });
+});
+
+describe('an error', () => {
+  test('of the operator keeps its class, key and words', async () => {
+    const thrown = new ConfigError('job', 'no job is called "x"', '`starling jobs` lists them');
+    const { client } = await running({ job: () => Promise.reject(thrown) });
+    const caught = await client.job('x').catch((error: unknown) => error);
+    expect(caught).toBeInstanceOf(ConfigError);
+    expect(caught).toMatchObject({ key: 'job', message: thrown.message });
+  });
+
+  test('of the protocol keeps its class and code', async () => {
+    const thrown = new ProtocolError('not-ready', 'the model is on its way');
+    const { client } = await running({ pull: () => Promise.reject(thrown) });
+    const caught = await client.pull(ID).catch((error: unknown) => error);
+    expect(caught).toBeInstanceOf(ProtocolError);
+    expect(caught).toMatchObject({ code: 'not-ready', message: 'the model is on its way' });
+  });
+
+  test('that nobody foresaw comes with its message', async () => {
+    const { client } = await running({ jobs: () => Promise.reject(new Error('disk on fire')) });
+    await expect(client.jobs()).rejects.toMatchObject({
+      code: 'internal',
+      message: 'disk on fire',
+    });
+  });
+
+  test('in a request is refused by key before any handler sees it', async () => {
+    const { client } = await running({ addData: () => Promise.reject(new Error('was called')) });
+    const wrong = client.addData({ name: '../up', path: '/d', task: 't' });
+    await expect(wrong).rejects.toMatchObject({
+      ...{ code: 'invalid', message: 'name: use letters, digits, dot, hyphen' },
+    });
+  });
+
+  test('of two releases that do not fit says so', async () => {
+    const { client } = await running({ status: async () => ({ peerId: 1 }) as unknown as Status });
+    await expect(client.status()).rejects.toThrow(/Run both from the same release/);
+  });
+
+  test('for a route that does not exist is an answer like any other', async () => {
+    const { socket } = await running();
+    const [status, body] = await new Promise<[number | undefined, string]>((resolve, reject) => {
+      const ask = request({ socketPath: socket, path: '/v9/nothing' }, async (response) => {
+        resolve([response.statusCode, Buffer.concat(await response.toArray()).toString()]);
+      });
+      ask.on('error', reject).end();
+    });
+    expect(status).toBe(409);
+    expect(JSON.parse(body)).toMatchObject({ code: 'unknown-route' });
+  });
+
+  test('without a daemon names the next step', async () => {
+    const client = createControlClient(join(await temporaryDirectory(), 'control.sock'));
+    await expect(client.status()).rejects.toThrow(/no answer at .*\. Start it with `starling up`/);
+  });
+});
+
+describe('events', () => {
+  test('begin with the job as it is, and follow its changes', async () => {
+    const { client } = await running({
+      watch(_, listen) {
+        listen(EVENT);
+        listen({ ...EVENT, text: 'zwölf'.repeat(100_000) });
+        return () => {};
+      },
+    });
+    const kinds: string[] = [];
+    for await (const { kind, text, view } of client.events(ID)) {
+      kinds.push(kind);
+      if (kind === 'now') expect(view).toEqual(JOB);
+      // Large enough to be cut into chunks, in the middle of letters too.
+      if (kinds.length === 3) {
+        expect(text).toBe('zwölf'.repeat(100_000));
+        break;
+      }
+    }
+    expect(kinds).toEqual(['now', 'phase', 'phase']);
+  });
+
+  test('end quietly when aborted, and the daemon stops telling', async () => {
+    let left = () => {};
+    const leaving = new Promise<void>((resolve) => {
+      left = resolve;
+    });
+    const { client } = await running({ watch: () => () => left() });
+    const ending = new AbortController();
+    let count = 0;
+    for await (const _ of client.events(ID, ending.signal)) {
+      count += 1;
+      ending.abort();
+    }
+    expect(count).toBe(1);
+    await leaving;
+  });
+
+  test('of an unknown job are an error, not a stream', async () => {
+    const job = () => Promise.reject(new ConfigError('job', 'no job is called "x"'));
+    const { client } = await running({ job });
+    const first = client.events('x')[Symbol.asyncIterator]().next();
+    await expect(first).rejects.toMatchObject({ key: 'job' });
+  });
+
+  test('end when the daemon does', async () => {
+    const { client, server } = await running();
+    const stream = client.events(ID)[Symbol.asyncIterator]();
+    await stream.next();
+    const next = stream.next().catch((error: unknown) => error);
+    await server.close();
+    const ended = await next;
+    expect(ended instanceof ConfigError || (ended as { done?: boolean }).done).toBe(true);
+  });
+});
+
+describe('the socket', () => {
+  test("is its owner's alone", async () => {
+    const { socket } = await running();
+    expect((await stat(socket)).mode & 0o777).toBe(0o600);
+  });
+
+  test('with too long a path is refused with the reason', async () => {
+    const path = join(await temporaryDirectory(), 'x'.repeat(120));
+    await expect(createControlServer(path, {} as ControlHandlers)).rejects.toThrow(
+      /107 characters/,
+    );
+  });
+});
