@@ -13,7 +13,7 @@ export default defineConfig({
     // Processes, not threads: a native add-on that aborts takes only its own file down.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

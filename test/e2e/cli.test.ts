@@ -1,8 +1,9 @@
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { temporaryDirectory } from '../helpers/temporary.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -121,6 +122,63 @@ describe('without a daemon', () => {
   });
 });
 
+describe('a daemon', () => {
+  /** Arguments for a daemon that meets nobody, with a state directory of its own. */
+  async function secluded(): Promise<{ state: string; up: readonly string[] }> {
+    const state = await temporaryDirectory();
+    const config = join(state, 'starling.yaml');
+    await writeFile(config, 'mdns: false\nlisten: [/ip4/127.0.0.1/tcp/0]\n');
+    return { state, up: ['up', '--config', config, '--state', state, '--json'] };
+  }
+
+  test('in the background comes up, is seen, is not started twice, and stops', async () => {
+    const { state, up } = await secluded();
+    const started = await starling(...up, '--detach', '--network', 'e2e-cli');
+    onTestFinished(async () => void (await starling('stop', '--state', state)));
+    expect(started).toMatchObject({ code: 0 });
+    const { pid, peerId, addresses } = json(started) as { pid: number; [key: string]: unknown };
+    expect(addresses).toEqual([expect.stringContaining(`/p2p/${peerId}`)]);
+
+    const status = await starling('status', '--state', state, '--json');
+    expect(json(status)).toMatchObject({ peerId, pid, network: 'e2e-cli', stateDirectory: state });
+    const second = await starling(...up, '--detach');
+    expect(second.code).toBe(1);
+    expect(second.stderr).toMatch(/already running on .* as process \d+\. See `starling status`/);
+    const [address] = addresses as [string];
+    const third = await starling(
+      ...(await secluded()).up,
+      ...['--detach', '--listen', address.replace(/\/p2p.*/, '')],
+    );
+    expect(third.code).toBe(1);
+    expect(third.stderr).toMatch(/EADDRINUSE.*Choose another address/);
+
+    const stopped = await starling('stop', '--state', state, '--json');
+    expect(json(stopped)).toEqual({ stopped: true, pid, peerId });
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+  });
+
+  test('in front ends well when its parent is told to', async () => {
+    const { up } = await secluded();
+    const child = spawn(process.execPath, [LAUNCHER, ...up], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const [line] = (await once(child.stdout, 'data')) as [Buffer];
+    const { pid } = JSON.parse(line.toString()) as { pid: number };
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+  });
+
+  test('names the line of a configuration that is wrong', async () => {
+    const { state, up } = await secluded();
+    await writeFile(join(state, 'starling.yaml'), 'mdns: false\npolicy:\n  minPeers: 1\n');
+    const { code, stderr } = await starling(...up, '--detach');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/starling\.yaml, line 3, policy\.minPeers: /);
+  });
+});
+
 describe('gradcheck', () => {
   test('passes the recorded cases', async () => {
     const outcome = await starling('gradcheck', MLP, LENET, '--json');
@@ -187,13 +245,5 @@ describe('sim', () => {
     const outcome = await starling(...small, '--seed', '1', '--canary', 'never-both');
     expect(outcome.code).toBe(1);
     expect(json(outcome)['violations']).toEqual([expect.stringMatching(/^never-both: /)]);
-  });
-
-  test('exits 1 when rounds are left', async () => {
-    // Nobody can outvote four silent peers of six.
-    const lost = ['--peers', '6', '--byzantine', '0.7', '--rounds', '1', '--seed', '3'];
-    const outcome = await starling(...small, ...lost, '--no-faults');
-    const { roundsFinished } = json(outcome);
-    expect(outcome.code).toBe(roundsFinished === 1 ? 0 : 1);
   });
 });

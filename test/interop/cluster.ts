@@ -88,15 +88,16 @@ export class Cluster {
     return views;
   }
 
-  /** Slots in which an aggregation of a round began, over all peers. */
+  /** Slots in which more than one peer began to aggregate a round. */
   attempts(round: number): number {
-    const slots = new Set<string>();
+    const slots = new Map<string, number>();
     for (const { message } of this.notices) {
       if (message.kind !== 'notice' || message.notice.kind !== 'session') continue;
       const { notice } = message;
-      if (notice.round === round) slots.add(`${notice.slot.restarts}/${notice.slot.attempt}`);
+      const slot = `${notice.slot.restarts}/${notice.slot.attempt}`;
+      if (notice.round === round) slots.set(slot, (slots.get(slot) ?? 0) + 1);
     }
-    return slots.size;
+    return [...slots.values()].filter((peers) => peers > 1).length;
   }
 
   async stop(): Promise<void> {

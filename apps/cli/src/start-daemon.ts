@@ -125,7 +125,7 @@ const notWritable = (state: string, error: unknown): ConfigError =>
     'Give this user the right to write there, or choose another --state',
   );
 
-/** Parents first: Node 20's recursive mkdir never returns where the system answers ENOENT (/proc). */
+/** Not by Node 20's recursive mkdir: it never returns where making answers ENOENT, as in /proc. */
 async function makeDirectory(state: string): Promise<void> {
   const make = async (path: string, retry: boolean): Promise<void> => {
     try {

@@ -41,8 +41,8 @@ const failed = (fault: string, job?: Job, chain: Chain = []): Verification => ({
 });
 
 /**
- * Checks offline that a proof's manifest is signed, that a quorum signed every round since, and that
- * the last of them certifies the very weights in `model`. What stands around the weights, the
+ * Checks offline that a proof's manifest is signed, that a quorum signed every round since, and
+ * that the last of them certifies the very weights in `model`. What stands around the weights, the
  * graph, is not under any certificate.
  */
 export function verifyModel(model: Uint8Array, proofBytes: Uint8Array): Verification {

@@ -51,9 +51,9 @@ const headline = ({ name, id, standing, detail }: JobView): string =>
 
 export function roundLine(round: Round, roundsWanted: number): string {
   const { survivors, participants, loss, accuracy, attempt, restarts, settled } = round;
-  const place = `round ${String(round.round).padStart(String(roundsWanted).length)}/${roundsWanted}`;
+  const number = String(round.round).padStart(String(roundsWanted).length);
   const parts = [
-    place,
+    `round ${number}/${roundsWanted}`,
     `loss before ${decimal(loss)}`,
     `accuracy before ${percent(accuracy)}`,
     `${survivors} of ${participants} peers`,

@@ -23,6 +23,9 @@ process.once('message', (start: DemoStart) => {
 // Without the demo there is nobody to show anything to.
 process.on('disconnect', () => process.exit(0));
 
+/** A phase takes several times as long. */
+const KILL_AFTER_MS = 10;
+
 function tell(message: DemoMessage): void {
   if (process.connected) process.send!(message);
 }
@@ -33,7 +36,8 @@ async function run(start: DemoStart): Promise<void> {
   const onNotice = (job: JobId, notice: Notice) => {
     const { kill } = start;
     if (notice.kind === 'phase' && notice.round === kill?.round && notice.phase === kill.phase) {
-      process.kill(process.pid, 'SIGKILL');
+      // Inside the phase, and not before what led to it has left the process.
+      setTimeout(() => process.kill(process.pid, 'SIGKILL'), KILL_AFTER_MS);
     }
     const bytesOut = daemon?.traffic().bytesOut ?? 0;
     tell({ kind: 'notice', job, notice, atMs: performance.now(), bytesOut });

@@ -18,7 +18,7 @@ import {
   statusSchema,
 } from './schemas.ts';
 
-/** The API of one daemon, typed. Errors come back as the daemon's own ConfigError or ProtocolError. */
+/** The API of one daemon, typed. Errors come back as its own ConfigError or ProtocolError. */
 export interface ControlClient {
   status(): Promise<Status>;
   stop(): Promise<void>;
@@ -131,7 +131,9 @@ function open(socketPath: string, { method, path, body, signal }: Ask): Promise<
   return new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const headers = payload === undefined ? {} : { 'content-type': 'application/json' };
-    const request = httpRequest({ socketPath, method, path, headers, ...(signal && { signal }) });
+    // One connection for each call: a kept one that the daemon closes fails with nobody to hear it.
+    const target = { socketPath, method, path, headers, agent: false as const };
+    const request = httpRequest({ ...target, ...(signal && { signal }) });
     request.on('response', (stream) => resolve({ status: stream.statusCode ?? 500, stream }));
     request.on('error', (error) => {
       const hint = 'Start it with `starling up`, or name its state directory with --state';

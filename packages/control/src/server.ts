@@ -16,7 +16,7 @@ import {
   type Status,
 } from './schemas.ts';
 
-/** What the daemon does for the API; everything may throw a ConfigError that names the next step. */
+/** What the daemon does for the API; all may throw a ConfigError that names the next step. */
 export interface ControlHandlers {
   status(): Promise<Status>;
   /** Ends the daemon, after the answer is out. */

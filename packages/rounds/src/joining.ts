@@ -74,13 +74,17 @@ export function advanceJoining(d: Draft): void {
     setTimer(d, `grace/${key}`, joinWindowSeconds * 200);
   }
   if (!isWindowClosed(d, slot, joins)) return;
-  if (joins.size < Math.max(3, minPeers)) {
-    if (once(d, `waiting/${key}/${joins.size}`)) {
-      notice(d, { kind: 'waiting', round: roundOf(d), joined: joins.size, needed: minPeers });
+  // Whoever has gone since its JOIN would only cost the roster one of the deaths it can bear.
+  const here = new Map([...joins].filter(([peer]) => !d.lost.has(peer)));
+  if (here.size < Math.max(3, minPeers)) {
+    if (once(d, `waiting/${key}/${here.size}`)) {
+      notice(d, { kind: 'waiting', round: roundOf(d), joined: here.size, needed: minPeers });
     }
     return;
   }
-  if (once(d, `closed/${key}`)) closeWindow(d, slot, joins);
+  const { phaseSeconds } = d.config.job.manifest.aggregation;
+  if (once(d, `closed/${key}`)) setTimer(d, `roster/${key}`, phaseSeconds * 1000);
+  proposeIfMine(d, slot, here);
 }
 
 /** Everybody who was there last time has JOINed or is gone, or the window's time is over. */
@@ -92,12 +96,12 @@ function isWindowClosed(d: Draft, slot: Slot, joins: ReadonlyMap<PeerId, Pooled>
   return before.every((peer) => joins.has(peer) || d.lost.has(peer));
 }
 
-function closeWindow(d: Draft, slot: Slot, joins: ReadonlyMap<PeerId, Pooled>): void {
-  const { phaseSeconds } = d.config.job.manifest.aggregation;
-  setTimer(d, `roster/${slotKey(slot)}`, phaseSeconds * 1000);
+/** Proposes the roster when it is this peer's turn; it is, too, when those before it are lost. */
+function proposeIfMine(d: Draft, slot: Slot, joins: ReadonlyMap<PeerId, Pooled>): void {
   const roundId = currentRoundId(d, slot.restarts);
   const members = chooseMembers(d, joins);
   if (proposerOf(roundId, slot.attempt, members) !== selfOf(d)) return;
+  if (!once(d, `proposed/${slotKey(slot)}`)) return;
   const body: BodyOf<'roster'> = {
     kind: 'roster',
     joins: members.map((peer) => joins.get(peer)!.envelope.hash),

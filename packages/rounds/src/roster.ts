@@ -90,7 +90,7 @@ function leftOut(
   const listed = new Set(members.map(({ sender }) => sender));
   const inTime = ({ at }: Pooled) => rosterAt - at > joinWindowSeconds * 500;
   for (const [peer, join] of joinsInSlot(d, slot)) {
-    if (!listed.has(peer) && inTime(join)) return peer;
+    if (!listed.has(peer) && inTime(join) && !d.lost.has(peer)) return peer;
   }
   return undefined;
 }

@@ -99,6 +99,7 @@ class Simulation {
   /** `peer/round` → boundary at which it dies, or undefined when it lives. */
   readonly #fates = new Map<string, string | undefined>();
   #fatal: unknown;
+  #launched = false;
   #peak = 0;
 
   constructor(options: SimOptions) {
@@ -146,9 +147,14 @@ class Simulation {
     const model = fakeModel(this.#options.dim);
     // Launching waits for others' answers, which come only while virtual time moves.
     const launched = this.#peers[0]!.node!.launch(manifestOf(this.#options, model), model);
-    launched.catch((error: unknown) => {
-      this.#fatal ??= error;
-    });
+    launched.then(
+      () => {
+        this.#launched = true;
+      },
+      (error: unknown) => {
+        this.#fatal ??= error;
+      },
+    );
     this.#planPartitions();
     await this.#untilFinished();
     if (this.#fatal !== undefined) throw this.#fatal;
@@ -216,6 +222,8 @@ class Simulation {
 
   /** Draws once a round whether and where a peer dies; the launcher is as mortal as any. */
   #maybeDie(peer: SimPeer, round: number, boundary: string): void {
+    // A job that its launcher told nobody of dies with it, rightly.
+    if (!this.#launched) return;
     const key = `${peer.index}/${round}`;
     if (!this.#fates.has(key)) {
       const dies = this.#crash.chance(this.#options.dropout);

@@ -35,7 +35,8 @@ interface PeerTimes {
 export class RoundBook {
   readonly #plain: PlainFedAvg;
   readonly #times = new Map<number, PeerTimes>();
-  readonly #slots = new Map<number, Set<string>>();
+  /** Round → slot → peers that began to aggregate there. */
+  readonly #slots = new Map<number, Map<string, number>>();
   readonly #bytes = new Map<number, number[]>();
   readonly #onRound: (round: DemoRound, reporter: PeerProcess) => void;
   readonly rounds: DemoRound[] = [];
@@ -61,8 +62,9 @@ export class RoundBook {
   #notice(peer: PeerProcess, message: NoticeMessage): void {
     const { notice } = message;
     if (notice.kind === 'session') {
-      const slots = this.#slots.get(notice.round) ?? new Set();
-      this.#slots.set(notice.round, slots.add(slotKey(notice.slot)));
+      const slots = this.#slots.get(notice.round) ?? new Map<string, number>();
+      const key = slotKey(notice.slot);
+      this.#slots.set(notice.round, slots.set(key, (slots.get(key) ?? 0) + 1));
     }
     const phase = phaseOf(message);
     if (phase !== undefined) this.#enter(peer, phase, message.atMs);
@@ -91,7 +93,9 @@ export class RoundBook {
     const { lossSum, examples } = statement.metrics;
     const slot = { restarts: statement.restarts, attempt: statement.attempt };
     this.#plain.close(round, slot, survivorsOf(statement.roster, statement.survivors));
-    const attempts = this.#slots.get(round)?.size ?? 1;
+    // A roster that died with its proposer before anybody else had it was no attempt of the swarm.
+    const begun = [...(this.#slots.get(round)?.values() ?? [])].filter((peers) => peers > 1);
+    const attempts = Math.max(1, begun.length);
     const record: DemoRound = {
       round,
       accuracy: null,
