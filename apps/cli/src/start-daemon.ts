@@ -3,7 +3,6 @@ import { dirname, join, resolve } from 'node:path';
 import { ConfigError, ProtocolError } from '@starling/core';
 import { configSchema } from '@starling/daemon';
 import { CommanderError } from 'commander';
-import { parse } from 'yaml';
 import { clientOf, stateDirectoryOf } from './client.ts';
 import { passSignals, readiness, spawnDaemon, untilEnd } from './daemon-process.ts';
 import { EXIT } from './failures.ts';
@@ -29,7 +28,7 @@ export async function startDaemon(options: UpOptions): Promise<void> {
     ...(options.listen && { listen: options.listen }),
     ...(options.bootstrap && { bootstrap: options.bootstrap }),
     ...(options.network && { network: options.network }),
-    ...(options.trust && { policy: await policyWith(options.trust, options.config) }),
+    ...(options.trust && { policy: { trust: options.trust } }),
   });
   const args = ['--state', state, '--set', JSON.stringify(overrides)];
   if (options.config !== undefined) args.push('--config', options.config);
@@ -65,20 +64,6 @@ function checked(overrides: object): object {
   const { path, message } = parsed.error.issues[0]!;
   const option = path[0] === 'policy' ? 'trust' : String(path[0]);
   throw new CommanderError(EXIT.usage, 'starling.option', `--${option}: ${message}`);
-}
-
-/**
- * The daemon takes a key of the options in place of the file's, so what the file has beside `trust`
- * goes along. A file that cannot be read is left to the daemon, which says what is wrong with it.
- */
-async function policyWith(trust: readonly string[], config: string | undefined): Promise<object> {
-  let policy: { readonly trust?: readonly string[] } = {};
-  try {
-    if (config !== undefined) policy = parse(await readFile(config, 'utf8'))?.policy ?? {};
-  } catch {
-    return { trust };
-  }
-  return { ...policy, trust: [...(policy.trust ?? []), ...trust] };
 }
 
 async function inFront({ state, args, options }: Start): Promise<void> {

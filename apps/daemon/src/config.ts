@@ -73,3 +73,26 @@ export function loadConfig(file: string | undefined): Config {
     throw new ConfigError('config', `cannot read ${file} (${errorMessage(error)})`);
   }
 }
+
+/**
+ * A configuration refined by flags: each of `overrides` is a JSON object whose keys win, inside
+ * `policy` and `trainer` key by key; who is trusted is added to those the file trusts.
+ * @throws ConfigError that names the key
+ */
+export function withOverrides(file: Config, overrides: readonly string[]): Config {
+  let merged: Config = file;
+  for (const text of overrides) {
+    const { policy, trainer, ...rest } = JSON.parse(text) as Partial<Config>;
+    const trust = [...merged.policy.trust, ...(policy?.trust ?? [])];
+    merged = {
+      ...merged,
+      ...rest,
+      policy: { ...merged.policy, ...policy, trust },
+      trainer: { ...merged.trainer, ...trainer },
+    };
+  }
+  const parsed = configSchema.safeParse(merged);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new ConfigError(issue.path.join('.') || 'configuration', issue.message);
+}

@@ -49,7 +49,11 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
       return () => watchers.delete(watcher);
     },
     pull: (id) => pull(node, findJob(node, id)),
-    addData: ({ name, path, task }) => data.add(name, resolve(path), task),
+    addData: async ({ name, path, task }) => {
+      const added = await data.add(name, resolve(path), task);
+      await node.dataChanged();
+      return added;
+    },
     listData: async () => data.views(),
   };
 }

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { defaultStateDirectory } from '@starling/control';
 import { ConfigError, errorMessage } from '@starling/core';
-import { configSchema, loadConfig } from './config.ts';
+import { loadConfig, withOverrides } from './config.ts';
 import { startDaemon } from './daemon.ts';
 import { createLog } from './ports.ts';
 
@@ -16,13 +16,13 @@ const { values } = parseArgs({
 
 try {
   const file = loadConfig(values.config);
-  const overrides = Object.assign({}, ...values.set.map((text) => JSON.parse(text) as object));
-  const config = configSchema.parse({ ...file, ...overrides });
+  const config = withOverrides(file, values.set);
   const log = createLog(config.log);
   const stateDirectory = values.state ?? defaultStateDirectory();
   const daemon = await startDaemon({ config, stateDirectory, log });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void daemon.stop());
+    // Again and again: a second Ctrl-C must not cut the shutdown short.
+    process.on(signal, () => void daemon.stop());
   }
   // A parent that waits for readiness is told over its channel.
   process.send?.({ kind: 'up', socket: daemon.socket });

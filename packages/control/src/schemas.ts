@@ -35,10 +35,10 @@ export const jobFileSchema = z.strictObject({
     .strictObject({
       algorithm: z.literal('fedavg').default('fedavg'),
       weighting: z.literal('uniform').default('uniform'),
-      ringBits: z.number().int().min(8).max(32).default(24),
+      ringBits: z.number().int().min(16).max(30).default(24),
       clippingNorm: positive.default(10),
-      /** Owners of each chunk; 0 takes f + 1 of the roster, at most 3. */
-      replication: z.number().int().min(0).max(3).default(0),
+      /** Owners of each chunk; 0 takes f + 1 of the roster, at most 4. */
+      replication: z.number().int().min(0).max(4).default(0),
       phaseSeconds: positive.max(3600).default(10),
     })
     .prefault({}),

@@ -3,6 +3,7 @@ import {
   ConfigError,
   decodeCanonical,
   errorMessage,
+  fromHex,
   type JobId,
   LIMITS,
   type Parcel,
@@ -42,6 +43,7 @@ import { VectorStore } from './vectors.ts';
 /** Jobs one node keeps track of. */
 const JOBS_MAX = 256;
 const MODEL_TIMEOUT_MS = 120_000;
+const PROVIDERS_TIMEOUT_MS = 2_000;
 const NOTHING = new Uint8Array(0);
 
 /** Where a job stands on this node, beyond the engine's phase. */
@@ -57,6 +59,8 @@ interface KnownJob {
   readonly manifest: Uint8Array;
   readonly host: JobHost;
   readonly leave: () => void;
+  /** Settles when the model is read and the owner's earlier decision has been followed. */
+  ready: Promise<void>;
   standing: JobStanding;
 }
 
@@ -161,6 +165,11 @@ export class StarlingNode {
   /** The owner of this machine agrees to a job, with a data set or the one that fits. */
   async approve(id: JobId, dataset?: string): Promise<JobReport> {
     const known = this.#known(id);
+    const consent = consentTo(known.job, this.#options.policy(), this.#parts.transport.self);
+    if (consent.verdict === 'refuse') {
+      throw new ConfigError('policy.minPeers', consent.reason, 'Lower it to take part');
+    }
+    await known.ready;
     await this.#catalogue.decide(id, { kind: 'approved', dataset });
     await this.#participate(known, dataset);
     return report(known);
@@ -168,10 +177,18 @@ export class StarlingNode {
 
   async refuse(id: JobId): Promise<JobReport> {
     const known = this.#known(id);
+    await known.ready;
     await this.#catalogue.decide(id, { kind: 'refused' });
     known.host.participate(undefined);
     known.standing = { kind: 'refused', reason: 'refused by you' };
     return report(known);
+  }
+
+  /** A data set came: jobs that found none look again. */
+  async dataChanged(): Promise<void> {
+    for (const known of this.#jobs.values()) {
+      if (known.standing.kind === 'no-data') await this.#participate(known, undefined);
+    }
   }
 
   /** The launched model and the newest certified state of a job. */
@@ -233,13 +250,32 @@ export class StarlingNode {
     const { blobs, transport } = this.#parts;
     const { model } = job.manifest;
     if (!(await blobs.has(model))) {
-      const holders = [...new Set([from, job.launcher, ...transport.peers()])];
-      const peers = holders.filter((peer) => peer !== transport.self);
+      const holders = new Set([from, job.launcher, ...transport.peers()]);
+      for (const peer of await this.#providers(job.id)) holders.add(peer);
+      const peers = [...holders].filter((peer) => peer !== transport.self);
       await blobs.put(await this.#blobs.fetch(model, peers, { timeoutMs: MODEL_TIMEOUT_MS }));
     }
     if (this.#jobs.has(job.id) || this.#stopped) return;
     await this.#catalogue.add(job.id, signed);
     await this.#open(job, signed, undefined);
+  }
+
+  /** Tells the DHT that this node has the job; jobs spread by gossip too, so it may fail. */
+  #announce(job: JobId): void {
+    this.#parts.transport.provide(fromHex(job)).catch((error: unknown) => {
+      this.#parts.log.debug('job is not announced in the DHT', { error: errorMessage(error) });
+    });
+  }
+
+  /** Peers that announced the job in the DHT; nobody when the DHT does not answer. */
+  async #providers(job: JobId): Promise<readonly PeerId[]> {
+    try {
+      const options = { timeoutMs: PROVIDERS_TIMEOUT_MS };
+      return await this.#parts.transport.findProviders(fromHex(job), options);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      return [];
+    }
   }
 
   async #open(job: Job, manifest: Uint8Array, decision: Decision | undefined): Promise<void> {
@@ -257,11 +293,13 @@ export class StarlingNode {
       this.#takeGossip(host, bytes, from);
     });
     const standing: JobStanding = { kind: 'waiting-for-approval', reason: 'not looked at yet' };
-    const known: KnownJob = { job, manifest, host, leave, standing };
+    const ready = Promise.resolve();
+    const known: KnownJob = { job, manifest, host, leave, ready, standing };
     this.#jobs.set(job.id, known);
     for (const peer of transport.peers())
       host.enqueue({ kind: 'reachable', peer, reachable: true });
-    this.#inBackground(this.#getReady(known, decision));
+    known.ready = this.#getReady(known, decision).catch((error: unknown) => this.#fail(error));
+    this.#announce(job.id);
   }
 
   async #getReady(known: KnownJob, decision: Decision | undefined): Promise<void> {
@@ -380,12 +418,15 @@ export class StarlingNode {
   }
 
   #inBackground(work: Promise<void>): void {
-    work.catch((error: unknown) => {
-      if (this.#stopped) return;
-      if (error instanceof ProtocolError || error instanceof ConfigError) {
-        this.#parts.log.debug('refused', { error: errorMessage(error) });
-      } else this.#onFatal(error);
-    });
+    work.catch((error: unknown) => this.#fail(error));
+  }
+
+  /** What others or the owner got wrong is noted; a bug of ours ends the node. */
+  #fail(error: unknown): void {
+    if (this.#stopped) return;
+    if (error instanceof ProtocolError || error instanceof ConfigError) {
+      this.#parts.log.debug('refused', { error: errorMessage(error) });
+    } else this.#onFatal(error);
   }
 
   #onFatal(error: unknown): void {

@@ -1,6 +1,6 @@
 import type { PeerId } from '@starling/core';
 import type { Job, Manifest } from '@starling/protocol-rounds';
-import { ceilLog2, RING_BITS_MAX, RING_BITS_MIN } from '@starling/secagg';
+import { ceilLog2 } from '@starling/secagg';
 
 /** What a volunteer lets in (design decisions 18 and 19). */
 export interface Policy {
@@ -12,6 +12,10 @@ export interface Policy {
 
 /** Fewest peers whose sum hides anything: of two, each knows the other's. */
 export const PEERS_MIN = 3;
+
+/** Fewer bits need the random rotation, which does not exist yet; more leave no room for sums. */
+const RING_BITS_MIN = 16;
+const RING_BITS_MAX = 30;
 
 /** Why no peer should take part in such a job, or undefined. Checked at launch and on arrival. */
 export function manifestFault({

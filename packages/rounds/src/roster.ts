@@ -8,7 +8,12 @@ import {
   utf8,
 } from '@starling/core';
 import { sha256 } from '@starling/crypto';
-import { type BodyOf, type Envelope, ROUNDS_LABEL } from '@starling/protocol-rounds';
+import {
+  type BodyOf,
+  type Envelope,
+  REPLICATION_MAX,
+  ROUNDS_LABEL,
+} from '@starling/protocol-rounds';
 import { byzantineMax, type Hello, helloCodec } from '@starling/protocol-secagg';
 import { createSession, type Member, type SessionConfig } from '@starling/secagg';
 import { attemptSeed, barKey, joinsInSlot, proposerOf } from './joins.ts';
@@ -95,6 +100,10 @@ function leftOut(
   return undefined;
 }
 
+/** Owners of a chunk, so that f deaths at any moment leave one; beyond 12 peers it costs too much. */
+const defaultReplication = (peers: number): number =>
+  Math.min(REPLICATION_MAX, byzantineMax(peers) + 1);
+
 function sessionOver(
   d: Draft,
   slot: Slot,
@@ -122,7 +131,7 @@ function sessionOver(
       fromHex(stateHashOf(d)!),
     ),
     shape: ringShapeOf(manifest, d.vectorLength, members.length),
-    replication: replication === 0 ? Math.min(3, byzantineMax(members.length) + 1) : replication,
+    replication: replication === 0 ? defaultReplication(members.length) : replication,
     timers: { phaseMs: phaseSeconds * 1000, decideMs: phaseSeconds * 500 },
     seed: attemptSeed(d, roundId, slot.attempt),
     input: d.update!.handle,

@@ -1,3 +1,3 @@
 export { BEHAVIOURS, type Behaviour } from './adversaries.ts';
-export { drawFaults, type FaultMix, NO_FAULTS } from './faults.ts';
-export { type SimOptions, type SimReport, type SimRound, simulate } from './simulate.ts';
+export { type FaultMix, NO_FAULTS } from './faults.ts';
+export { faultsOf, type SimOptions, type SimReport, type SimRound, simulate } from './simulate.ts';

@@ -107,7 +107,7 @@ class Simulation {
     this.#prng = new Prng(BigInt(options.seed));
     const network = this.#prng.fork();
     this.#crash = this.#prng.fork();
-    this.#faults = options.faults ?? drawFaults(this.#prng.fork());
+    this.#faults = options.faults ?? faultsOf(options.seed);
     this.#adversaries = drawAdversaries(options, this.#prng.fork());
     this.#checkers = [
       neverBoth(this.#rosters),
@@ -297,6 +297,9 @@ class Simulation {
     };
   }
 }
+
+/** The fault mix that a seed draws. */
+export const faultsOf = (seed: number): FaultMix => drawFaults(new Prng(~BigInt(seed)));
 
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);

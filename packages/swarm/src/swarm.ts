@@ -63,6 +63,12 @@ export interface Swarm extends Transport {
 }
 
 /** Waiting in the dial queue, handshake and identify. */
+/** libp2p wraps the reason in several lines with stacks; this keeps the one that matters. */
+function listenFault(error: unknown): string {
+  const text = errorMessage(error);
+  return /listen (E[A-Z]+[^\n]*)/.exec(text)?.[1] ?? text.split('\n')[0]!;
+}
+
 const DIAL_TIMEOUT_MS = 30_000;
 /** Inbound streams of one protocol on one connection: what a pool opens, and some dying. */
 const INBOUND_STREAMS_MAX = 16;
@@ -171,11 +177,7 @@ class Libp2pSwarm implements Swarm {
       await node.start();
     } catch (error) {
       const hint = 'Choose another address or stop the program that uses this one';
-      throw new ConfigError(
-        'listen',
-        `${options.listen.join(', ')} (${errorMessage(error)})`,
-        hint,
-      );
+      throw new ConfigError('listen', `${options.listen.join(', ')} (${listenFault(error)})`, hint);
     }
     for (const { id, protocols } of await node.peerStore.all()) {
       if (protocols.includes(ids.membership)) this.#learn(peerOf(id));

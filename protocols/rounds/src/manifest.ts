@@ -22,6 +22,8 @@ import { ROUNDS_LABEL } from './version.ts';
 
 export const LOSS_NAMES = ['softmax-cross-entropy', 'mean-squared-error'] as const;
 export const OPTIMIZER_NAMES = ['sgd'] as const;
+/** Most owners of one chunk. */
+export const REPLICATION_MAX = 4;
 export const ALGORITHM_NAMES = ['fedavg'] as const;
 
 /**
@@ -49,8 +51,8 @@ export const manifestCodec = struct({
     algorithm: oneOf(ALGORITHM_NAMES),
     ringBits: u32(32),
     clippingNorm: f64,
-    /** Owners of each chunk; 0 means f + 1 of the roster, at most 3. */
-    replication: u32(3),
+    /** Owners of each chunk; 0 means f + 1 of the roster, at most REPLICATION_MAX. */
+    replication: u32(REPLICATION_MAX),
     /** How long one phase of the secure aggregation waits for the slowest member. */
     phaseSeconds: f64,
   }),

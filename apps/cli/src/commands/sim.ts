@@ -64,13 +64,13 @@ export function registerSim(program: Command): void {
 const drawSeed = (): number => randomInt(2 ** 32);
 
 async function run(flags: SimFlags, seed = flags.seed ?? drawSeed()): Promise<SimReport> {
-  const { NO_FAULTS, simulate } = await import('@starling/sim');
+  const { faultsOf, NO_FAULTS, simulate } = await import('@starling/sim');
   const { peers, dim, rounds, dropout = 0, byzantine, canary } = flags;
   note(`seed ${seed}`);
-  note(`faults ${flags.faults ? 'drawn from the seed' : JSON.stringify(NO_FAULTS)}`);
+  const faults = flags.faults ? faultsOf(seed) : NO_FAULTS;
+  note(`faults ${JSON.stringify(faults)}`);
   return simulate({
-    ...{ peers, dim, rounds, dropout, byzantine, seed },
-    ...(flags.faults ? {} : { faults: NO_FAULTS }),
+    ...{ peers, dim, rounds, dropout, byzantine, seed, faults },
     ...(canary !== undefined && { canary }),
     onProgress: note,
   });
