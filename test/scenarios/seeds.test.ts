@@ -1,10 +1,13 @@
 import { type SimOptions, simulate } from '@starling/sim';
 import { describe, expect, test } from 'vitest';
 
-/** Virtual swarms with the fault mix of their seed; each runs twice, and both runs must be the same. */
+/**
+ * Virtual swarms with the fault mix of their seed; each runs twice, and both runs must be the same.
+ */
 const SEEDS = process.env['STARLING_TEST_SIZE'] === 'full' ? 300 : 50;
 const options = (seed: number): SimOptions => ({
-  // Every fifth seed the size that the issue of the first slice names, the others smaller and quicker.
+  // Every fifth seed the size that the issue of the first slice names, the others smaller and
+  // quicker.
   peers: seed % 5 === 0 ? 20 : 4 + (seed % 9),
   dim: 200 + 37 * seed,
   rounds: 2,

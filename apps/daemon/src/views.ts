@@ -68,7 +68,7 @@ function textOf(notice: Notice): string {
     case 'joining':
       return `round ${notice.round}: update is ready, looking for a roster`;
     case 'waiting':
-      return `round ${notice.round}: ${notice.joined} of at least ${notice.needed} peers have joined`;
+      return `round ${notice.round}: ${notice.joined} of at least ${notice.needed} peers joined`;
     case 'session':
       return `round ${notice.round}: adding up with ${notice.roster.length} peers`;
     case 'phase':

@@ -43,7 +43,10 @@ export interface JobHostParts {
   readonly onFatal: (error: unknown) => void;
 }
 
-/** Runs one job's engine: one event at a time, its effects in order, nothing sent before it is on disk. */
+/**
+ * Runs one job's engine: one event at a time, its effects in order, nothing sent before it is on
+ * disk.
+ */
 export class JobHost {
   readonly job: Job;
   readonly #parts: JobHostParts;

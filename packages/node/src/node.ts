@@ -87,7 +87,9 @@ export interface Launched {
   readonly peers: number;
 }
 
-/** One peer: its jobs, and what it says to others. The same code in the daemon and the simulator. */
+/**
+ * One peer: its jobs, and what it says to others. The same code in the daemon and the simulator.
+ */
 export class StarlingNode {
   readonly #parts: NodeParts;
   readonly #options: NodeOptions;
@@ -144,8 +146,9 @@ export class StarlingNode {
   }
 
   /**
-   * Signs and keeps a job, and hands it to other peers. Resolves when `launchCopies` of them, or all
-   * if there are fewer, hold it durably: from then on the launcher may die (design decision 14c).
+   * Signs and keeps a job, and hands it to other peers. Resolves when `launchCopies` of them, or
+   * all if there are fewer, hold it durably: from then on the launcher may die (design decision
+   * 14c).
    */
   async launch(manifest: Manifest, model: Uint8Array): Promise<Launched> {
     const fault = manifestFault(manifest);

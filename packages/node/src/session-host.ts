@@ -202,7 +202,9 @@ export class SessionHost {
     this.#parts.enqueue({ kind: 'session', roundId, message: { slot, event } });
   }
 
-  /** Repeats a delivery that failed, as long as the attempt lasts: the owner may be a moment behind. */
+  /**
+   * Repeats a delivery that failed, as long as the attempt lasts: the owner may be a moment behind.
+   */
   async #withRetries(place: Place, attempt: () => Promise<void>): Promise<void> {
     const { node, isCurrent } = this.#parts;
     for (const wait of RETRY_MS) {

@@ -32,7 +32,9 @@ const SYNC_TIMEOUT_MS = 5_000;
 const STATE_TIMEOUT_MS = 60_000;
 const NOTHING = new Uint8Array(0);
 
-/** One request of the sync protocol. The answer travels in the body: it may be larger than a header. */
+/**
+ * One request of the sync protocol. The answer travels in the body: it may be larger than a header.
+ */
 export async function askSync(
   { transport }: Pick<NodeParts, 'transport'>,
   to: PeerId,

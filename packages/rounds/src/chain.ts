@@ -55,8 +55,8 @@ export function signersOf({ statement, signatures }: Certificate): ReadonlySet<P
 }
 
 /**
- * Whether more than half of the parent's roster signed certificate `i` or its child (design decision
- * 9d); the first certificate has no parent's roster and counts as settled.
+ * Whether more than half of the parent's roster signed certificate `i` or its child (design
+ * decision 9d); the first certificate has no parent's roster and counts as settled.
  */
 export function isSettled(chain: Chain, i: number): boolean {
   const parent = chain[i - 1];

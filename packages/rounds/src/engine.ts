@@ -39,8 +39,8 @@ const RETRAIN_MAX = 3;
 
 /**
  * One job on one peer: event in, effects out. The same function runs in the daemon and in the
- * simulator. Effects are to be performed in order; `journal` and `store-chain` must be on disk before
- * the next one is performed. Spec: protocols/rounds/spec.md.
+ * simulator. Effects are to be performed in order; `journal` and `store-chain` must be on disk
+ * before the next one is performed. Spec: protocols/rounds/spec.md.
  */
 export function engineStep(state: EngineState, { at, event }: TimedEvent): EngineStep {
   const d = draftOf(state, at);

@@ -110,7 +110,9 @@ function proposeIfMine(d: Draft, slot: Slot, joins: ReadonlyMap<PeerId, Pooled>)
   advanceJoining(d);
 }
 
-/** Members of a roster in order of peer ids; with too many JOINs, those of lowest H(parent ‖ JOIN). */
+/**
+ * Members of a roster in order of peer ids; with too many JOINs, those of lowest H(parent ‖ JOIN).
+ */
 export function chooseMembers(
   s: EngineState,
   joins: ReadonlyMap<PeerId, Pooled>,

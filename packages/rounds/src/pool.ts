@@ -13,14 +13,17 @@ export interface Pooled {
 }
 
 /**
- * Envelopes of the present round, one a slot and sender: `roundId/attempt/sender` → slot → envelope.
- * What two peers hold differs only by what has not reached them yet, and `pull` closes the gap.
+ * Envelopes of the present round, one a slot and sender: `roundId/attempt/sender` → slot →
+ * envelope. What two peers hold differs only by what has not reached them yet, and `pull` closes
+ * the gap.
  */
 export type Pool = ReadonlyMap<string, ReadonlyMap<string, Pooled>>;
 
 export const emptyPool: Pool = new Map();
 
-/** Adds an envelope; the same pool when the slot is taken, the message malformed, or limits reached. */
+/**
+ * Adds an envelope; the same pool when the slot is taken, the message malformed, or limits reached.
+ */
 export function addToPool(pool: Pool, envelope: Envelope, at: Millis): Pool {
   const slot = slotOfEnvelope(envelope);
   if (slot === undefined) return pool;

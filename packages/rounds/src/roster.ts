@@ -51,7 +51,9 @@ export function acceptableRoster(d: Draft, slot: Slot): RunningSession | undefin
   return undefined;
 }
 
-/** Whether the slot's roster is made: a sound ROSTER of it has been seen, with this peer or without. */
+/**
+ * Whether the slot's roster is made: a sound ROSTER of it has been seen, with this peer or without.
+ */
 export function isRosterMade(d: Draft, slot: Slot): boolean {
   const roundId = currentRoundId(d, slot.restarts);
   for (const { envelope } of pooledAttempt(d.pool, roundId, slot.attempt)) {
@@ -61,7 +63,9 @@ export function isRosterMade(d: Draft, slot: Slot): boolean {
   return false;
 }
 
-/** The JOINs behind a ROSTER, in order; undefined when it is not sound or a JOIN is still missing. */
+/**
+ * The JOINs behind a ROSTER, in order; undefined when it is not sound or a JOIN is still missing.
+ */
 function rosterMembers(
   d: Draft,
   slot: Slot,
@@ -81,8 +85,8 @@ function rosterMembers(
 }
 
 /**
- * The inclusion rule: somebody whose JOIN had been here half a window before the ROSTER came, and who
- * is not in it. A proposer that censors JOINs to build a roster of its friends gets no quorum.
+ * The inclusion rule: somebody whose JOIN had been here half a window before the ROSTER came, and
+ * who is not in it. A proposer that censors JOINs to build a roster of its friends gets no quorum.
  */
 function leftOut(
   d: Draft,
@@ -100,7 +104,9 @@ function leftOut(
   return undefined;
 }
 
-/** Owners of a chunk, so that f deaths at any moment leave one; beyond 12 peers it costs too much. */
+/**
+ * Owners of a chunk, so that f deaths at any moment leave one; beyond 12 peers it costs too much.
+ */
 const defaultReplication = (peers: number): number =>
   Math.min(REPLICATION_MAX, byzantineMax(peers) + 1);
 

@@ -25,7 +25,9 @@ export function roundIdOf(
   return hashHex(label, fromHex(jobId), fromHex(parent), place) as RoundId;
 }
 
-/** Order in which JOINed peers may propose the roster of an attempt: by H(roundId ‖ attempt ‖ peer). */
+/**
+ * Order in which JOINed peers may propose the roster of an attempt: by H(roundId ‖ attempt ‖ peer).
+ */
 export function proposerRank(roundId: RoundId, attempt: number, peer: PeerId): string {
   return hashHex(fromHex(roundId), u32be(attempt), publicKeyOf(peer));
 }

@@ -18,7 +18,10 @@ export function ringShapeOf(manifest: Manifest, length: number, members: number)
   return { length, bits, coordinateMax: 2 ** valueBitsOf(manifest) - 1, chunkBytes };
 }
 
-/** Bits of one honest coordinate: what the ring leaves when `maxPeers` of them are added, 18 at most. */
+/**
+ * Bits of one honest coordinate: what the ring leaves when `maxPeers` of them are added, 18 at
+ * most.
+ */
 export function valueBitsOf({ aggregation, admission }: Manifest): number {
   return Math.min(18, aggregation.ringBits - Math.ceil(Math.log2(admission.maxPeers)));
 }

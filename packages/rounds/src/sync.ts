@@ -37,7 +37,9 @@ function pullTargets(d: Draft): readonly PeerId[] {
   return [...known].filter((peer) => peer !== selfOf(d) && !d.lost.has(peer));
 }
 
-/** Somebody is further on, or on another branch: ask for the certificates, once a round and peer. */
+/**
+ * Somebody is further on, or on another branch: ask for the certificates, once a round and peer.
+ */
 export function askChain(d: Draft, from: PeerId, why: string): void {
   // A peer can make up rounds and parents without end, but not make us ask or remember without end.
   if (d.marks.size > MARKS_MAX || !once(d, `ask-chain/${from}/${why}`)) return;
@@ -45,7 +47,9 @@ export function askChain(d: Draft, from: PeerId, why: string): void {
   d.effects.push({ kind: 'fetch-chain', to: from, fromRound });
 }
 
-/** Certificates came: if they make a better chain, its state is fetched and the chain taken over. */
+/**
+ * Certificates came: if they make a better chain, its state is fetched and the chain taken over.
+ */
 export function considerChain(d: Draft, from: PeerId, certificates: readonly Certificate[]): void {
   const first = certificates[0]?.statement.round;
   if (first === undefined || first < 1) return;

@@ -4,7 +4,9 @@ import type { Manifest } from '@starling/protocol-rounds';
 export type LossName = Manifest['loss'];
 export type OptimizerName = Manifest['training']['optimizer'];
 
-/** What a job's data must look like; matched against each volunteer's own data sets (decision 18). */
+/**
+ * What a job's data must look like; matched against each volunteer's own data sets (decision 18).
+ */
 export interface DataSchema {
   /** Free name that both sides use, for instance `mnist`. */
   readonly task: string;
@@ -69,7 +71,8 @@ export interface PreparedJob {
   readonly initial: Float32Array;
   /**
    * One client update from `vector`. `seed` fixes the order of examples.
-   * @throws ProtocolError `not-finite` when the update holds NaN or infinity: such a peer never JOINs
+   * @throws ProtocolError `not-finite` when the update holds NaN or infinity: such a peer never
+   *   JOINs
    */
   train(vector: Float32Array, seed: number): Promise<ClientUpdate>;
   /** Evaluates `vector` on at most `examplesMax` examples of the validation split. */
@@ -84,7 +87,9 @@ export interface ModelDescription {
   readonly initial: Float32Array;
 }
 
-/** Trains and evaluates on local data. The daemon's adapter is a child process around ONNX Runtime. */
+/**
+ * Trains and evaluates on local data. The daemon's adapter is a child process around ONNX Runtime.
+ */
 export interface Trainer {
   /** @throws ProtocolError when the model is corrupt or refused, naming node and cause */
   describe(model: Uint8Array): Promise<ModelDescription>;

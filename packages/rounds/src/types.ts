@@ -44,13 +44,17 @@ export interface SlotMessage {
 }
 
 export type EngineEvent =
-  /** First event; `joined` are the slots this peer JOINed before a restart: it stays out of them. */
+  /**
+   * First event; `joined` are the slots this peer JOINed before a restart: it stays out of them.
+   */
   | {
       readonly kind: 'start';
       readonly certificates: readonly Certificate[];
       readonly joined: readonly { readonly roundId: RoundId; readonly slot: Slot }[];
     }
-  /** The launched model is here: vector length with metric coordinates, and the state of round 0. */
+  /**
+   * The launched model is here: vector length with metric coordinates, and the state of round 0.
+   */
   | { readonly kind: 'prepared'; readonly vectorLength: number; readonly stateHash: BlobHash }
   /** Consent given or taken away, and data there or not. */
   | { readonly kind: 'participate'; readonly on: boolean }
@@ -82,7 +86,9 @@ export type EngineEvent =
   | { readonly kind: 'state-fetched'; readonly stateHash: BlobHash }
   | { readonly kind: 'state-missing'; readonly stateHash: BlobHash };
 
-/** Events carry the reading of the local monotonic clock at which they were taken from the queue. */
+/**
+ * Events carry the reading of the local monotonic clock at which they were taken from the queue.
+ */
 export interface TimedEvent {
   readonly at: Millis;
   readonly event: EngineEvent;
@@ -106,7 +112,9 @@ export type EngineEffect =
   /** On disk before the next effect is performed. */
   | { readonly kind: 'journal'; readonly key: string; readonly value: string }
   | { readonly kind: 'set-timer'; readonly timer: string; readonly afterMs: number }
-  /** Evaluate and train from `stateHash`, clip, quantise; answered by `trained` or `train-failed`. */
+  /**
+   * Evaluate and train from `stateHash`, clip, quantise; answered by `trained` or `train-failed`.
+   */
   | { readonly kind: 'train'; readonly stateHash: BlobHash; readonly round: number }
   /** An effect of the session in `slot`, with what the host needs to perform it. */
   | {

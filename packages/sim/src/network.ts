@@ -14,7 +14,9 @@ import type { VirtualTime } from './virtual-time.ts';
 type GossipHandler = (message: Uint8Array, from: PeerId) => void;
 type RequestHandler = (parcel: Parcel, from: PeerId) => Promise<Parcel>;
 
-/** One run of a peer's process: a restart makes a new one, and the old one hears nothing any more. */
+/**
+ * One run of a peer's process: a restart makes a new one, and the old one hears nothing any more.
+ */
 class Endpoint {
   readonly peer: PeerId;
   alive = true;
@@ -220,7 +222,9 @@ export class SimNetwork {
   }
 }
 
-/** A handler that throws on a hostile message must not end the run: the real transport catches too. */
+/**
+ * A handler that throws on a hostile message must not end the run: the real transport catches too.
+ */
 function swallow(run: () => void): void {
   try {
     run();

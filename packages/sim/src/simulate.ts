@@ -26,7 +26,9 @@ export interface SimOptions {
   readonly peers: number;
   readonly dim: number;
   readonly rounds: number;
-  /** Probability that a peer dies in a round, at a uniformly drawn phase boundary after its JOIN. */
+  /**
+   * Probability that a peer dies in a round, at a uniformly drawn phase boundary after its JOIN.
+   */
   readonly dropout: number;
   /** Part of the peers that are dishonest. */
   readonly byzantine: number;

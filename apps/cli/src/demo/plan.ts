@@ -18,8 +18,8 @@ export interface DemoOptions {
 const PEERS_MIN = 3;
 
 /**
- * Who dies when: the launcher (peer 0) first, then others drawn from the seed; each in a round and a
- * phase drawn from the seed, one a round, or all in one round.
+ * Who dies when: the launcher (peer 0) first, then others drawn from the seed; each in a round and
+ * a phase drawn from the seed, one a round, or all in one round.
  */
 export function planKills(options: DemoOptions): ReadonlyMap<number, KillPlan> {
   const { peers, rounds, kill, killTogether, seed } = options;

@@ -60,7 +60,10 @@ export const demoJob = ({ model, rounds }: DemoOptions): JobFile =>
     stop: { rounds },
   });
 
-/** The demo from nothing to the report. Whatever happens, no process stays behind; files only to explain a failure. */
+/**
+ * The demo from nothing to the report. Whatever happens, no process stays behind; files only to
+ * explain a failure.
+ */
 export async function runDemo(options: DemoOptions, progress: Progress): Promise<DemoReport> {
   const kills = planKills(options);
   const directory = await mkdtemp(join(tmpdir(), 'starling-demo-'));
@@ -285,5 +288,6 @@ export function lineOf(round: DemoRound, of: number): string {
   const again = round.restarted ? `, restarted (${round.attempts} attempts)` : '';
   const peers = `${round.survivors} of ${round.participants} peers`;
   const seconds = Object.values(round.phaseSeconds).reduce((sum, s) => sum + s, 0);
-  return `round ${round.round}/${of}: accuracy ${accuracy}, ${peers}, ${seconds.toFixed(1)} s${again}`;
+  const took = `${seconds.toFixed(1)} s${again}`;
+  return `round ${round.round}/${of}: accuracy ${accuracy}, ${peers}, ${took}`;
 }

@@ -3,9 +3,9 @@ import { statementHash } from '@starling/protocol-rounds';
 import type { Checker } from './checker.ts';
 
 /**
- * Invariant 3: peers that finish the same attempt of a round agree on its contributors and on the new
- * state. Two attempts on the two sides of a partition may both be certified: that is a fork, which
- * the fork choice mends and the end of the run checks.
+ * Invariant 3: peers that finish the same attempt of a round agree on its contributors and on the
+ * new state. Two attempts on the two sides of a partition may both be certified: that is a fork,
+ * which the fork choice mends and the end of the run checks.
  */
 export function agreement(): Checker {
   const certified = new Map<string, { hash: string; by: PeerId }>();

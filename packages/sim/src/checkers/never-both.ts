@@ -5,8 +5,8 @@ import type { Rosters } from './rosters.ts';
 type Kind = 'self-mask' | 'mask-key';
 
 /**
- * Invariant 1: in one attempt nobody honest reveals both kinds of material for the same peer, and no
- * two honest peers do so together. Whoever had both could read that peer's update.
+ * Invariant 1: in one attempt nobody honest reveals both kinds of material for the same peer, and
+ * no two honest peers do so together. Whoever had both could read that peer's update.
  */
 export function neverBoth(rosters: Rosters): Checker {
   const revealed = new Map<string, { kind: Kind; by: PeerId }>();

@@ -3,7 +3,9 @@ import { threshold } from '@starling/protocol-secagg';
 import { attemptName, type Checker } from './checker.ts';
 import type { Rosters } from './rosters.ts';
 
-/** Invariant 4: nothing is unmasked before a quorum of the roster has precommitted one survivor set. */
+/**
+ * Invariant 4: nothing is unmasked before a quorum of the roster has precommitted one survivor set.
+ */
 export function belowThreshold(rosters: Rosters, isDishonest: (peer: PeerId) => boolean): Checker {
   const precommits = new Map<string, Set<PeerId>>();
   const largest = new Map<string, number>();

@@ -4,8 +4,8 @@ import type { Checker } from './checker.ts';
 
 /**
  * Invariant of design decision 9b: an update whose masked form has left a peer is used in another
- * attempt only after an ABORT certificate or 2f + 1 ABANDONs of the first. The sums of two different
- * survivor sets would else differ by single updates.
+ * attempt only after an ABORT certificate or 2f + 1 ABANDONs of the first. The sums of two
+ * different survivor sets would else differ by single updates.
  */
 export function updateOnce(): Checker {
   interface Use {
