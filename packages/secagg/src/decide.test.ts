@@ -74,6 +74,7 @@ describe('a quiet network', () => {
 
 describe('messages', () => {
   const io: DecideIo = {
+    isAway: () => false,
     self: 3,
     candidate: () => undefined,
     isValid: () => true,

@@ -46,6 +46,8 @@ export interface DecideIo {
   readonly candidate: () => DecisionValue | undefined;
   /** Whether this peer can vouch for a value from what it has seen itself. */
   readonly isValid: (value: DecisionValue) => boolean;
+  /** Whether a member has lost its connection: nobody waits for its proposal. */
+  readonly isAway: (member: number) => boolean;
   readonly send: (message: DecideMessage) => void;
   /** Asks for `decideTimeout(state, name)` after a time that grows with the view. */
   readonly setTimer: (step: TimeoutStep, view: number) => void;
@@ -136,7 +138,9 @@ function stepOnce(state: DecideState, io: DecideIo): boolean {
     propose(state, io) ||
     prevoteOnProposal(state, io) ||
     lockOnQuorum(state, io) ||
+    prevoteWithoutProposer(state, io) ||
     precommitNil(state, io) ||
+    leaveNilView(state, io) ||
     armTimeouts(state, io)
   );
 }
@@ -187,6 +191,23 @@ function lockOnQuorum(state: DecideState, io: DecideIo): boolean {
 function precommitNil(state: DecideState, io: DecideIo): boolean {
   if (state.step !== 'prevote' || !hasQuorum(state, 'prevote', state.view, 'nil')) return false;
   vote(state, 'precommit', undefined, io);
+  return true;
+}
+
+/** Line 57 before its time: a proposer that is gone will not propose. */
+function prevoteWithoutProposer(state: DecideState, io: DecideIo): boolean {
+  const proposer = state.proposers[state.view % state.members]!;
+  if (state.step !== 'propose' || state.proposals.has(state.view) || !io.isAway(proposer)) {
+    return false;
+  }
+  vote(state, 'prevote', undefined, io);
+  return true;
+}
+
+/** Line 65 before its time: with a quorum of nil precommits nothing can be decided in this view. */
+function leaveNilView(state: DecideState, io: DecideIo): boolean {
+  if (!hasQuorum(state, 'precommit', state.view, 'nil')) return false;
+  enterView(state, state.view + 1, io);
   return true;
 }
 

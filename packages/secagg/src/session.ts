@@ -162,6 +162,7 @@ function ioOf(d: Draft, decision: DecideState): DecideIo {
     self: d.config.self,
     candidate: () => (isMaskSet ? maskSetCandidate(d) : survivorsCandidate(d)),
     isValid: (value) => (isMaskSet ? isMaskSetValid(d, value) : areSurvivorsValid(d, value)),
+    isAway: (member) => d.unreachable.has(member),
     send: (message) => {
       if (d.done.has('abandoned')) return;
       if (message.kind !== 'propose') {

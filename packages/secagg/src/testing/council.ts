@@ -48,6 +48,7 @@ export class Council {
   /** Everything ever said to everybody, and who has not heard it yet. */
   readonly #waiting: { to: Honest; sent: Sent }[] = [];
   readonly #lies = new Map<string, Sent>();
+  #calm = false;
 
   constructor(options: CouncilOptions) {
     this.#options = options;
@@ -59,6 +60,8 @@ export class Council {
       const state = createDecision('survivors', members, order);
       const timers: Honest['timers'] = [];
       const io: DecideIo = {
+        // Drawn anew each time: a hint may be wrong, and must never cost safety.
+        isAway: () => !this.#calm && options.dice.below(4) === 0,
         self: index,
         candidate: () => options.candidate(index),
         isValid: () => true,
@@ -85,6 +88,7 @@ export class Council {
 
   /** Faults stop: everything said is heard by all, and timers fire in the order they were set. */
   calm(turns = 200): void {
+    this.#calm = true;
     for (const lie of this.#lies.values()) for (const to of this.honest) this.#hear(to, lie);
     for (let turn = 0; turn < turns && !this.#isDecided(); turn++) {
       while (this.#waiting.length > 0) {
