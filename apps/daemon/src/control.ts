@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
+import type { IntervalHistogram } from 'node:perf_hooks';
 import type { ControlHandlers, JobFile, JobView } from '@starling/control';
 import { type BlobHash, ConfigError, encodeCanonical, type JobId } from '@starling/core';
 import { hashHex } from '@starling/crypto';
@@ -25,6 +26,7 @@ export interface ControlParts {
   readonly stop: () => Promise<void>;
   /** Reading of `performance.now()` when the daemon came up. */
   readonly started: number;
+  readonly loopDelay: IntervalHistogram;
 }
 
 /** The control API over a running node. */
@@ -58,7 +60,8 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
   };
 }
 
-async function status({ config, state, node, swarm, data, started }: ControlParts) {
+async function status(parts: ControlParts) {
+  const { config, state, node, swarm, data, started, loopDelay } = parts;
   const now = swarm.status();
   return {
     peerId: swarm.self,
@@ -75,6 +78,7 @@ async function status({ config, state, node, swarm, data, started }: ControlPart
     jobs: node.jobs().length,
     dataSets: data.views().length,
     uptimeSeconds: (performance.now() - started) / 1000,
+    eventLoopDelayMs: { p99: loopDelay.percentile(99) / 1e6, max: loopDelay.max / 1e6 },
     stateDirectory: state.path,
     pid: process.pid,
   };

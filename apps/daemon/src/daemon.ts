@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type ControlServer, createControlServer } from '@starling/control';
 import { errorMessage, type JobId, type Log } from '@starling/core';
 import { signingKeyFromSeed } from '@starling/crypto';
@@ -137,7 +138,10 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   await node.start();
   undo.push(() => node.stop());
   const socket = join(state.path, 'control.sock');
-  const parts = { config, state, node, swarm, data, watchers, stop, started: performance.now() };
+  const loopDelay = monitorEventLoopDelay({ resolution: 10 });
+  loopDelay.enable();
+  const started = performance.now();
+  const parts = { config, state, node, swarm, data, watchers, stop, started, loopDelay };
   const server: ControlServer = await createControlServer(socket, controlHandlers(parts));
   undo.push(() => server.close());
   log.info('daemon is up', { peerId: key.peerId, addresses: swarm.addresses(), socket });

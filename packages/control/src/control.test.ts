@@ -21,6 +21,7 @@ const STATUS: Status = {
   ...{ peerId: '12D3KooWx', version: '0.1.0', network: 'n', addresses: ['/ip4/127.0.0.1/tcp/1'] },
   ...{ peers: [], routingTable: 0, bootstrap: [{ address: 'a', state: 'connected' }], jobs: 1 },
   ...{ dataSets: 1, uptimeSeconds: 1.5, stateDirectory: '/tmp/x', pid: 7 },
+  eventLoopDelayMs: { p99: 11, max: 20 },
 };
 
 const JOB: JobView = {

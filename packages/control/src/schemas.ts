@@ -75,6 +75,8 @@ export const statusSchema = z.object({
   jobs: count,
   dataSets: count,
   uptimeSeconds: z.number(),
+  /** How long the daemon's loop was held up: a blocked loop loses its connections. */
+  eventLoopDelayMs: z.object({ p99: z.number(), max: z.number() }),
   stateDirectory: z.string(),
   pid: count,
 });

@@ -102,7 +102,9 @@ export class JobHost {
 
   /** Gives or takes away consent and data. */
   participate(prepared: PreparedJob | undefined): void {
+    const before = this.#prepared;
     this.#prepared = prepared;
+    if (before !== undefined) this.#inBackground(before.close());
     this.enqueue({ kind: 'participate', on: prepared !== undefined });
   }
 

@@ -417,7 +417,10 @@ export class StarlingNode {
   async #askForJobs(peer: PeerId): Promise<void> {
     const answer = await askSync(this.#parts, peer, { kind: 'jobs' });
     if (answer.kind !== 'jobs') return;
-    for (const manifest of answer.manifests) await this.#learn(manifest, peer);
+    for (const manifest of answer.manifests) {
+      // One that this peer refuses, or cannot fetch, says nothing about the next.
+      await this.#learn(manifest, peer).catch((error: unknown) => this.#fail(error));
+    }
   }
 
   #inBackground(work: Promise<void>): void {

@@ -7,7 +7,7 @@ import { type Chain, firstDifference } from './chain.ts';
 import { advanceJoining, enterJoining, onRosterTimeout } from './joining.ts';
 import { barKey, isJoinCurrent } from './joins.ts';
 import { addToPool, emptyPool } from './pool.ts';
-import { compareSlots, parseSlot, type Slot, slotKey } from './round-id.ts';
+import { compareSlots, parseSlot, type Slot, slotAfter, slotKey } from './round-id.ts';
 import {
   currentRoundId,
   type Draft,
@@ -61,8 +61,7 @@ function handle(d: Draft, event: EngineEvent): void {
       if (d.phase.name === 'preparing') beginRound(d);
       return;
     case 'participate':
-      d.participating = event.on;
-      if (d.phase.name === 'watching' || d.phase.name === 'training') beginRound(d);
+      onParticipate(d, event.on);
       return;
     case 'trained':
       onTrained(d, event);
@@ -131,11 +130,22 @@ function onStart(d: Draft, event: Extract<EngineEvent, { kind: 'start' }>): void
   armPull(d);
 }
 
+/** Consent that is taken back holds for an update that no roster has yet, too. */
+function onParticipate(d: Draft, on: boolean): void {
+  d.participating = on;
+  const isWithdrawn = d.phase.name === 'joining' && !on;
+  if (isWithdrawn) {
+    dropUpdate(d);
+    d.slot = slotAfter(d.slot);
+  }
+  if (isWithdrawn || d.phase.name === 'watching' || d.phase.name === 'training') beginRound(d);
+}
+
 /** After a restart: the slot behind the last one JOINed in the present round. */
 function firstFreeSlot(d: Draft, joined: readonly Slot[]): Slot {
   const mine = joined.filter((slot) => d.barred.has(barKey(d, slot))).sort(compareSlots);
   const last = mine.at(-1);
-  return last ? { ...last, attempt: last.attempt + 1 } : { restarts: 0, attempt: 0 };
+  return last ? slotAfter(last) : { restarts: 0, attempt: 0 };
 }
 
 /** Trains for the present round, or watches it. */
@@ -284,7 +294,7 @@ function onOutcome(d: Draft): void {
     const { reason } = outcome;
     const proven = reason !== 'never-masked';
     notice(d, { kind: 'retry', round: roundOf(d), slot, reason, proven });
-    enterJoining(d, { ...slot, attempt: slot.attempt + 1 });
+    enterJoining(d, slotAfter(slot));
     advance(d);
     return;
   }

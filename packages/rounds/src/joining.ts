@@ -6,7 +6,14 @@ import { helloOf } from '@starling/secagg';
 import { attemptSeed, barKey, joinsInSlot, proposerOf } from './joins.ts';
 import { type Pooled, pooled } from './pool.ts';
 import { acceptableRoster, isRosterMade } from './roster.ts';
-import { compareSlots, parseSlot, type Slot, slotKey } from './round-id.ts';
+import {
+  compareSlots,
+  parseSlot,
+  SLOT_MAX,
+  type Slot,
+  slotAfter,
+  slotKey,
+} from './round-id.ts';
 import {
   currentRoundId,
   type Draft,
@@ -30,6 +37,11 @@ import {
  */
 export function enterJoining(d: Draft, slot: Slot): void {
   d.slot = slot;
+  if (slot.restarts > SLOT_MAX) {
+    // No message can name such a slot: only somebody else's certificate leads out of this round.
+    d.phase = { name: 'watching' };
+    return;
+  }
   d.phase = { name: 'joining', slot };
   notice(d, { kind: 'joining', round: roundOf(d), slot });
   joinSlot(d, slot);
@@ -130,7 +142,7 @@ export function chooseMembers(
 export function onRosterTimeout(d: Draft, slot: Slot): void {
   if (d.phase.name !== 'joining' || slotKey(d.phase.slot) !== slotKey(slot)) return;
   leaveForGood(d, slot);
-  enterJoining(d, { ...slot, attempt: slot.attempt + 1 });
+  enterJoining(d, slotAfter(slot));
 }
 
 /** JOINs in a slot that was used or given up say nothing about where their senders are now. */

@@ -42,6 +42,11 @@ export const parseSlot = (key: string): Slot => {
   const [restarts, attempt] = key.split('/').map(Number) as [number, number];
   return { restarts, attempt };
 };
+/** Most restarts of a round, and most attempts of a restart, that a message can name. */
+export const SLOT_MAX = 1_000;
+/** The next attempt, or the next restart when the attempts are used up. */
+export const slotAfter = ({ restarts, attempt }: Slot): Slot =>
+  attempt < SLOT_MAX ? { restarts, attempt: attempt + 1 } : { restarts: restarts + 1, attempt: 0 };
 /** Later slots are greater. */
 export const compareSlots = (a: Slot, b: Slot): number =>
   a.restarts - b.restarts || a.attempt - b.attempt;

@@ -54,6 +54,8 @@ export function considerChain(d: Draft, from: PeerId, certificates: readonly Cer
   const first = certificates[0]?.statement.round;
   if (first === undefined || first < 1) return;
   if (first > (d.candidate ?? d.chain).length + 1) {
+    // Once for the same answer: whoever goes on giving it would make us ask without end.
+    if (d.marks.size > MARKS_MAX || !once(d, `fetch-all/${from}/${first}`)) return;
     d.effects.push({ kind: 'fetch-chain', to: from, fromRound: 1 });
     return;
   }

@@ -1,0 +1,107 @@
+import { millis, type RoundId } from '@starling/core';
+import type { SigningKey } from '@starling/crypto';
+import { type Body, type Envelope, HAVE_BYTES, sealEnvelope } from '@starling/protocol-rounds';
+import { encodeMessage } from '@starling/protocol-secagg';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { addToPool, emptyPool, haveOf, joinsOf, missingFrom, type Pool, pooled } from './pool.ts';
+import { hashNamed, testKeys } from './testing/fixtures.ts';
+
+const keys = testKeys(3) as [SigningKey, SigningKey, SigningKey];
+const round = hashNamed('round') as string as RoundId;
+const digest = new Uint8Array(32);
+
+const roster = (name: string): Body => ({ kind: 'roster', joins: [hashNamed(name)] });
+const vote = (view: number): Body => ({
+  kind: 'session',
+  message: encodeMessage({ kind: 'prevote', decision: 'survivors', view, value: null }),
+});
+const seal = (body: Body, key: SigningKey = keys[0], attempt = 0, roundId = round): Envelope =>
+  sealEnvelope({ roundId, attempt, roster: body.kind === 'session' ? digest : null }, body, key);
+
+const poolOf = (envelopes: readonly Envelope[]): Pool =>
+  envelopes.reduce((pool, envelope, i) => addToPool(pool, envelope, millis(i)), emptyPool);
+const hashes = (envelopes: Iterable<Envelope>) =>
+  Array.from(envelopes, ({ hash }) => hash).sort();
+
+test('the first envelope of a sender’s slot is kept, others leave the pool as it is', () => {
+  const first = seal(roster('first'));
+  const pool = poolOf([first]);
+  expect(addToPool(pool, seal(roster('second')), millis(9))).toBe(pool);
+  expect(addToPool(pool, first, millis(9))).toBe(pool);
+  expect([...pooled(pool)]).toEqual([{ envelope: first, at: 0 }]);
+});
+
+test('another sender, attempt, round or session slot is another slot', () => {
+  const elsewhere = hashNamed('elsewhere') as string as RoundId;
+  const all = [
+    seal(roster('x')),
+    seal(roster('x'), keys[1]),
+    seal(roster('x'), keys[0], 1),
+    seal(roster('x'), keys[0], 0, elsewhere),
+    seal(vote(0)),
+    seal(vote(1)),
+  ];
+  expect([...pooled(poolOf(all))]).toHaveLength(all.length);
+});
+
+test('a session message that cannot be read is not kept', () => {
+  const garbage = seal({ kind: 'session', message: new Uint8Array([0xc1]) });
+  expect(addToPool(emptyPool, garbage, millis(0))).toBe(emptyPool);
+});
+
+test('one sender can fill neither an attempt nor attempts without end', () => {
+  const attempts = Array.from({ length: 40 }, (_, i) => seal(roster('x'), keys[0], i));
+  expect([...pooled(poolOf(attempts))]).toHaveLength(32);
+  const honest = seal(roster('x'), keys[1]);
+  expect([...pooled(poolOf([...attempts, honest]))]).toHaveLength(33);
+
+  const decisions = ['mask-set', 'survivors'] as const;
+  const flood = decisions.flatMap((decision) =>
+    (['prevote', 'precommit'] as const).flatMap((kind) =>
+      Array.from({ length: 100 }, (_, view) => {
+        const message = encodeMessage({ kind, decision, view, value: null });
+        return seal({ kind: 'session', message });
+      }),
+    ),
+  );
+  expect([...pooled(poolOf(flood))]).toHaveLength(256);
+});
+
+test('a pool gives exactly what the other side lacks', () => {
+  const all = keys.flatMap((key) => [0, 1, 2].map((view) => seal(vote(view), key)));
+  const some = fc.subarray(all);
+  fc.assert(
+    fc.property(some, some, (mine, theirs) => {
+      const missing = missingFrom(poolOf(mine), haveOf(poolOf(theirs), 100));
+      expect(hashes(missing)).toEqual(hashes(mine.filter((envelope) => !theirs.includes(envelope))));
+    }),
+    { seed: 3, numRuns: 50 },
+  );
+});
+
+test('`have` names the newest when there are too many, and a torn one does no harm', () => {
+  const all = keys.map((key) => seal(roster('x'), key));
+  const have = haveOf(poolOf(all), 2);
+  expect(have).toHaveLength(2 * HAVE_BYTES);
+  expect(hashes(missingFrom(poolOf(all), have))).toEqual([all[0]!.hash]);
+  expect(missingFrom(poolOf(all), have.subarray(0, 3))).toHaveLength(3);
+});
+
+test('JOINs are found by attempt', () => {
+  const join: Body = {
+    kind: 'join',
+    round: 1,
+    restarts: 0,
+    parent: hashNamed('parent') as never,
+    stateHash: hashNamed('state'),
+    hello: new Uint8Array(0),
+    light: 0,
+  };
+  const [a, b] = [seal(join), seal(join, keys[1], 10)] as const;
+  const pool = poolOf([a, b, seal(roster('x'), keys[2])]);
+  // Attempt 1 is not attempt 10, though its key begins alike.
+  expect(joinsOf(pool, round, 1).size).toBe(0);
+  expect([...joinsOf(pool, round, 0).keys()]).toEqual([keys[0].peerId]);
+  expect(joinsOf(pool, round, 10).get(keys[1].peerId)?.envelope).toBe(b);
+});
