@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage, type PeerId } from '@starling/core';
 import { parsePeerId } from '@starling/crypto';
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 
 const peer = z
@@ -51,7 +51,7 @@ export function parseConfig(text: string, file: string): Config {
   const document = parseDocument(text, { lineCounter: lines });
   const syntax = document.errors[0];
   if (syntax !== undefined) throw new ConfigError(file, syntax.message);
-  const parsed = configSchema.safeParse(document.toJS() ?? {});
+  const parsed = configSchema.safeParse(contentOf(document, file) ?? {});
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path;
@@ -61,6 +61,15 @@ export function parseConfig(text: string, file: string): Config {
   const line = node?.range ? lines.linePos(node.range[0]).line : 1;
   const key = path.join('.') || 'configuration';
   throw new ConfigError(`${file}, line ${line}, ${key}`, issue.message);
+}
+
+/** What a document says; an alias of nothing, or of too much, shows only here. */
+function contentOf(document: Document, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new ConfigError(file, errorMessage(error));
+  }
 }
 
 /** The configuration of a file; the defaults when there is none. */
@@ -82,7 +91,7 @@ export function loadConfig(file: string | undefined): Config {
 export function withOverrides(file: Config, overrides: readonly string[]): Config {
   let merged: Config = file;
   for (const text of overrides) {
-    const { policy, trainer, ...rest } = JSON.parse(text) as Partial<Config>;
+    const { policy, trainer, ...rest } = readOverride(text);
     const trust = [...merged.policy.trust, ...(policy?.trust ?? [])];
     merged = {
       ...merged,
@@ -95,4 +104,15 @@ export function withOverrides(file: Config, overrides: readonly string[]): Confi
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   throw new ConfigError(issue.path.join('.') || 'configuration', issue.message);
+}
+
+function readOverride(text: string): Partial<Config> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError('set', errorMessage(error), 'Give a JSON object');
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw new ConfigError('set', `${text} is no JSON object`);
 }

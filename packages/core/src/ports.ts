@@ -56,6 +56,8 @@ export interface Parcel {
 
 export interface RequestOptions {
   readonly timeoutMs: number;
+  /** Bytes of the answer's body that are taken, at most; LIMITS.bodyBytesMax unless told. */
+  readonly bodyBytesMax?: number;
 }
 
 /**

@@ -13,6 +13,8 @@ interface Answer {
   readonly code?: string;
 }
 
+const isStopping = (): Error => new ProtocolError('closed', 'the node is stopping');
+
 /**
  * Kernels on one worker thread, so that no turn of the daemon's loop grows with the model. One is
  * enough: the trainer has the other cores, and tasks of one round follow each other.
@@ -21,6 +23,7 @@ export function createComputePool(entry: URL): Compute {
   const waiting = new Map<number, Waiting>();
   let worker: Worker | undefined;
   let next = 0;
+  let closed = false;
 
   const failAll = (error: Error) => {
     for (const { reject } of waiting.values()) reject(error);
@@ -44,6 +47,7 @@ export function createComputePool(entry: URL): Compute {
 
   return {
     run(name, input) {
+      if (closed) return Promise.reject(isStopping());
       worker ??= start();
       const id = next++;
       return new Promise((resolve, reject) => {
@@ -52,8 +56,9 @@ export function createComputePool(entry: URL): Compute {
       });
     },
     async close() {
+      closed = true;
       await worker?.terminate();
-      failAll(new ProtocolError('closed', 'the node is stopping'));
+      failAll(isStopping());
     },
   };
 }

@@ -20,6 +20,7 @@ import {
   engineStep,
   type PreparedJob,
   type RunningSession,
+  verifyChain,
 } from '@starling/rounds';
 import type { BlobExchange } from './blob-exchange.ts';
 import { JobJournal } from './job-journal.ts';
@@ -132,8 +133,8 @@ export class JobHost {
 
   async #run(): Promise<void> {
     try {
-      const recovered = await this.#journal.recover();
-      await this.#take({ kind: 'start', ...recovered });
+      const { certificates, joined } = await this.#journal.recover();
+      await this.#take({ kind: 'start', certificates: this.#soundPart(certificates), joined });
       for (;;) {
         const event = await this.#queue.next();
         if (event === undefined) return;
@@ -142,6 +143,13 @@ export class JobHost {
     } catch (error) {
       if (!this.#stopped) this.#parts.onFatal(error);
     }
+  }
+
+  /** A crash between two writes may leave the tail of another chain: it is cut off. */
+  #soundPart(chain: readonly Certificate[]): readonly Certificate[] {
+    const { id: jobId, manifest } = this.job;
+    const verdict = verifyChain(chain, { jobId, manifest });
+    return verdict.ok ? chain : chain.slice(0, verdict.round - 1);
   }
 
   async #take(event: EngineEvent): Promise<void> {
@@ -180,7 +188,7 @@ export class JobHost {
         this.#inBackground(this.#session.apply(effect));
         return;
       case 'release':
-        this.#parts.vectors.release([`${job.id}/${effect.roundId}`]);
+        this.#parts.vectors.release(job.id, `${job.id}/${effect.roundId}/`);
         return;
       case 'notice':
         this.#parts.options.onNotice?.(job.id, effect.notice);
@@ -222,7 +230,7 @@ export class JobHost {
     } catch (error) {
       if (error instanceof InvariantError) throw error;
       if (turn === this.#training)
-        this.enqueue({ kind: 'train-failed', reason: errorMessage(error) });
+        this.enqueue({ kind: 'train-failed', stateHash, reason: errorMessage(error) });
     }
   }
 

@@ -4,6 +4,7 @@ import {
   decodeCanonical,
   errorMessage,
   fromHex,
+  InvariantError,
   type JobId,
   LIMITS,
   type Parcel,
@@ -61,6 +62,8 @@ interface KnownJob {
   readonly leave: () => void;
   /** Settles when the model is read and the owner's earlier decision has been followed. */
   ready: Promise<void>;
+  /** Counts decisions: what was begun before the last one has no effect. */
+  turn: number;
   standing: JobStanding;
 }
 
@@ -182,6 +185,7 @@ export class StarlingNode {
     const known = this.#known(id);
     await known.ready;
     await this.#catalogue.decide(id, { kind: 'refused' });
+    known.turn += 1;
     known.host.participate(undefined);
     known.standing = { kind: 'refused', reason: 'refused by you' };
     return report(known);
@@ -297,7 +301,7 @@ export class StarlingNode {
     });
     const standing: JobStanding = { kind: 'waiting-for-approval', reason: 'not looked at yet' };
     const ready = Promise.resolve();
-    const known: KnownJob = { job, manifest, host, leave, ready, standing };
+    const known: KnownJob = { job, manifest, host, leave, ready, turn: 0, standing };
     this.#jobs.set(job.id, known);
     for (const peer of transport.peers())
       host.enqueue({ kind: 'reachable', peer, reachable: true });
@@ -353,6 +357,7 @@ export class StarlingNode {
     }
     const model = await blobs.get(job.manifest.model);
     if (model === undefined) throw new ProtocolError('model-missing', 'the model is not held');
+    const turn = ++known.turn;
     try {
       const prepared = await trainer.prepare({
         modelHash: job.manifest.model,
@@ -363,6 +368,10 @@ export class StarlingNode {
         data: schema,
         dataset: match.dataset,
       });
+      if (known.turn !== turn) {
+        await prepared.close();
+        return;
+      }
       known.standing = { kind: 'participating', dataset: match.dataset };
       host.participate(prepared);
     } catch (error) {
@@ -402,6 +411,7 @@ export class StarlingNode {
   #answerSync(parcel: Parcel, from: PeerId): Promise<Parcel> {
     return answerSync(parcel, from, {
       host: (job) => this.#jobs.get(job)?.host,
+      random: this.#parts.random,
       manifests: () => [...this.#jobs.values()].map(({ manifest }) => manifest),
       hold: (manifest, holder) => this.#learn(manifest, holder),
     });
@@ -430,9 +440,11 @@ export class StarlingNode {
   /** What others or the owner got wrong is noted; a bug of ours ends the node. */
   #fail(error: unknown): void {
     if (this.#stopped) return;
-    if (error instanceof ProtocolError || error instanceof ConfigError) {
+    // A full disk or a lost file is no bug: it is told, and the daemon lives on.
+    if (error instanceof InvariantError) this.#onFatal(error);
+    else if (error instanceof ProtocolError || error instanceof ConfigError) {
       this.#parts.log.debug('refused', { error: errorMessage(error) });
-    } else this.#onFatal(error);
+    } else this.#parts.log.error('failed', { error: errorMessage(error) });
   }
 
   #onFatal(error: unknown): void {

@@ -3,6 +3,8 @@ import {
   type BlobHash,
   encodeCanonical,
   equalBytes,
+  errorMessage,
+  InvariantError,
   type JobId,
   ProtocolError,
   type RoundId,
@@ -20,7 +22,9 @@ import {
 import {
   chunkLayout,
   type MaskTerm,
+  packedBytes,
   type RingShape,
+  ringBudget,
   type SessionConfig,
   type SessionEvent,
 } from '@starling/secagg';
@@ -70,7 +74,19 @@ export class SessionHost {
 
   /** Computes the new global state, keeps it durably, and tells the engine its hash. */
   async apply(effect: Extract<EngineEffect, { kind: 'apply' }>): Promise<void> {
-    const { node, job, enqueue, vectors } = this.#parts;
+    const { enqueue } = this.#parts;
+    const { roundId } = effect;
+    try {
+      enqueue({ kind: 'applied', roundId, ...(await this.#nextState(effect)) });
+    } catch (error) {
+      // A full disk or a dead worker must not leave the engine waiting for an answer.
+      if (error instanceof InvariantError) throw error;
+      enqueue({ kind: 'apply-failed', roundId, reason: errorMessage(error) });
+    }
+  }
+
+  async #nextState(effect: Extract<EngineEffect, { kind: 'apply' }>) {
+    const { node, job, vectors } = this.#parts;
     const before = await node.blobs.get(effect.stateHash);
     if (before === undefined) throw new ProtocolError('state-missing', effect.stateHash);
     const { state, metrics } = await node.compute.run('apply', {
@@ -79,8 +95,7 @@ export class SessionHost {
       survivors: effect.survivors,
       codec: codecOf(job.manifest),
     });
-    const stateHash = await node.blobs.put(state);
-    enqueue({ kind: 'applied', roundId: effect.roundId, stateHash, metrics });
+    return { stateHash: await node.blobs.put(state), metrics };
   }
 
   async #compute(place: Place, { compute }: Of<'compute'>): Promise<void> {
@@ -173,7 +188,11 @@ export class SessionHost {
     const peers = from.map((member) => place.config.members[member]!.peer);
     try {
       const blob = toHex(hash) as BlobHash;
-      const bytes = await blobs.fetch(blob, peers, { timeoutMs: CHUNK_TIMEOUT_MS });
+      const bodyBytesMax = sumBytes(place.config, chunk);
+      const options = { timeoutMs: CHUNK_TIMEOUT_MS, bodyBytesMax };
+      const bytes = await blobs.fetch(blob, peers, options);
+      if (bytes.length !== bodyBytesMax)
+        throw new ProtocolError('malformed', 'sum of wrong length');
       vectors.putBytes(place.sum(chunk), bytes, hash);
       this.#tell(place, { kind: 'sum-fetched', chunk });
     } catch (error) {
@@ -187,6 +206,11 @@ export class SessionHost {
   receiveChunk(running: RunningSession, from: number, header: ChunkHeader, body: Uint8Array): void {
     const { vectors, job } = this.#parts;
     const { roundId, slot, config } = running;
+    const { owners } = running.state;
+    if (owners.length === 0) throw new ProtocolError('not-yet', 'owners are not decided');
+    if (owners[header.chunk]?.includes(config.self) !== true) {
+      throw new ProtocolError('not-an-owner', `chunk ${header.chunk} has other owners`);
+    }
     if (!isPacked(body, header.chunk, config.shape)) {
       throw new ProtocolError('malformed', `chunk ${header.chunk} is not packed as it must be`);
     }
@@ -248,6 +272,12 @@ class Place {
 
 const plain = (terms: readonly MaskTerm[]): readonly PlainTerm[] =>
   terms.map(({ seed, sign }) => ({ seed: seed.reveal(), sign }));
+
+/** Packed bytes of a chunk's integer sum over the roster. */
+function sumBytes({ shape, members }: SessionConfig, chunk: number): number {
+  const { wordsOf } = chunkLayout(shape.length, shape.bits, { chunkBytes: shape.chunkBytes });
+  return packedBytes(wordsOf(chunk), ringBudget(shape.bits, members.length));
+}
 
 /** Whether bytes have a chunk's exact length, and nothing in the bits behind its last word. */
 function isPacked(bytes: Uint8Array, chunk: number, shape: RingShape): boolean {

@@ -46,7 +46,7 @@ export async function askSync(
     to,
     SYNC_PROTOCOL,
     { header, body: NOTHING },
-    { timeoutMs },
+    { timeoutMs, bodyBytesMax: SYNC_ANSWER_BYTES_MAX },
   );
   return decodeCanonical(syncAnswerCodec, answer.body, SYNC_ANSWER_BYTES_MAX);
 }

@@ -6,6 +6,7 @@ import {
   LIMITS,
   type Parcel,
   type PeerId,
+  type Random,
   utf8,
 } from '@starling/core';
 import {
@@ -20,6 +21,7 @@ import type { JobHost } from './job-host.ts';
 
 export interface SyncServerParts {
   readonly host: (job: JobId) => JobHost | undefined;
+  readonly random: Random;
   /** Signed manifests of the jobs this node knows. */
   readonly manifests: () => readonly Uint8Array[];
   /** Takes a job over for its launcher; resolves when manifest and model are durable here. */
@@ -66,7 +68,7 @@ async function answerOf(
       if (host === undefined) return refused('unknown job');
       if (request.round < roundOf(host.state)) return chainFrom(host, request.round);
       if (request.round > roundOf(host.state)) return { kind: 'envelopes', envelopes: [] };
-      return { kind: 'envelopes', envelopes: lacking(host, request.have) };
+      return { kind: 'envelopes', envelopes: lacking(host, request.have, parts) };
     }
     default:
       return refused('unknown request');
@@ -78,10 +80,13 @@ const chainFrom = (host: JobHost, fromRound: number): SyncAnswer => ({
   certificates: host.certificates(fromRound).slice(0, CHAIN_ANSWER_MAX),
 });
 
-function lacking(host: JobHost, have: Uint8Array): readonly Uint8Array[] {
+function lacking(host: JobHost, have: Uint8Array, parts: SyncServerParts): readonly Uint8Array[] {
   const envelopes: Uint8Array[] = [];
   let size = 0;
-  for (const { bytes } of missingFrom(host.state.pool, have)) {
+  const missing = missingFrom(host.state.pool, have);
+  // From a random place on: junk that somebody else planted must not hide what is wanted for ever.
+  const start = Math.floor((parts.random.bytes(1)[0]! / 256) * missing.length);
+  for (const { bytes } of [...missing.slice(start), ...missing.slice(0, start)]) {
     size += bytes.length;
     if (envelopes.length >= ENVELOPES_MAX || size > ENVELOPES_BYTES_MAX) break;
     envelopes.push(bytes);

@@ -8,8 +8,8 @@ export class VectorStore {
   readonly #words = new Map<string, Uint32Array>();
   readonly #bytes = new Map<string, Uint8Array>();
   readonly #byHash = new Map<string, string>();
-  /** Rounds to forget at the next release: slower members may still ask for their sums. */
-  #leaving: string[] = [];
+  /** Of each job what its next release forgets: slower members may still ask for its sums. */
+  readonly #leaving = new Map<string, string>();
 
   putWords(handle: string, words: Uint32Array): void {
     this.#words.set(handle, words);
@@ -42,14 +42,15 @@ export class VectorStore {
     }
   }
 
-  /** Forgets what was released before, and marks `prefixes` to be forgotten next time. */
-  release(prefixes: readonly string[]): void {
-    const gone = this.#leaving;
-    const isGone = (handle: string) => gone.some((prefix) => handle.startsWith(prefix));
+  /** Forgets what `job` released before, and marks `prefix` to be forgotten next time. */
+  release(job: string, prefix: string): void {
+    const gone = this.#leaving.get(job);
+    this.#leaving.set(job, prefix);
+    if (gone === undefined) return;
+    const isGone = (handle: string) => handle.startsWith(gone);
     for (const handle of this.#words.keys()) if (isGone(handle)) this.#words.delete(handle);
     for (const handle of this.#bytes.keys()) if (isGone(handle)) this.#bytes.delete(handle);
     for (const [hash, handle] of this.#byHash) if (isGone(handle)) this.#byHash.delete(hash);
-    this.#leaving = [...prefixes];
   }
 
   /** Bytes held, for status and for limits. */

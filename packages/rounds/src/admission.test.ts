@@ -1,6 +1,6 @@
 import type { SigningKey } from '@starling/crypto';
 import { describe, expect, test } from 'vitest';
-import { consentTo, manifestFault } from './admission.ts';
+import { consentTo, manifestFault, type Policy } from './admission.ts';
 import { type ManifestChanges, testJob, testKeys, testManifest } from './testing/fixtures.ts';
 
 const [launcher, volunteer] = testKeys(2) as [SigningKey, SigningKey];
@@ -49,7 +49,7 @@ describe('manifestFault', () => {
 
 describe('consentTo', () => {
   const job = testJob(launcher);
-  const nobody = { trust: [], minPeers: 3 };
+  const nobody: Policy = { trust: { includes: () => false }, minPeers: 3 };
 
   test('own jobs and those of the trusted start', () => {
     expect(consentTo(job, nobody, launcher.peerId)).toEqual({ verdict: 'start' });

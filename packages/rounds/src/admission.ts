@@ -1,12 +1,13 @@
 import type { PeerId } from '@starling/core';
 import type { Job, Manifest } from '@starling/protocol-rounds';
+import { survivorsMin } from '@starling/protocol-secagg';
 import { ceilLog2 } from '@starling/secagg';
 
 /** What a volunteer lets in (design decisions 18 and 19). */
 export interface Policy {
   /** Launchers whose jobs start without asking. */
   readonly trust: { readonly includes: (launcher: PeerId) => boolean };
-  /** Fewest peers with whom this one adds up its update. */
+  /** Fewest updates, its own among them, that may stand in a sum it takes part in. */
   readonly minPeers: number;
 }
 
@@ -60,8 +61,9 @@ export type Consent =
 
 /** Whether a job may start on this peer without asking its owner. */
 export function consentTo(job: Job, policy: Policy, self: PeerId): Consent {
-  if (job.manifest.admission.minPeers < policy.minPeers) {
-    const least = job.manifest.admission.minPeers;
+  // A roster may lose members: what counts is how few inputs its sum may have.
+  const least = survivorsMin(job.manifest.admission.minPeers);
+  if (least < policy.minPeers) {
     const reason = `adds up as few as ${least} updates, your policy wants ${policy.minPeers}`;
     return { verdict: 'refuse', reason };
   }

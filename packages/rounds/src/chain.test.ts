@@ -23,9 +23,9 @@ const rules = { jobId: job.id, manifest: job.manifest };
 
 /** A chain with one certificate for each roster given. */
 function chainOf(...links: readonly Omit<Parameters<typeof certificateAfter>[1], 'job'>[]): Chain {
-  return links.reduce<Chain>((chain, link) => {
-    return [...chain, certificateAfter(chain, { job, ...link })];
-  }, []);
+  const chain: Certificate[] = [];
+  for (const link of links) chain.push(certificateAfter(chain, { job, ...link }));
+  return chain;
 }
 
 const parent = chainOf({ roster: five });
@@ -132,16 +132,19 @@ const links = fc.array(link, { maxLength: 4 });
 
 const certificates = new Map<string, Certificate>();
 /** The chain of some links; what differs in a link differs in what is signed. */
-const grow = (all: readonly Link[]): Chain =>
-  all.reduce<Chain>((chain, { from, peers, signers, survivors }, i) => {
+function grow(all: readonly Link[]): Chain {
+  const chain: Certificate[] = [];
+  for (const [i, { from, peers, signers, survivors }] of all.entries()) {
     const key = JSON.stringify(all.slice(0, i + 1));
     const roster = keys.slice(from, from + peers);
     const first = (count: number) => [...roster.keys()].slice(0, count);
     const options = { job, roster, signers: first(signers), survivors: first(survivors) };
     const made = certificates.get(key) ?? certificateAfter(chain, { ...options, state: key });
     certificates.set(key, made);
-    return [...chain, made];
-  }, []);
+    chain.push(made);
+  }
+  return chain;
+}
 
 describe('fork choice', () => {
   test('of two chains that differ exactly one is better, of equal ones none', () => {

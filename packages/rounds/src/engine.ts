@@ -35,7 +35,8 @@ const EARLY_MAX = 1_024;
 /** Restarts beyond our own whose messages are kept. */
 const RESTARTS_AHEAD = 4;
 const RETRAIN_MS = 5_000;
-const RETRAIN_MAX = 3;
+/** The wait doubles so often, up to some five minutes. */
+const RETRAIN_DOUBLINGS = 6;
 
 /**
  * One job on one peer: event in, effects out. The same function runs in the daemon and in the
@@ -67,7 +68,7 @@ function handle(d: Draft, event: EngineEvent): void {
       onTrained(d, event);
       return;
     case 'train-failed':
-      onTrainFailed(d, event.reason);
+      onTrainFailed(d, event);
       return;
     case 'envelope':
       onEnvelope(d, event.envelope);
@@ -84,6 +85,11 @@ function handle(d: Draft, event: EngineEvent): void {
     case 'applied':
       if (d.phase.name === 'applying' && d.phase.session.roundId === event.roundId) {
         enterCertifying(d, event.stateHash, event.metrics);
+      }
+      return;
+    case 'apply-failed':
+      if (d.phase.name === 'applying' && d.phase.session.roundId === event.roundId) {
+        burn(d, event.reason);
       }
       return;
     case 'head':
@@ -173,15 +179,14 @@ function onTrained(d: Draft, event: Extract<EngineEvent, { kind: 'trained' }>): 
 }
 
 /** An update that is not finite, or a dead trainer: this peer stays out, and tries again later. */
-function onTrainFailed(d: Draft, reason: string): void {
-  if (d.phase.name !== 'training') return;
+function onTrainFailed(d: Draft, event: Extract<EngineEvent, { kind: 'train-failed' }>): void {
+  if (d.phase.name !== 'training' || event.stateHash !== stateHashOf(d)) return;
+  const { reason } = event;
   notice(d, { kind: 'train-failed', reason });
   d.phase = { name: 'watching' };
-  for (let attempt = 0; attempt < RETRAIN_MAX; attempt++) {
-    if (!once(d, `retrain-set/${attempt}`)) continue;
-    setTimer(d, `retrain/${attempt}`, RETRAIN_MS);
-    return;
-  }
+  let attempt = 0;
+  while (!once(d, `retrain-set/${attempt}`)) attempt++;
+  setTimer(d, `retrain/${attempt}`, RETRAIN_MS * 2 ** Math.min(attempt, RETRAIN_DOUBLINGS));
 }
 
 function onEnvelope(d: Draft, envelope: Envelope): void {
@@ -252,10 +257,10 @@ function onTimer(d: Draft, timer: string): void {
       onRosterTimeout(d, slot);
       return;
     case 'certify':
-      if (d.phase.name === 'certifying') burn(d, 'certificate-missing');
+      if (isCertifying(d, slot)) burn(d, 'certificate-missing');
       return;
     case 'certify-hurry':
-      if (isQuorumAway(d)) burn(d, 'certificate-missing');
+      if (isCertifying(d, slot) && isQuorumAway(d)) burn(d, 'certificate-missing');
       else undo(d, `hurry-certify/${slotKey(slot)}`);
       return;
     case 'session':
@@ -266,6 +271,9 @@ function onTimer(d: Draft, timer: string): void {
     default:
   }
 }
+
+const isCertifying = (d: Draft, slot: Slot): boolean =>
+  d.phase.name === 'certifying' && slotKey(d.phase.session.slot) === slotKey(slot);
 
 function onOutcome(d: Draft): void {
   if (d.phase.name !== 'session') return;
@@ -294,7 +302,8 @@ function onOutcome(d: Draft): void {
     const { reason } = outcome;
     const proven = reason !== 'never-masked';
     notice(d, { kind: 'retry', round: roundOf(d), slot, reason, proven });
-    enterJoining(d, slotAfter(slot));
+    if (d.participating) enterJoining(d, slotAfter(slot));
+    else withdraw(d);
     advance(d);
     return;
   }
@@ -303,7 +312,7 @@ function onOutcome(d: Draft): void {
 
 /** The update may still be opened by somebody: it is never used again (design decision 9b). */
 function burn(d: Draft, reason: string): void {
-  if (d.phase.name !== 'session' && d.phase.name !== 'certifying') return;
+  if (!('session' in d.phase)) return;
   const { slot, roundId } = d.phase.session;
   const update = d.update!;
   d.effects.push({ kind: 'journal', key: `burnt/${roundId}/${update.id}`, value: reason });
@@ -313,6 +322,12 @@ function burn(d: Draft, reason: string): void {
     enterJoining(d, d.slot);
     return;
   }
+  dropUpdate(d);
+  beginRound(d);
+}
+
+/** Consent is gone: the update is not used again, and the round only watched. */
+function withdraw(d: Draft): void {
   dropUpdate(d);
   beginRound(d);
 }

@@ -6,14 +6,7 @@ import { helloOf } from '@starling/secagg';
 import { attemptSeed, barKey, joinsInSlot, proposerOf } from './joins.ts';
 import { type Pooled, pooled } from './pool.ts';
 import { acceptableRoster, isRosterMade } from './roster.ts';
-import {
-  compareSlots,
-  parseSlot,
-  SLOT_MAX,
-  type Slot,
-  slotAfter,
-  slotKey,
-} from './round-id.ts';
+import { compareSlots, parseSlot, SLOT_MAX, type Slot, slotAfter, slotKey } from './round-id.ts';
 import {
   currentRoundId,
   type Draft,
@@ -27,6 +20,7 @@ import {
   send,
   setTimer,
   stateHashOf,
+  undo,
   withItem,
 } from './state.ts';
 
@@ -35,8 +29,12 @@ import {
  * waiting is on the local monotonic clock, started by events (design decision 14a). Spec
  * protocols/rounds/spec.md §4.
  */
-export function enterJoining(d: Draft, slot: Slot): void {
+export function enterJoining(d: Draft, wanted: Slot): void {
+  let slot = wanted;
+  while (d.barred.has(barKey(d, slot))) slot = slotAfter(slot);
   d.slot = slot;
+  // Back in a slot whose window was closed before: its roster is waited for anew.
+  undo(d, `closed/${slotKey(slot)}`);
   if (slot.restarts > SLOT_MAX) {
     // No message can name such a slot: only somebody else's certificate leads out of this round.
     d.phase = { name: 'watching' };
@@ -164,10 +162,15 @@ function followOthers(d: Draft): void {
   for (const slot of slotsSeen(d)) {
     const count = others(slot);
     const more = count > best.count || (count === best.count && compareSlots(slot, best.slot) > 0);
-    if (count >= needed && more && !isClosed(d, slot)) best = { slot, count };
+    const enough = count >= Math.max(needed, isNear(own, slot) ? 1 : 2);
+    if (enough && more && !isClosed(d, slot)) best = { slot, count };
   }
   if (slotKey(best.slot) !== slotKey(own)) enterJoining(d, best.slot);
 }
+
+/** One other peer's word is enough for a short way only: a made-up key may be behind it. */
+const isNear = (own: Slot, slot: Slot): boolean =>
+  slot.restarts <= own.restarts + 1 && slot.attempt <= own.attempt + 2;
 
 const isClosed = (d: Draft, slot: Slot): boolean =>
   d.barred.has(barKey(d, slot)) || isRosterMade(d, slot);

@@ -1,13 +1,16 @@
 import {
   compareText,
   concatBytes,
+  decodeCanonical,
   fromHex,
+  LIMITS,
   type PeerId,
   type RoundId,
   u32be,
 } from '@starling/core';
 import { deriveSecret } from '@starling/crypto';
 import type { Envelope } from '@starling/protocol-rounds';
+import { type Hello, helloCodec } from '@starling/protocol-secagg';
 import { joinsOf, type Pooled } from './pool.ts';
 import { proposerRank, type Slot, slotKey } from './round-id.ts';
 import { currentRoundId, type EngineState, parentOf, roundOf, stateHashOf } from './state.ts';
@@ -16,14 +19,34 @@ import { currentRoundId, type EngineState, parentOf, roundOf, stateHashOf } from
 export const attemptSeed = (s: EngineState, roundId: RoundId, attempt: number) =>
   deriveSecret(s.update!.entropy, concatBytes(fromHex(roundId), u32be(attempt)));
 
-/** Whether a JOIN belongs to the round this peer works on and was trained from the same state. */
-export function isJoinCurrent(s: EngineState, { body, roundId, attempt }: Envelope): boolean {
+/** Slots beyond its own in which a peer takes JOINs into account. */
+const RESTARTS_AHEAD = 16;
+const ATTEMPTS_AHEAD = 64;
+
+/** The session's keys in a JOIN; undefined when they do not decode. */
+export function readHello({ body }: Envelope): Hello | undefined {
+  if (body.kind !== 'join') return undefined;
+  try {
+    return decodeCanonical(helloCodec, body.hello, LIMITS.controlBytesMax);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Whether a JOIN belongs to the round this peer works on, was trained from the same state, can be
+ * put into a roster, and names a slot within reach.
+ */
+export function isJoinCurrent(s: EngineState, envelope: Envelope): boolean {
+  const { body, roundId, attempt } = envelope;
   if (body.kind !== 'join' || body.round !== roundOf(s)) return false;
   return (
     body.parent === parentOf(s) &&
     body.stateHash === stateHashOf(s) &&
     roundId === currentRoundId(s, body.restarts) &&
-    attempt <= 1_000
+    body.restarts <= s.slot.restarts + RESTARTS_AHEAD &&
+    attempt <= s.slot.attempt + ATTEMPTS_AHEAD &&
+    readHello(envelope) !== undefined
   );
 }
 

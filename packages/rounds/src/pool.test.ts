@@ -21,8 +21,7 @@ const seal = (body: Body, key: SigningKey = keys[0], attempt = 0, roundId = roun
 
 const poolOf = (envelopes: readonly Envelope[]): Pool =>
   envelopes.reduce((pool, envelope, i) => addToPool(pool, envelope, millis(i)), emptyPool);
-const hashes = (envelopes: Iterable<Envelope>) =>
-  Array.from(envelopes, ({ hash }) => hash).sort();
+const hashes = (envelopes: Iterable<Envelope>) => Array.from(envelopes, ({ hash }) => hash).sort();
 
 test('the first envelope of a sender’s slot is kept, others leave the pool as it is', () => {
   const first = seal(roster('first'));
@@ -74,7 +73,9 @@ test('a pool gives exactly what the other side lacks', () => {
   fc.assert(
     fc.property(some, some, (mine, theirs) => {
       const missing = missingFrom(poolOf(mine), haveOf(poolOf(theirs), 100));
-      expect(hashes(missing)).toEqual(hashes(mine.filter((envelope) => !theirs.includes(envelope))));
+      expect(hashes(missing)).toEqual(
+        hashes(mine.filter((envelope) => !theirs.includes(envelope))),
+      );
     }),
     { seed: 3, numRuns: 50 },
   );

@@ -30,16 +30,16 @@ export function addToPool(pool: Pool, envelope: Envelope, at: Millis): Pool {
   const key = `${envelope.roundId}/${envelope.attempt}/${envelope.sender}`;
   const held = pool.get(key);
   if (held?.has(slot) || (held?.size ?? 0) >= PER_SENDER_MAX) return pool;
-  if (held === undefined && attemptsOf(pool, envelope.sender) >= ATTEMPTS_PER_SENDER_MAX)
-    return pool;
-  return new Map(pool).set(key, new Map(held).set(slot, { envelope, at }));
+  const next = new Map(pool);
+  // A round may take many attempts: a sender's oldest makes room, the others' stay.
+  const attempts = held === undefined ? attemptsOf(pool, envelope.sender) : [];
+  if (attempts.length >= ATTEMPTS_PER_SENDER_MAX) next.delete(attempts[0]!);
+  return next.set(key, new Map(held).set(slot, { envelope, at }));
 }
 
-function attemptsOf(pool: Pool, sender: PeerId): number {
-  let attempts = 0;
-  for (const key of pool.keys()) if (key.endsWith(`/${sender}`)) attempts++;
-  return attempts;
-}
+/** Keys of a sender's attempts, oldest first. */
+const attemptsOf = (pool: Pool, sender: PeerId): readonly string[] =>
+  [...pool.keys()].filter((key) => key.endsWith(`/${sender}`));
 
 function slotOfEnvelope({ body }: Envelope): string | undefined {
   if (body.kind !== 'session') return body.kind;

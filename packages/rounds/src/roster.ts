@@ -1,12 +1,4 @@
-import {
-  compareText,
-  concatBytes,
-  decodeCanonical,
-  fromHex,
-  LIMITS,
-  type PeerId,
-  utf8,
-} from '@starling/core';
+import { compareText, concatBytes, fromHex, type PeerId, utf8 } from '@starling/core';
 import { sha256 } from '@starling/crypto';
 import {
   type BodyOf,
@@ -14,9 +6,9 @@ import {
   REPLICATION_MAX,
   ROUNDS_LABEL,
 } from '@starling/protocol-rounds';
-import { byzantineMax, type Hello, helloCodec } from '@starling/protocol-secagg';
+import { byzantineMax } from '@starling/protocol-secagg';
 import { createSession, type Member, type SessionConfig } from '@starling/secagg';
-import { attemptSeed, barKey, joinsInSlot, proposerOf } from './joins.ts';
+import { attemptSeed, barKey, joinsInSlot, proposerOf, readHello } from './joins.ts';
 import { type Pooled, pooledAttempt } from './pool.ts';
 import type { Slot } from './round-id.ts';
 import { ringShapeOf } from './shape.ts';
@@ -145,15 +137,6 @@ function sessionOver(
     ...(d.config.canary === 'never-both' ? { canary: d.config.canary } : {}),
   };
   return { slot, roundId, config, state: createSession(config) };
-}
-
-function readHello({ body }: Envelope): Hello | undefined {
-  if (body.kind !== 'join') return undefined;
-  try {
-    return decodeCanonical(helloCodec, body.hello, LIMITS.controlBytesMax);
-  } catch {
-    return undefined;
-  }
 }
 
 /** What every later message of the attempt is bound to. */

@@ -1,6 +1,6 @@
 import type { BlobHash, PeerId } from '@starling/core';
-import { type Certificate, CHAIN_ANSWER_MAX } from '@starling/protocol-rounds';
-import { type Chain, certificateFault, isBetter, signersOf } from './chain.ts';
+import { type Certificate, CHAIN_ANSWER_MAX, statementHash } from '@starling/protocol-rounds';
+import { type Chain, certificateFault, headHash, isBetter, signersOf } from './chain.ts';
 import { haveOf } from './pool.ts';
 import { type Draft, notice, once, previousRoster, roundOf, selfOf, setTimer } from './state.ts';
 
@@ -8,6 +8,10 @@ import { type Draft, notice, once, previousRoster, roundOf, selfOf, setTimer } f
 const HAVE_MAX = 2048;
 /** Certificates before our own head that are asked for, so that a fork's root is among them. */
 const LOOK_BACK = 8;
+/** Further back when the fork lies deeper: half an answer, so that the rest reaches our end. */
+const STEP_BACK = CHAIN_ANSWER_MAX / 2;
+/** Reasons a round by which one peer can make us ask it; a pull finds what is behind more. */
+const ASKS_PER_PEER_MAX = 32;
 const MARKS_MAX = 8_192;
 const PULL_ACTIVE_MS = 1_000;
 const PULL_IDLE_MS = 4_000;
@@ -42,7 +46,9 @@ function pullTargets(d: Draft): readonly PeerId[] {
  */
 export function askChain(d: Draft, from: PeerId, why: string): void {
   // A peer can make up rounds and parents without end, but not make us ask or remember without end.
-  if (d.marks.size > MARKS_MAX || !once(d, `ask-chain/${from}/${why}`)) return;
+  const asked = [...d.marks].filter((mark) => mark.startsWith(`ask-chain/${from}/`));
+  if (asked.length >= ASKS_PER_PEER_MAX || d.marks.size > MARKS_MAX) return;
+  if (!once(d, `ask-chain/${from}/${why}`)) return;
   const fromRound = Math.max(1, roundOf(d) - LOOK_BACK);
   d.effects.push({ kind: 'fetch-chain', to: from, fromRound });
 }
@@ -53,10 +59,17 @@ export function askChain(d: Draft, from: PeerId, why: string): void {
 export function considerChain(d: Draft, from: PeerId, certificates: readonly Certificate[]): void {
   const first = certificates[0]?.statement.round;
   if (first === undefined || first < 1) return;
+  const jobId = d.config.job.id;
   if (first > (d.candidate ?? d.chain).length + 1) {
     // Once for the same answer: whoever goes on giving it would make us ask without end.
     if (d.marks.size > MARKS_MAX || !once(d, `fetch-all/${from}/${first}`)) return;
     d.effects.push({ kind: 'fetch-chain', to: from, fromRound: 1 });
+    return;
+  }
+  if (first > 1 && certificates[0]!.statement.parent !== headHash(baseOf(d, first), jobId)) {
+    if (d.marks.size > MARKS_MAX || !once(d, `step-back/${from}/${first}`)) return;
+    const fromRound = Math.max(1, first - STEP_BACK);
+    d.effects.push({ kind: 'fetch-chain', to: from, fromRound });
     return;
   }
   const candidate = graft(d, from, certificates);
@@ -73,13 +86,18 @@ export function considerChain(d: Draft, from: PeerId, certificates: readonly Cer
   d.effects.push({ kind: 'fetch-state', stateHash, from: holders });
 }
 
+/** What we know of the rounds before `first`. */
+function baseOf(d: Draft, first: number): Chain {
+  const before = first - 1;
+  const base = before > d.chain.length && d.candidate !== undefined ? d.candidate : d.chain;
+  return base.slice(0, before);
+}
+
 /** Our chain up to where theirs begins, and theirs; undefined when a certificate does not hold. */
 function graft(d: Draft, from: PeerId, certificates: readonly Certificate[]): Chain | undefined {
   const { job } = d.config;
   const rules = { jobId: job.id, manifest: job.manifest };
-  const before = certificates[0]!.statement.round - 1;
-  const base = before > d.chain.length && d.candidate !== undefined ? d.candidate : d.chain;
-  const chain = base.slice(0, before);
+  const chain = [...baseOf(d, certificates[0]!.statement.round)];
   for (const certificate of certificates) {
     const reason = certificateFault(certificate, chain, rules);
     if (reason !== undefined) {
@@ -91,9 +109,29 @@ function graft(d: Draft, from: PeerId, certificates: readonly Certificate[]): Ch
       });
       return undefined;
     }
-    chain.push(certificate);
+    chain.push(withOwnSignatures(d, certificate));
   }
   return chain;
+}
+
+/**
+ * Two copies of one certificate may carry different signatures, and `isSettled` counts them: what
+ * either has is kept, so that no copy is judged worse than another.
+ */
+function withOwnSignatures(d: Draft, certificate: Certificate): Certificate {
+  const own = d.chain[certificate.statement.round - 1];
+  const isSame =
+    own !== undefined && statementHash(own.statement) === statementHash(certificate.statement);
+  if (!isSame) return certificate;
+  const merged = new Map(own.signatures.map(({ member, signature }) => [member, signature]));
+  for (const { member, signature } of certificate.signatures) {
+    if (!merged.has(member)) merged.set(member, signature);
+  }
+  const sorted = [...merged].sort(([a], [b]) => a - b);
+  return {
+    statement: certificate.statement,
+    signatures: sorted.map(([member, signature]) => ({ member, signature })),
+  };
 }
 
 /** The candidate whose state has arrived, if it is still better than what we have. */

@@ -65,7 +65,11 @@ export type EngineEvent =
       /** 32 fresh random bytes: the seeds of this update's attempts. */
       readonly entropy: Uint8Array;
     }
-  | { readonly kind: 'train-failed'; readonly reason: string }
+  | {
+      readonly kind: 'train-failed';
+      readonly stateHash: BlobHash;
+      readonly reason: string;
+    }
   | { readonly kind: 'envelope'; readonly envelope: Envelope }
   | { readonly kind: 'timer'; readonly timer: string }
   | { readonly kind: 'reachable'; readonly peer: PeerId; readonly reachable: boolean }
@@ -77,6 +81,8 @@ export type EngineEvent =
       readonly stateHash: BlobHash;
       readonly metrics: Statement['metrics'];
     }
+  /** The opened sum gives no new state: it is out of range, or the state before it is not held. */
+  | { readonly kind: 'apply-failed'; readonly roundId: RoundId; readonly reason: string }
   | { readonly kind: 'head'; readonly from: PeerId; readonly round: number }
   | {
       readonly kind: 'chain';

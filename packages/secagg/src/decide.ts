@@ -7,6 +7,7 @@ import {
   decisionValueCodec,
   type MessageOf,
   threshold,
+  VIEW_MAX,
 } from '@starling/protocol-secagg';
 
 /**
@@ -102,7 +103,7 @@ export function timeout(state: DecideState, step: TimeoutStep, view: number, io:
   if (view !== state.view || state.step === 'decided') return;
   if (step === 'propose' && state.step === 'propose') vote(state, 'prevote', undefined, io);
   else if (step === 'prevote' && state.step === 'prevote') vote(state, 'precommit', undefined, io);
-  else if (step === 'precommit') enterView(state, view + 1, io);
+  else if (step === 'precommit' && view < VIEW_MAX) enterView(state, view + 1, io);
   advance(state, io);
 }
 
@@ -206,7 +207,7 @@ function prevoteWithoutProposer(state: DecideState, io: DecideIo): boolean {
 
 /** Line 65 before its time: with a quorum of nil precommits nothing can be decided in this view. */
 function leaveNilView(state: DecideState, io: DecideIo): boolean {
-  if (!hasQuorum(state, 'precommit', state.view, 'nil')) return false;
+  if (state.view >= VIEW_MAX || !hasQuorum(state, 'precommit', state.view, 'nil')) return false;
   enterView(state, state.view + 1, io);
   return true;
 }

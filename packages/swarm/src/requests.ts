@@ -44,12 +44,14 @@ export class Requests {
     to: PeerId,
     protocol: string,
     parcel: Parcel,
-    { timeoutMs }: RequestOptions,
+    { timeoutMs, bodyBytesMax = LIMITS.bodyBytesMax }: RequestOptions,
   ): Promise<Parcel> {
     checkParcel(parcel, LIMITS.bodyBytesMax);
     const what = `${protocol} to ${to}`;
     const message = await withDeadline(this.#parts.clock, timeoutMs, what, (signal) =>
-      this.#pool.with(to, protocol, signal, (stream) => exchange(stream, parcel, signal)),
+      this.#pool.with(to, protocol, signal, (stream) =>
+        exchange(stream, parcel, { signal, bodyBytesMax }),
+      ),
     );
     if (message.kind === 'refusal') throw new ProtocolError('refused', message.reason);
     return message.parcel;
@@ -156,14 +158,21 @@ function expectParcel(message: Message): Parcel {
   return message.parcel;
 }
 
+interface ExchangeRules {
+  readonly signal: AbortSignal;
+  /** Of the answer. */
+  readonly bodyBytesMax: number;
+}
+
 /** Sends and reads at once: a refusal may come while most of the body is still to be sent. */
 async function exchange(
   stream: FramedStream,
   parcel: Parcel,
-  signal: AbortSignal,
+  rules: ExchangeRules,
 ): Promise<Message> {
+  const { signal } = rules;
   const sent = writeParcel(parcel, (frames) => stream.write(frames, signal));
-  const answer = readAnswer(stream, signal);
+  const answer = readAnswer(stream, rules);
   // Whichever loses the race may still fail; that failure has then no more to say.
   for (const loser of [sent, answer]) loser.catch(() => {});
   const first = await Promise.race([sent.then(() => undefined), answer]);
@@ -173,9 +182,12 @@ async function exchange(
   return first;
 }
 
-async function readAnswer(stream: FramedStream, signal: AbortSignal): Promise<Message> {
+async function readAnswer(
+  stream: FramedStream,
+  { signal, bodyBytesMax }: ExchangeRules,
+): Promise<Message> {
   const next = (): Promise<Frame | undefined> => stream.read(signal);
   const first = await next();
   if (first === undefined) throw new ProtocolError('connection-lost', 'closed without an answer');
-  return readMessage(first, { bodyBytesMax: LIMITS.bodyBytesMax, next });
+  return readMessage(first, { bodyBytesMax, next });
 }

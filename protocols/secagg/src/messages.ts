@@ -21,7 +21,8 @@ export const CHUNK_PROTOCOL = `/starling/secagg/${SECAGG_VERSION}/chunk`;
 
 const hash = bytes(32);
 const memberIndex = u32(LIMITS.cellPeersMax - 1);
-const viewMax = 1_000;
+/** Last view of a decision; an attempt that gets there ends by its stall timer. */
+export const VIEW_MAX = 1_000;
 /** One bit per roster member, least significant bit of byte 0 first. */
 const bitmap = bytes(1, LIMITS.cellPeersMax / 8);
 const chunkIndex = u32(LIMITS.chunksMax - 1);
@@ -62,11 +63,11 @@ export type DecisionValue = Decoded<typeof decisionValueCodec>;
 
 const propose = struct({
   decision,
-  view: u32(viewMax),
-  validView: nullable(u32(viewMax)),
+  view: u32(VIEW_MAX),
+  validView: nullable(u32(VIEW_MAX)),
   value: decisionValueCodec,
 });
-const vote = { decision, view: u32(viewMax), value: nullable(hash) };
+const vote = { decision, view: u32(VIEW_MAX), value: nullable(hash) };
 
 /** One kind or the other: a message that reveals both kinds for one peer cannot be built. */
 const revealedShare = union({

@@ -1,0 +1,99 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConfigError } from '@starling/core';
+import { describe, expect, test } from 'vitest';
+import { temporaryDirectory } from '../../../test/helpers/temporary.ts';
+import { configSchema, loadConfig, parseConfig, trustOf, withOverrides } from './config.ts';
+
+const PEER = '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN';
+const OTHER = '12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X';
+const defaults = configSchema.parse({});
+
+test('nothing at all is a configuration', async () => {
+  expect(loadConfig(undefined)).toEqual(defaults);
+  expect(parseConfig('', 'empty.yaml')).toEqual(defaults);
+  expect(parseConfig('# only a comment\n', 'empty.yaml')).toEqual(defaults);
+  expect(defaults.policy).toEqual({ trust: [], minPeers: 3 });
+});
+
+test('a file is read with defaults for what it leaves out', async () => {
+  const file = join(await temporaryDirectory(), 'starling.yaml');
+  await writeFile(file, `network: lab\npolicy:\n  trust:\n    - ${PEER}\n`);
+  const config = loadConfig(file);
+  expect(config).toEqual({ ...defaults, network: 'lab', policy: { trust: [PEER], minPeers: 3 } });
+  expect(trustOf(config)).toEqual([PEER]);
+});
+
+describe('an error names file, line and key', () => {
+  const faults: readonly [text: string, where: string, what: RegExp][] = [
+    ['network: "Not A Name"', 'file.yaml, line 1, network', /small letters/],
+    ['mdns: true\n\nlight: maybe', 'file.yaml, line 3, light', /boolean/],
+    ['listen:\n  - /ip4/1.2.3.4/tcp/1\n  - 5', 'file.yaml, line 3, listen.1', /string/],
+    ['policy:\n  minPeers: 2', 'file.yaml, line 2, policy.minPeers', />=3/],
+    ['policy:\n  trust:\n    - nobody', 'file.yaml, line 3, policy.trust.0', /not a peer id/],
+    ['log: info\nnetwrok: lab', 'file.yaml, line 2, netwrok', /[Uu]nrecognized key/],
+    ['trainer:\n  threads: 1\n  gpu: yes', 'file.yaml, line 3, trainer.gpu', /[Uu]nrecognized/],
+    ['log: loud', 'file.yaml, line 1, log', /debug/],
+    ['just words', 'file.yaml, line 1, configuration', /object/],
+    ['- a\n- list', 'file.yaml, line 1, configuration', /object/],
+    ['log: info\nlog: warn', 'file.yaml', /unique.*line 2/s],
+    ['policy: {', 'file.yaml', /line 1/],
+    ['log: *nowhere', 'file.yaml', /nowhere/],
+  ];
+  test.each(faults)('%j', (text, where, what) => {
+    const parse = () => parseConfig(text, 'file.yaml');
+    expect(parse).toThrow(ConfigError);
+    expect(parse).toThrow(where);
+    expect(parse).toThrow(what);
+  });
+
+  test('a file that cannot be read is named', async () => {
+    const file = join(await temporaryDirectory(), 'missing.yaml');
+    expect(() => loadConfig(file)).toThrow(ConfigError);
+    expect(() => loadConfig(file)).toThrow(file);
+  });
+});
+
+describe('withOverrides', () => {
+  const file = parseConfig(
+    `network: lab\npolicy:\n  trust: [${PEER}]\n  minPeers: 5\ntrainer:\n  threads: 2\n`,
+    'file.yaml',
+  );
+
+  test('later keys win, inside policy and trainer key by key, and trust adds up', () => {
+    const merged = withOverrides(file, [
+      JSON.stringify({ network: 'field', trainer: { niceness: 3 } }),
+      JSON.stringify({ network: 'home', policy: { trust: [OTHER] }, light: true }),
+    ]);
+    expect(merged).toEqual({
+      ...file,
+      network: 'home',
+      light: true,
+      policy: { trust: [PEER, OTHER], minPeers: 5 },
+      trainer: { threads: 2, niceness: 3 },
+    });
+    expect(withOverrides(file, [])).toEqual(file);
+  });
+
+  test('the file’s own configuration stays as it is', () => {
+    const before = structuredClone(file);
+    withOverrides(file, [JSON.stringify({ policy: { trust: [OTHER], minPeers: 9 } })]);
+    expect(file).toEqual(before);
+  });
+
+  test.each([
+    [{ policy: { minPeers: 1 } }, 'policy.minPeers'],
+    [{ network: '' }, 'network'],
+    [{ trainer: { threads: 0 } }, 'trainer.threads'],
+    [{ policy: { trust: ['nobody'] } }, 'policy.trust.1'],
+    [{ nonsense: 1 }, 'nonsense'],
+  ])('an error in %j names the key', (override, key) => {
+    const merge = () => withOverrides(file, [JSON.stringify(override)]);
+    expect(merge).toThrow(ConfigError);
+    expect(merge).toThrow(key);
+  });
+
+  test.each(['not json', 'null', '7', '[]'])('%j is not a set of keys', (text) => {
+    expect(() => withOverrides(file, [text])).toThrow(ConfigError);
+  });
+});

@@ -1,0 +1,137 @@
+import { InvariantError, ProtocolError } from '@starling/core';
+import { sha256 } from '@starling/crypto';
+import { type CodecOptions, decodeState, encodeState, updateCodec } from '@starling/federation';
+import { METRIC_COORDINATES } from '@starling/rounds';
+import type { RingShape } from '@starling/secagg';
+import { expect, onTestFinished, test } from 'vitest';
+import { seededRandom } from '../../sim/src/prng.ts';
+import { type Compute, type ComputeTasks, inlineCompute, type PlainTerm } from './compute.ts';
+import { createComputePool } from './compute-pool.ts';
+
+const WORKER = new URL('../../../apps/cli/dist/kernel-worker.js', import.meta.url);
+const PEERS = 3;
+const WEIGHTS = 10_000;
+const codec: CodecOptions = { bits: 24, peersMax: 64, clippingNorm: 2 };
+const grid = updateCodec(codec);
+const shape: RingShape = {
+  length: WEIGHTS + METRIC_COORDINATES,
+  bits: codec.bits,
+  coordinateMax: grid.valueMax,
+  chunkBytes: 16 * 1024,
+};
+const random = seededRandom(5, 0, 0);
+const metrics = { lossSum: 30, correct: 7, examples: 10 };
+
+const updates = Array.from({ length: PEERS }, () =>
+  Float32Array.from(random.bytes(WEIGHTS), (byte) => (byte - 128) / 64),
+);
+const seeds = Array.from({ length: PEERS }, () => random.bytes(32));
+const selfMasks = Array.from({ length: PEERS }, () => random.bytes(32));
+const pairMasks = Array.from({ length: PEERS * PEERS }, () => random.bytes(32));
+
+/** What member `m` adds: its own mask, and one with each other, of opposite signs. */
+function termsOf(m: number): readonly PlainTerm[] {
+  const others = Array.from({ length: PEERS }, (_, i) => i).filter((i) => i !== m);
+  const pairs = others.map((i): PlainTerm => {
+    const seed = pairMasks[Math.min(m, i) * PEERS + Math.max(m, i)]!;
+    return { seed, sign: m < i ? 1 : -1 };
+  });
+  return [{ seed: selfMasks[m]!, sign: 1 }, ...pairs];
+}
+
+interface Run {
+  readonly inputs: readonly ComputeTasks['quantise']['out'][];
+  readonly masked: readonly ComputeTasks['mask']['out'][];
+  readonly summed: ComputeTasks['sum']['out'];
+  readonly opened: ComputeTasks['unmask']['out'];
+  readonly applied: ComputeTasks['apply']['out'];
+}
+
+/** A whole round's arithmetic. */
+async function aggregate(compute: Compute): Promise<Run> {
+  const quantise = (update: Float32Array, i: number) =>
+    compute.run('quantise', { update, metrics, seed: seeds[i]!, codec });
+  const inputs = await Promise.all(updates.map(quantise));
+  const masked = await Promise.all(
+    inputs.map(({ words }, m) => compute.run('mask', { words, terms: termsOf(m), shape })),
+  );
+  const parts = masked[0]!.chunks.map((_, chunk) => ({
+    chunk,
+    packed: masked.map(({ chunks }) => chunks[chunk]!),
+  }));
+  const summed = await compute.run('sum', { parts, shape, peers: PEERS });
+  const opened = await compute.run('unmask', {
+    sums: summed.sums.map(({ bytes }) => bytes),
+    terms: selfMasks.map((seed) => ({ seed, sign: -1 })),
+    shape,
+    peers: PEERS,
+    survivors: PEERS,
+  });
+  const model = new Float32Array(WEIGHTS).fill(0.5);
+  const state = encodeState({ round: 0, model, trainable: WEIGHTS, moments: [] });
+  const { words } = opened;
+  const applied = await compute.run('apply', { state, words, survivors: PEERS, codec });
+  return { inputs, masked, summed, opened, applied };
+}
+
+test('masked, added, unmasked and applied, updates become their plain mean', async () => {
+  const { inputs, masked, summed, opened, applied } = await aggregate(inlineCompute);
+  expect(masked[0]!.chunks.length).toBeGreaterThan(1);
+  for (const { chunks, hashes } of masked) {
+    expect(hashes).toEqual(chunks.map((chunk) => sha256(chunk)));
+  }
+  for (const { bytes, hash } of summed.sums) expect(hash).toEqual(sha256(bytes));
+  const plain = inputs[0]!.words.map((_, i) =>
+    inputs.reduce((sum, { words }) => sum + words[i]!, 0),
+  );
+  expect(opened).toEqual({ words: plain, inRange: true });
+  expect(applied.metrics).toEqual({ lossSum: 90, correct: 21, examples: 30 });
+  const { model, round } = decodeState(applied.state);
+  expect(round).toBe(1);
+  const off = model.map((weight, i) => {
+    const mean = updates.reduce((sum, update) => sum + update[i]! / PEERS, 0);
+    return Math.abs(weight - 0.5 - mean);
+  });
+  // One step of the grid, and the last bit of a float32.
+  expect(Math.max(...off)).toBeLessThan(grid.step + 1e-6);
+});
+
+test('a missing mask shows as a sum out of range', async () => {
+  const { summed } = await aggregate(inlineCompute);
+  const terms = selfMasks.slice(1).map((seed): PlainTerm => ({ seed, sign: -1 }));
+  const sums = summed.sums.map(({ bytes }) => bytes);
+  const input = { sums, terms, shape, peers: PEERS, survivors: PEERS };
+  expect((await inlineCompute.run('unmask', input)).inRange).toBe(false);
+});
+
+test('the worker thread computes what is computed in line', async () => {
+  const pool = createComputePool(WORKER);
+  onTestFinished(() => pool.close());
+  const [inThread, inLine] = [await aggregate(pool), await aggregate(inlineCompute)];
+  expect(inThread).toEqual(inLine);
+});
+
+test('errors of the worker thread are those of the kernels', async () => {
+  const pool = createComputePool(WORKER);
+  onTestFinished(() => pool.close());
+  const seed = seeds[0]!;
+  const update = Float32Array.of(1, Number.NaN);
+  const notFinite = pool.run('quantise', { update, metrics, seed, codec });
+  await expect(notFinite).rejects.toThrow(ProtocolError);
+  await expect(notFinite).rejects.toMatchObject({ code: 'not-finite' });
+  const wrong = { sums: [], terms: [], shape, peers: PEERS, survivors: PEERS };
+  await expect(pool.run('unmask', wrong)).rejects.toThrow(InvariantError);
+  // And the thread is still there.
+  const again = pool.run('quantise', { update: Float32Array.of(1), metrics, seed, codec });
+  expect((await again).words).toHaveLength(1 + METRIC_COORDINATES);
+});
+
+test('a closed pool says so to what it was doing, and starts nothing more', async () => {
+  const pool = createComputePool(WORKER);
+  const input = { update: updates[0]!, metrics, seed: seeds[0]!, codec };
+  const closed = { code: 'closed' };
+  const pending = expect(pool.run('quantise', input)).rejects.toMatchObject(closed);
+  await pool.close();
+  await pending;
+  await expect(pool.run('quantise', input)).rejects.toMatchObject(closed);
+});

@@ -1,0 +1,169 @@
+import { ConfigError, type JobId, utf8 } from '@starling/core';
+import { hashHex } from '@starling/crypto';
+import type { Manifest } from '@starling/protocol-rounds';
+import type { Policy, Trainer } from '@starling/rounds';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import {
+  TEST_MODEL,
+  type VirtualPeer,
+  VirtualSwarm,
+  virtualManifest,
+} from '../../../test/helpers/virtual-swarm.ts';
+import { Catalogue } from './catalogue.ts';
+
+async function swarmOf(count: number, seed = 1): Promise<VirtualSwarm> {
+  const swarm = new VirtualSwarm(seed);
+  for (let i = 0; i < count; i++) await swarm.add();
+  await swarm.pass(1_000);
+  onTestFinished(async () => {
+    await swarm.stop();
+    expect(swarm.fatal).toEqual([]);
+  });
+  return swarm;
+}
+
+const launch = (swarm: VirtualSwarm, changes: Partial<Manifest> = {}) =>
+  swarm.run(swarm.peers[0]!.node.launch(virtualManifest(changes), TEST_MODEL));
+const standingOf = (peer: VirtualPeer, job: JobId) => peer.node.job(job)?.standing;
+const nobody: Policy = { trust: { includes: () => false }, minPeers: 3 };
+
+/** Whether manifest and model of the job are on a peer's disk. */
+async function holds({ journal, blobs }: VirtualPeer, job: JobId): Promise<boolean> {
+  const manifests = (await new Catalogue(journal).all()).map(({ manifest }) => hashHex(manifest));
+  return manifests.includes(job) && (await blobs.has(virtualManifest().model));
+}
+
+describe('launch', () => {
+  test('resolves when as many others as asked for hold the job durably', async () => {
+    const swarm = await swarmOf(6);
+    const { job, copies, peers } = await launch(swarm);
+    expect([copies, peers]).toEqual([3, 5]);
+    const held = await Promise.all(swarm.peers.slice(1).map((peer) => holds(peer, job)));
+    expect(held.filter(Boolean).length).toBeGreaterThanOrEqual(3);
+  });
+
+  test('is content with all there are, and with nobody', async () => {
+    const [three, one] = [await swarmOf(3), await swarmOf(1)];
+    expect(await launch(three)).toMatchObject({ copies: 2, peers: 2 });
+    expect(await launch(one)).toMatchObject({ copies: 0, peers: 0 });
+  });
+
+  test('passes over a peer that does not take it', async () => {
+    const swarm = await swarmOf(5);
+    const broken = swarm.peers[1]!;
+    broken.blobs.put = () => Promise.reject(new ConfigError('state', 'no space left'));
+    const { job, copies } = await launch(swarm);
+    expect(copies).toBe(3);
+    expect(await holds(broken, job)).toBe(false);
+  });
+
+  test('refuses what nobody could take part in, and keeps nothing of it', async () => {
+    const swarm = await swarmOf(1);
+    const { node } = swarm.peers[0]!;
+    const refused = (changes: Partial<Manifest>, model = TEST_MODEL) =>
+      expect(swarm.run(node.launch(virtualManifest(changes), model))).rejects;
+    await refused({ stop: { rounds: 0 } }).toThrow('stop.rounds');
+    await refused({}, utf8('{}')).toThrow('no dimension');
+    const other = utf8('{"dim":51}');
+    await refused({}, other).toThrow('job.model: is not the model given');
+    expect(node.jobs()).toEqual([]);
+  });
+});
+
+test('a job that nobody knows is an error that says where to look', async () => {
+  const swarm = await swarmOf(1);
+  const { node } = swarm.peers[0]!;
+  const unknown = 'f'.repeat(64) as JobId;
+  expect(node.job(unknown)).toBeUndefined();
+  for (const asked of [node.approve(unknown), node.refuse(unknown), node.model(unknown)]) {
+    await expect(asked).rejects.toThrow(ConfigError);
+    await expect(asked).rejects.toThrow(`no job ${unknown}. \`starling jobs\``);
+  }
+});
+
+describe('the owner’s word', () => {
+  test('a stranger’s job waits for it, follows it, and remembers it', async () => {
+    const swarm = await swarmOf(2);
+    const peer = await swarm.add({ policy: nobody });
+    const { job } = await launch(swarm);
+    await swarm.until(() => peer.node.job(job) !== undefined);
+    await swarm.pass(100);
+    expect(standingOf(peer, job)?.kind).toBe('waiting-for-approval');
+    await swarm.run(peer.node.approve(job));
+    expect(standingOf(peer, job)).toEqual({ kind: 'participating', dataset: 'mine' });
+    await swarm.restart(peer);
+    await swarm.pass(100);
+    expect(standingOf(peer, job)).toEqual({ kind: 'participating', dataset: 'mine' });
+    await swarm.run(peer.node.refuse(job));
+    expect(standingOf(peer, job)).toEqual({ kind: 'refused', reason: 'refused by you' });
+    await swarm.restart(peer);
+    await swarm.pass(100);
+    expect(standingOf(peer, job)?.kind).toBe('refused');
+    expect(peer.node.job(job)!.phase).toBe('watching');
+  });
+
+  test('who refuses before its JOIN is in no roster, and follows the job to its end', async () => {
+    const swarm = await swarmOf(3);
+    const peer = await swarm.add();
+    const { job } = await launch(swarm, { admission: { ...virtualManifest().admission } });
+    await swarm.until(() => peer.node.job(job)?.standing.kind === 'participating');
+    await swarm.run(peer.node.refuse(job));
+    await swarm.until(() => peer.node.job(job)!.phase === 'finished');
+    const rosters = peer.node.job(job)!.certificates.map(({ statement }) => statement.roster);
+    expect(rosters).toHaveLength(2);
+    expect(rosters[1]).not.toContain(peer.key.peerId);
+  });
+
+  test('approval cannot go below the owner’s own least number of peers', async () => {
+    const swarm = await swarmOf(2);
+    const peer = await swarm.add({ policy: { ...nobody, minPeers: 5 } });
+    const { job } = await launch(swarm);
+    await swarm.until(() => standingOf(peer, job)?.kind === 'refused');
+    await expect(peer.node.approve(job)).rejects.toThrow('policy.minPeers');
+    peer.settings.policy = nobody;
+    await swarm.run(peer.node.approve(job));
+    expect(standingOf(peer, job)?.kind).toBe('participating');
+  });
+});
+
+test('a job without data says what differs, and starts when data come', async () => {
+  const swarm = await swarmOf(2);
+  const peer = await swarm.add({ match: { ok: false, reasons: ['shape: 3, not 4'] } });
+  const { job } = await launch(swarm);
+  await swarm.until(() => standingOf(peer, job)?.kind === 'no-data');
+  expect(standingOf(peer, job)).toEqual({ kind: 'no-data', reasons: ['shape: 3, not 4'] });
+  await swarm.run(peer.node.dataChanged());
+  expect(standingOf(peer, job)?.kind).toBe('no-data');
+  peer.settings.match = { ok: true, dataset: 'new' };
+  await swarm.run(peer.node.dataChanged());
+  expect(standingOf(peer, job)).toEqual({ kind: 'participating', dataset: 'new' });
+  await swarm.until(() => peer.node.job(job)!.phase === 'finished');
+});
+
+test('a peer whose update holds NaN never JOINs; the others finish, and it follows', async () => {
+  const swarm = await swarmOf(3);
+  const [{ settings }] = swarm.peers as [VirtualPeer];
+  const trainer: Trainer = {
+    ...settings.trainer,
+    prepare: async (wanted) => ({
+      ...(await settings.trainer.prepare(wanted)),
+      train: async (vector) => ({
+        update: new Float32Array(vector.length).fill(Number.NaN),
+        norm: Number.NaN,
+        trainingLoss: Number.NaN,
+        localSteps: 1,
+        examples: 1,
+      }),
+    }),
+  };
+  const sick = await swarm.add({ trainer });
+  const { job } = await launch(swarm);
+  await swarm.until(() => swarm.peers.every(({ node }) => node.job(job)?.phase === 'finished'));
+  const { certificates } = sick.node.job(job)!;
+  expect(certificates).toHaveLength(2);
+  for (const { statement } of certificates) expect(statement.roster).not.toContain(sick.key.peerId);
+  expect(sick.notices.some(({ kind }) => kind === 'joining')).toBe(false);
+  expect(sick.notices).toContainEqual({ kind: 'train-failed', reason: expect.any(String) });
+  const heads = swarm.peers.map(({ node }) => node.job(job)!.certificates[1]!.statement.stateHash);
+  expect(new Set(heads).size).toBe(1);
+});

@@ -1,0 +1,167 @@
+import type { SigningKey } from '@starling/crypto';
+import { type Envelope, sealEnvelope } from '@starling/protocol-rounds';
+import { expect, test } from 'vitest';
+import { EnginePeer, GENESIS } from './testing/engine-peer.ts';
+import { certificateAfter, hashNamed, testJob, testKeys } from './testing/fixtures.ts';
+
+const keys = testKeys(6);
+const job = testJob(keys[0]!);
+const swarm = (count: number, ofJob = job): readonly EnginePeer[] =>
+  keys.slice(0, count).map((key) => new EnginePeer(ofJob, key).start());
+const roster = keys.slice(0, 5);
+const joinOf = (round: number, sender: SigningKey, parent = hashNamed('later')): Envelope =>
+  sealEnvelope(
+    { roundId: hashNamed(`round ${round}`) as never, attempt: 0, roster: null },
+    {
+      kind: 'join',
+      round,
+      restarts: 0,
+      parent: parent as never,
+      stateHash: hashNamed('later state'),
+      hello: new Uint8Array(0),
+      light: 0,
+    },
+    sender,
+  );
+
+test('a JOIN of a later one makes the peer ask its sender for the chain, once', () => {
+  const [peer] = swarm(1) as [EnginePeer];
+  const join = joinOf(4, keys[1]!);
+  peer.hear(join, join);
+  expect(peer.of('fetch-chain')).toEqual([
+    { kind: 'fetch-chain', to: keys[1]!.peerId, fromRound: 1 },
+  ]);
+  peer.hear(joinOf(4, keys[2]!));
+  expect(peer.of('fetch-chain').map(({ to }) => to)).toEqual([keys[1]!.peerId, keys[2]!.peerId]);
+});
+
+test('rounds and parents made up without end make it ask no more than so often', () => {
+  const [peer] = swarm(1) as [EnginePeer];
+  for (let i = 0; i < 100; i++) {
+    peer.hear(joinOf(4, keys[1]!, hashNamed(`made up ${i}`)));
+    peer.take({ kind: 'head', from: keys[1]!.peerId, round: 5 + i });
+  }
+  expect(peer.of('fetch-chain')).toHaveLength(32);
+  peer.hear(joinOf(4, keys[2]!));
+  expect(peer.of('fetch-chain').at(-1)!.to).toBe(keys[2]!.peerId);
+});
+
+test('a better chain is taken over when its state is here; stale training is dropped', () => {
+  const [peer] = swarm(1) as [EnginePeer];
+  const certificate = certificateAfter([], { job, roster });
+  const { stateHash } = certificate.statement;
+  peer.take({ kind: 'chain', from: keys[1]!.peerId, certificates: [certificate] });
+  const [fetch] = peer.of('fetch-state');
+  expect(fetch!.stateHash).toBe(stateHash);
+  expect(new Set(fetch!.from)).toEqual(new Set(keys.slice(1, 5).map(({ peerId }) => peerId)));
+  expect(peer.state.chain).toHaveLength(0);
+
+  peer.take({ kind: 'state-fetched', stateHash: hashNamed('not asked for') });
+  expect(peer.state.chain).toHaveLength(0);
+  peer.take({ kind: 'state-fetched', stateHash });
+  expect(peer.state.chain).toEqual([certificate]);
+  expect(peer.of('store-chain')).toEqual([
+    { kind: 'store-chain', from: 0, certificates: [certificate] },
+  ]);
+  expect(peer.of('train').at(-1)).toEqual({ kind: 'train', stateHash, round: 2 });
+
+  peer.train(GENESIS);
+  expect(peer.phase).toBe('training');
+  expect(peer.sent('join')).toEqual([]);
+  peer.train(stateHash);
+  expect(peer.sent('join')[0]!.body).toMatchObject({ round: 2, stateHash });
+});
+
+test('a state that nobody gives changes nothing; the next answer is a new chance', () => {
+  const [peer] = swarm(1) as [EnginePeer];
+  const certificates = [certificateAfter([], { job, roster })];
+  const { stateHash } = certificates[0]!.statement;
+  const from = keys[1]!.peerId;
+  peer.take({ kind: 'chain', from, certificates });
+  peer.take({ kind: 'state-missing', stateHash });
+  peer.take({ kind: 'state-fetched', stateHash });
+  expect(peer.state.chain).toEqual([]);
+  peer.take({ kind: 'chain', from, certificates });
+  peer.take({ kind: 'state-fetched', stateHash });
+  expect(peer.state.chain).toEqual(certificates);
+});
+
+test('a chain with a certificate that does not hold is refused by the sender’s name', () => {
+  const [peer] = swarm(1) as [EnginePeer];
+  const weak = certificateAfter([], { job, roster, signers: [0, 1, 2] });
+  peer.take({ kind: 'chain', from: keys[1]!.peerId, certificates: [weak] });
+  expect(peer.of('fetch-state')).toEqual([]);
+  expect(peer.notices('refused')[0]).toMatchObject({ peer: keys[1]!.peerId });
+});
+
+test('answers that begin behind our end do not make us ask without end', () => {
+  const [peer] = swarm(1) as [EnginePeer];
+  const far = certificateAfter([], { job, roster, changes: { round: 9 } });
+  const answer = { kind: 'chain', from: keys[1]!.peerId, certificates: [far] } as const;
+  for (let i = 0; i < 20; i++) peer.take(answer);
+  expect(peer.of('fetch-chain')).toHaveLength(1);
+});
+
+test('who JOINed rolls back to a better chain and starts anew', () => {
+  const [peer] = swarm(1) as [EnginePeer];
+  const adopt = (certificates: readonly ReturnType<typeof certificateAfter>[]) => {
+    peer.take({ kind: 'chain', from: keys[1]!.peerId, certificates });
+    const { stateHash } = certificates.at(-1)!.statement;
+    peer.take({ kind: 'state-fetched', stateHash });
+  };
+  const short = certificateAfter([], { job, roster: roster.slice(0, 3), state: 'short' });
+  adopt([short]);
+  peer.train();
+  expect(peer.phase).toBe('joining');
+  const first = certificateAfter([], { job, roster });
+  adopt([first, certificateAfter([first], { job, roster })]);
+  expect(peer.notices('rolled-back')).toEqual([{ kind: 'rolled-back', toRound: 0 }]);
+  expect(peer.state.chain).toHaveLength(2);
+  expect(peer.phase).toBe('training');
+  expect(peer.state.update).toBeUndefined();
+  // Back to a worse one: never.
+  adopt([short]);
+  expect(peer.state.chain).toHaveLength(2);
+});
+
+test('a watcher never JOINs, but follows the chain to its end', () => {
+  const short = testJob(keys[0]!, { rounds: 1 });
+  const watcher = new EnginePeer(short, keys[5]!).start([], false);
+  const others = swarm(4, short);
+  for (const other of others) other.train();
+  watcher.hear(...others.flatMap((other) => other.sent('join')));
+  expect(watcher.phase).toBe('watching');
+  const certificate = certificateAfter([], { job: short, roster });
+  watcher.take({ kind: 'chain', from: keys[1]!.peerId, certificates: [certificate] });
+  watcher.take({ kind: 'state-fetched', stateHash: certificate.statement.stateHash });
+  expect(watcher.state.chain).toEqual([certificate]);
+  expect(watcher.phase).toBe('finished');
+  expect(watcher.of('train')).toEqual([]);
+  expect(watcher.of('journal')).toEqual([]);
+  expect(watcher.sent('join')).toEqual([]);
+});
+
+test('a fork deeper than the first look back is found by looking further back', () => {
+  const grow = (rounds: number, branch: string) => {
+    const chain: ReturnType<typeof certificateAfter>[] = [];
+    for (let round = 1; round <= rounds; round++) {
+      chain.push(certificateAfter(chain, { job, roster, state: `${branch} ${round}` }));
+    }
+    return chain;
+  };
+  const [mine, theirs] = [grow(20, 'a'), grow(22, 'b')];
+  const peer = new EnginePeer(job, keys[0]!);
+  peer.take({ kind: 'start', certificates: mine, joined: [] });
+  peer.take({ kind: 'prepared', vectorLength: 8, stateHash: GENESIS });
+  const from = keys[1]!.peerId;
+  peer.take({ kind: 'head', from, round: theirs.length });
+  // The other side answers whatever it is asked for.
+  for (let asked = 0; asked < peer.of('fetch-chain').length; asked++) {
+    const { fromRound } = peer.of('fetch-chain')[asked]!;
+    peer.take({ kind: 'chain', from, certificates: theirs.slice(fromRound - 1) });
+  }
+  expect(peer.of('fetch-chain').map(({ fromRound }) => fromRound)).toEqual([13, 1]);
+  peer.take({ kind: 'state-fetched', stateHash: theirs.at(-1)!.statement.stateHash });
+  expect(peer.state.chain).toEqual(theirs);
+  expect(peer.notices('rolled-back')).toEqual([{ kind: 'rolled-back', toRound: 0 }]);
+});
