@@ -1,8 +1,8 @@
 /**
- * How long a daemon's loop is held up while it takes part in rounds of a model of 5 million weights:
- * `npx tsx bench/event-loop.ts [--json]`, after `npm run build`. Three real daemons on loopback; the
- * comparison in the same run is the 199,210-weight MLP. A blocked loop loses its connections, so the
- * design wants no turn above 50 ms.
+ * How long a daemon's loop is held up while it takes part in rounds of a model of 5 million
+ * weights: `npx tsx bench/event-loop.ts [--json]`, after `npm run build`. Three real daemons on
+ * loopback; the comparison in the same run is the 199,210-weight MLP. A blocked loop loses its
+ * connections, so the design wants no turn above 50 ms.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';

@@ -92,7 +92,7 @@ test('garbage on every topic and protocol does not keep a job from its end', asy
   try {
     const job = await cluster.launch(3);
     const flood = rogue.flood(job);
-    const views = await cluster.finished(job, 3);
+    const views = await cluster.finished(job, 3, 200_000);
     const { published, asked } = await flood.stop();
     expect(views).toHaveLength(3);
     expect(new Set(views.map(({ stateHash }) => stateHash)).size).toBe(1);

@@ -17,7 +17,7 @@ import { until } from '../helpers/until.ts';
 
 const PROTOCOLS = [SYNC_PROTOCOL, CHUNK_PROTOCOL, BLOBS_PROTOCOL];
 const REQUEST = { timeoutMs: 2_000 };
-const PAUSE_MS = 20;
+const PAUSE_MS = 150;
 
 export interface Flood {
   /** Ends it; how much was sent. */
@@ -122,7 +122,7 @@ export class Rogue {
       }),
     ];
     return [
-      this.#bytes(60_000),
+      this.#bytes(20_000),
       encodeCanonical(gossipCodec, { kind: 'envelope', bytes: this.#bytes(2_000) }),
       encodeCanonical(gossipCodec, { kind: 'head', round: 999_999, certificate: null }),
       ...envelopes.map(({ bytes }) => encodeCanonical(gossipCodec, { kind: 'envelope', bytes })),
