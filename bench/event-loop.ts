@@ -68,7 +68,8 @@ interface Row {
 async function measure(name: string, weights: number, model: Model): Promise<Row> {
   const directory = await mkdtemp(join(tmpdir(), 'starling-bench-'));
   const onMessage = () => {};
-  const swarm = new DemoSwarm({ directory, entry: ENTRY, task: 'mnist', onMessage });
+  const observed = false;
+  const swarm = new DemoSwarm({ directory, entry: ENTRY, task: 'mnist', onMessage, observed });
   try {
     for (let i = 0; i < PEERS; i++) await swarm.start(i, await writeShare(directory, i));
     await swarm.connected();

@@ -44,7 +44,8 @@ async function run(start: DemoStart): Promise<void> {
   };
   const log = createLog(config.log);
   const options = { config, stateDirectory: start.stateDirectory, log };
-  daemon = await startDaemon(options, { observer: observerFor(start.capture), onNotice });
+  const observer = start.observed ? { observer: observerFor(start.capture) } : {};
+  daemon = await startDaemon(options, { ...observer, onNotice });
   const { name, path, task } = start.dataset;
   if (daemon.data.get(name) === undefined) await daemon.data.add(name, path, task);
   const { swarm } = daemon;

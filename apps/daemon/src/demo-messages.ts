@@ -17,6 +17,8 @@ export interface DemoStart {
   readonly config: Partial<Config>;
   readonly stateDirectory: string;
   readonly dataset: { readonly name: string; readonly path: string; readonly task: string };
+  /** Whether it shows its inputs; a benchmark measures the daemon without that. */
+  readonly observed: boolean;
   readonly kill?: KillPlan | undefined;
   /** Folder for masked chunks and plain inputs as they are, to look at; none unless told. */
   readonly capture?: string | undefined;

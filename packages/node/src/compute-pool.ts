@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { InvariantError, ProtocolError } from '@starling/core';
-import type { Compute } from './compute.ts';
+import type { Compute, ComputeTasks, TaskName } from './compute.ts';
+import { movable } from './transfers.ts';
 
 interface Waiting {
   readonly resolve: (output: never) => void;
@@ -14,6 +15,17 @@ interface Answer {
 }
 
 const isStopping = (): Error => new ProtocolError('closed', 'the node is stopping');
+
+/** Vectors that the caller of a task has no more use for: see the docs of `ComputeTasks`. */
+function givenAway<N extends TaskName>(
+  name: N,
+  input: ComputeTasks[N]['in'],
+): readonly ArrayBufferView[] {
+  if (name === 'quantise') return [(input as ComputeTasks['quantise']['in']).update];
+  if (name !== 'apply') return [];
+  const { state, words } = input as ComputeTasks['apply']['in'];
+  return [state, words];
+}
 
 /**
  * Kernels on one worker thread, so that no turn of the daemon's loop grows with the model. One is
@@ -52,7 +64,7 @@ export function createComputePool(entry: URL): Compute {
       const id = next++;
       return new Promise((resolve, reject) => {
         waiting.set(id, { resolve, reject });
-        worker!.postMessage({ id, name, input });
+        worker!.postMessage({ id, name, input }, movable(givenAway(name, input)));
       });
     },
     async close() {

@@ -32,7 +32,10 @@ export interface PlainTerm {
 
 /** The heavy kernels, each from plain data to plain data, so that a worker thread can run them. */
 export interface ComputeTasks {
-  /** Update and metrics as ring words. `seed` (32 bytes) drives the stochastic rounding. */
+  /**
+   * Update and metrics as ring words. `seed` (32 bytes) drives the stochastic rounding. The update
+   * is given away: it may be empty afterwards.
+   */
   quantise: {
     in: {
       readonly update: Float32Array;
@@ -77,7 +80,7 @@ export interface ComputeTasks {
     };
     out: { readonly words: Uint32Array; readonly inRange: boolean };
   };
-  /** The next global state from the opened sum. */
+  /** The next global state from the opened sum; both are given away. */
   apply: {
     in: {
       readonly state: Uint8Array;

@@ -10,6 +10,8 @@ export interface DemoSwarmOptions {
   readonly task: string;
   readonly onMessage: (peer: PeerProcess, message: DemoMessage) => void;
   readonly capture?: string | undefined;
+  /** Whether the daemons show their inputs; they do unless told. */
+  readonly observed?: boolean;
 }
 
 /** Real daemons as processes on loopback; used by the demo and by the interop tests. */
@@ -27,7 +29,7 @@ export class DemoSwarm {
 
   /** Starts peer `index` with a data folder; it enters by any living peer, and trusts peer 0. */
   async start(index: number, data: string, kill?: KillPlan): Promise<PeerProcess> {
-    const { directory, entry, task, capture, onMessage } = this.#options;
+    const { directory, entry, task, capture, onMessage, observed = true } = this.#options;
     const launcher = this.peers[0]?.peer;
     const start: DemoStart = {
       config: {
@@ -40,6 +42,7 @@ export class DemoSwarm {
       },
       stateDirectory: join(directory, `peer-${index}`),
       dataset: { name: 'mine', path: data, task },
+      observed,
       kill,
       capture,
     };
