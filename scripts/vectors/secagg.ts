@@ -13,6 +13,7 @@ import {
   decisionValueCodec,
   helloCodec,
   messageCodec,
+  openRequestCodec,
   type SecaggMessage,
   sealedSharesCodec,
 } from '@starling/protocol-secagg';
@@ -50,10 +51,25 @@ const MESSAGES: readonly (readonly [string, SecaggMessage])[] = [
   ['precommit', { kind: 'precommit', decision: 'survivors', view: 200, value: ramp(32) }],
   ['precommit nil', { kind: 'precommit', decision: 'mask-set', view: 0, value: null }],
   ['commit', { kind: 'commit', root: ramp(32) }],
-  ['receipt', { kind: 'receipt', revision: 7, contributors: new Uint8Array([0b1011]) }],
-  ['sums', { kind: 'sums', sums: [0, 300, 1023].map((chunk) => ({ chunk, hash: ramp(32) })) }],
+  [
+    'receipt',
+    {
+      kind: 'receipt',
+      revision: 15,
+      chunks: new Uint8Array([0b101, 1]),
+      contributors: new Uint8Array([0b1011]),
+    },
+  ],
+  [
+    'sums',
+    {
+      kind: 'sums',
+      revision: 0,
+      sums: [0, 300, 1023].map((chunk) => ({ chunk, hash: ramp(32) })),
+    },
+  ],
   ['unmask, nobody dropped', { kind: 'unmask', selfMask: ramp(32), edges: [] }],
-  ['unmask', { kind: 'unmask', selfMask: ramp(32), edges: [{ with: 127, seed: ramp(32, 1) }] }],
+  ['unmask', { kind: 'unmask', selfMask: ramp(32), edges: [{ with: 1023, seed: ramp(32, 1) }] }],
   [
     'shares of both kinds, of two members',
     {
@@ -65,6 +81,19 @@ const MESSAGES: readonly (readonly [string, SecaggMessage])[] = [
       ],
     },
   ],
+  ['tags of two chunks', { kind: 'tags', tags: [ramp(32), ramp(32, 9)] }],
+  ['audit', { kind: 'audit', revision: 1, items: [{ of: 2, chunk: 1023, tag: ramp(32) }] }],
+  [
+    'complaint',
+    {
+      kind: 'complaint',
+      revision: 0,
+      dealers: new Uint8Array([0b10]),
+      owners: new Uint8Array([0]),
+    },
+  ],
+  ['nominate', { kind: 'nominate', members: new Uint8Array([0b1111]), value: ramp(32) }],
+  ['opened', { kind: 'opened', result: ramp(32) }],
   ['abandon', { kind: 'abandon' }],
 ];
 
@@ -73,7 +102,8 @@ function proposal(
   view: number,
   validView: number | null,
 ): SecaggMessage {
-  const value = { kind: 'set', members: new Uint8Array([0b111, 1]) } as const;
+  const bound = [1, 2, 3, 4].map((from) => ramp(16, from));
+  const value = { kind: 'set', members: new Uint8Array([0b111, 1]), bound } as const;
   return { kind: 'propose', decision, view, validView, value };
 }
 
@@ -85,7 +115,25 @@ export const secaggGood = (): readonly GoodVector[] => [
     maskKey: ramp(32, 32),
   }),
   good('abort', 'decision-value', decisionValueCodec, { kind: 'abort' }),
-  good('set', 'decision-value', decisionValueCodec, { kind: 'set', members: ramp(16) }),
+  good('set', 'decision-value', decisionValueCodec, {
+    kind: 'set',
+    members: new Uint8Array([0b11]),
+    bound: [ramp(16), ramp(16, 1)],
+  }),
+  good('cells, one of them out', 'decision-value', decisionValueCodec, {
+    kind: 'cells',
+    cells: [{ members: new Uint8Array([0b111]), value: ramp(32) }, null],
+  }),
+  good('results, one cell without', 'decision-value', decisionValueCodec, {
+    kind: 'results',
+    cells: [null, ramp(32)],
+  }),
+  good('request to open a chunk', 'open-request', openRequestCodec, {
+    roundId: ramp(32),
+    attempt: 3,
+    chunk: 1023,
+    of: 1023,
+  }),
   good('chunk header', 'chunk-header', chunkHeaderCodec, {
     roundId: ramp(32),
     attempt: 70_000,
@@ -108,32 +156,43 @@ export function secaggBad(): readonly BadVector[] {
     Array.from({ length: count }, () => item);
   return [
     ...encodingFaults('message', messageCodec, commit),
-    message('keyshare for 129 holders', [0, [h, many(129, [new Uint8Array(0), h, h, h])]]),
+    message('keyshare for 255 holders', [0, [h, many(255, [new Uint8Array(0), h, h, h])]]),
     message('keyshare with 129 sealed bytes', [0, [h, [[ramp(129), h, h, h]]]]),
     message('keyshare without an edge commitment', [0, [h, [[ramp(85), h, h]]]]),
-    message('propose for a third decision', [1, [2, 0, null, [1, []]]]),
+    message('propose for a fifth decision', [1, [4, 0, null, [1, []]]]),
     message('propose in view 1001', [1, [0, 1001, null, [1, []]]]),
-    message('propose of a third kind of value', [1, [0, 0, null, [2, []]]]),
-    message('propose of an empty bitmap', [1, [0, 0, null, [0, [new Uint8Array(0)]]]]),
-    message('propose of a bitmap of 17 bytes', [1, [0, 0, null, [0, [ramp(17)]]]]),
+    message('propose of a fifth kind of value', [1, [0, 0, null, [4, []]]]),
+    message('propose of an empty bitmap', [1, [0, 0, null, [0, [new Uint8Array(0), []]]]]),
+    message('propose of a bitmap of 129 bytes', [1, [0, 0, null, [0, [ramp(129), []]]]]),
+    message('propose bound by 15 bytes', [1, [0, 0, null, [0, [ramp(1), [ramp(15)]]]]]),
+    message('propose of a set that is not bound', [1, [0, 0, null, [0, [ramp(1)]]]]),
     message('propose of ABORT with a reason', [1, [0, 0, null, [1, ['late']]]]),
+    message('propose of 129 cells', [1, [2, 0, null, [2, [many(129, null)]]]]),
     message('prevote for a hash of 31 bytes', [2, [0, 0, ramp(31)]]),
     message('prevote for false instead of nil', [2, [0, 0, false]]),
     message('precommit without a value', [3, [0, 0]]),
     message('commit of text', [4, ['a'.repeat(32)]]),
-    message('receipt of revision 8', [5, [8, ramp(1)]]),
-    message('receipt of a bitmap of 17 bytes', [5, [0, ramp(17)]]),
-    message('sums of chunk 1024', [6, [[[1024, h]]]]),
+    message('receipt of revision 16', [5, [16, ramp(1), ramp(1)]]),
+    message('receipt of a bitmap of 129 bytes', [5, [0, ramp(1), ramp(129)]]),
+    message('receipt without chunks', [5, [0, new Uint8Array(0), ramp(1)]]),
+    message('sums of chunk 1024', [6, [0, [[1024, h]]]]),
     message('unmask with a seed of 31 bytes', [7, [ramp(31), []]]),
-    message('unmask with an edge to member 128', [7, [h, [[128, h]]]]),
-    message('unmask with 129 edges', [7, [h, many(129, [0, h])]]),
+    message('unmask with an edge to member 1024', [7, [h, [[1024, h]]]]),
+    message('unmask with 255 edges', [7, [h, many(255, [0, h])]]),
     message('a share of both kinds', [8, [0, [[0, [1, h, h]]]]]),
     message('a share of a third kind', [8, [0, [[2, [1, h]]]]]),
     message('a share of both kinds by two tags', [8, [0, [[0, 1, [1, h]]]]]),
     message('a share of 33 bytes', [8, [0, [[0, [1, ramp(33)]]]]]),
-    message('shares of revision 8', [8, [8, []]]),
-    message('abandon with a reason', [9, [1]]),
-    message('an eleventh kind', [10, []]),
+    message('shares of revision 16', [8, [16, []]]),
+    message('tags of 31 bytes', [9, [[ramp(31)]]]),
+    message('1025 tags', [9, [many(1025, h)]]),
+    message('audit of member 1024', [10, [0, [[1024, 0, h]]]]),
+    message('audit without a tag', [10, [0, [[1, 0]]]]),
+    message('complaint without owners', [11, [0, ramp(1)]]),
+    message('nominate without a value', [12, [ramp(1)]]),
+    message('opened without a hash', [13, [null]]),
+    message('abandon with a reason', [14, [1]]),
+    message('a sixteenth kind', [15, []]),
     badWire('hello with one key', 'hello', helloCodec, [h]),
     badWire('hello with a short key', 'hello', helloCodec, [h, ramp(31)]),
     badWire('shares of 31 bytes', 'sealed-shares', sealedSharesCodec, [h, ramp(31)]),

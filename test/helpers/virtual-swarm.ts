@@ -67,7 +67,12 @@ export class VirtualSwarm {
     this.#seed = seed;
     this.#prng = new Prng(BigInt(seed));
     const parts = { time: this.time, prng: this.#prng.fork(), faults: NO_FAULTS };
-    this.#network = new SimNetwork({ ...parts, onFault: () => {}, onDelivery: () => {} });
+    this.#network = new SimNetwork({
+      ...parts,
+      burstMs: 2,
+      onFault: () => {},
+      onDelivery: () => {},
+    });
   }
 
   keyOf(index: number): SigningKey {

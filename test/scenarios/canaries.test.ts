@@ -17,7 +17,7 @@ test('revealing both kinds of share is caught', async () => {
   expect(await firstCaught('never-both', 0.2)).toMatch(/^never-both: /);
 });
 
-test('using a burnt update again is caught', async () => {
+test('using a burnt update again is caught [R-20]', async () => {
   expect(await firstCaught('reuse-update', 0.3)).toMatch(/^update-once: /);
 });
 

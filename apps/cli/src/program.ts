@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import pkg from '../package.json' with { type: 'json' };
 import { registerAutodiff } from './commands/autodiff.ts';
+import { registerBench } from './commands/bench.ts';
 import { registerData } from './commands/data.ts';
 import { registerGradcheck } from './commands/gradcheck.ts';
 import { registerJobs } from './commands/jobs.ts';
@@ -26,7 +27,7 @@ export function createProgram(): Command {
   const registrations = [
     ...[registerDemo, registerUp, registerStatus, registerStop, registerData],
     ...[registerLaunch, registerJobs, registerWatch, registerModel],
-    ...[registerGradcheck, registerAutodiff, registerSim],
+    ...[registerGradcheck, registerAutodiff, registerSim, registerBench],
   ];
   for (const register of registrations) register(program);
   return program;

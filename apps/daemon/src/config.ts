@@ -89,18 +89,23 @@ export function loadConfig(file: string | undefined): Config {
  * @throws ConfigError that names the key
  */
 export function withOverrides(file: Config, overrides: readonly string[]): Config {
-  let merged: Config = file;
-  for (const text of overrides) {
-    const { policy, trainer, ...rest } = readOverride(text);
-    const trust = [...merged.policy.trust, ...(policy?.trust ?? [])];
-    merged = {
-      ...merged,
-      ...rest,
-      policy: { ...merged.policy, ...policy, trust },
-      trainer: { ...merged.trainer, ...trainer },
-    };
-  }
-  const parsed = configSchema.safeParse(merged);
+  return overrides.reduce((config, text) => refined(config, readOverride(text)), file);
+}
+
+/** Checked at once: what an override says wrong must not be merged with the next one. */
+function refined(config: Config, { policy, trainer, ...rest }: Partial<Config>): Config {
+  // Whatever it is, the schema says so; only a list can be added to.
+  const own: unknown = policy?.trust ?? [];
+  const parsed = configSchema.safeParse({
+    ...config,
+    ...rest,
+    policy: {
+      ...config.policy,
+      ...policy,
+      trust: Array.isArray(own) ? [...config.policy.trust, ...own] : own,
+    },
+    trainer: { ...config.trainer, ...trainer },
+  });
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   throw new ConfigError(issue.path.join('.') || 'configuration', issue.message);

@@ -7,17 +7,26 @@ import { z } from 'zod';
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
 const positive = z.number().positive();
 const count = z.number().int().nonnegative();
+/** zod's own `min` and `max` throw a TypeError on an object whose `length` is no number. */
+const lengthWithin = (most: number, what: string) =>
+  [
+    ({ length }: { readonly length: number }) => length >= 1 && length <= most,
+    `expected 1 to ${most} ${what}`,
+  ] as const;
+const text = (most: number) => z.string().refine(...lengthWithin(most, 'characters'));
+/** Longest path of any system this runs on. */
+const path = text(4096);
 
 /** What a researcher writes into JOB.yaml; keys and defaults are those of the README. */
 export const jobFileSchema = z.strictObject({
-  name: z.string().min(1).max(128),
+  name: text(128),
   /** Path of an ONNX file beside the job file, or `zoo:NAME`. */
-  model: z.string().min(1),
+  model: path,
   data: z.strictObject({
-    task: z.string().min(1).max(64),
+    task: text(64),
     input: z.strictObject({
       dtype: z.literal('float32').default('float32'),
-      shape: z.array(z.number().int().positive()).min(1).max(8),
+      shape: z.array(z.number().int().positive()).refine(...lengthWithin(8, 'dimensions')),
     }),
     classes: count.default(0),
   }),
@@ -55,11 +64,11 @@ export const jobFileSchema = z.strictObject({
 export type JobFile = z.infer<typeof jobFileSchema>;
 
 export const launchSchema = z.strictObject({ job: jobFileSchema, model: z.base64() });
-export const approveSchema = z.strictObject({ dataset: z.string().min(1).optional() });
+export const approveSchema = z.strictObject({ dataset: text(64).optional() });
 export const dataSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i, 'use letters, digits, dot, hyphen'),
-  path: z.string().min(1),
-  task: z.string().min(1).max(64),
+  path,
+  task: text(64),
 });
 
 export const statusSchema = z.object({

@@ -9,8 +9,14 @@ export const LIMITS = {
   bodyBytesMax: 512 * 1024 * 1024,
   /** Bytes of one frame on a direct stream. */
   frameBytesMax: 1024 * 1024,
-  /** Peers of one cell, hard cap. */
+  /** Peers of one cell with a complete mask graph, hard cap. */
   cellPeersMax: 128,
+  /** Peers of one roster: all cells together, or one wide cell. */
+  rosterPeersMax: 1024,
+  /** Cells of one roster. */
+  cellsMax: 128,
+  /** Holders of one member's shares; their coordinates are 1 … 254. */
+  holdersMax: 254,
   /** Coordinates of a job's vector. */
   vectorLengthMax: 64 * 1024 * 1024,
   /** Chunks into which one vector is cut. */

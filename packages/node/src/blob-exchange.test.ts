@@ -46,7 +46,7 @@ test('a blob is found at the second peer asked, whole and checked', async () => 
   expect(hashHex(got)).toBe(hash);
 });
 
-test('each reason is told when no peer has it', async () => {
+test('each reason is told when no peer has it [B-2]', async () => {
   const nodes = (await testNodes(2)) as [TestNode, TestNode];
   await fullyMeshed(nodes);
   const [a] = nodes.map(({ swarm }) =>
@@ -85,7 +85,7 @@ function fakeTransport(answers: ReadonlyMap<PeerId, Parcel>): {
   return { transport, serve: (parcel) => handler!(parcel, self) };
 }
 
-test('lying peers are passed over, an own blob is not asked for', async () => {
+test('lying peers are passed over, an own blob is not asked for [B-4]', async () => {
   const blob = utf8('the truth');
   const hash = hashHex(blob) as BlobHash;
   const found = new Uint8Array([0x92, 0, 0x91, blob.length]);
@@ -100,12 +100,13 @@ test('lying peers are passed over, an own blob is not asked for', async () => {
   const store = memoryStore();
   const exchange = createBlobExchange({ transport, store });
   expect(await exchange.fetch(hash, [liar, garbler, honest], OPTIONS)).toEqual(blob);
+  expect(await store.has(hash)).toBe(false);
   await expect(exchange.fetch(hash, [liar, garbler], OPTIONS)).rejects.toThrow('other bytes');
   await store.put(blob);
   expect(await exchange.fetch(hash, [], OPTIONS)).toEqual(blob);
 });
 
-test('serves what `extra` gives, and refuses what is no request', async () => {
+test('serves what `extra` gives, and refuses what is no request [B-3]', async () => {
   const chunk = utf8('a chunk in memory');
   const hash = hashHex(chunk) as BlobHash;
   const extra = (asked: BlobHash): Uint8Array | undefined => (asked === hash ? chunk : undefined);

@@ -1,8 +1,15 @@
 import { InvariantError, ProtocolError } from '@starling/core';
-import { sha256 } from '@starling/crypto';
+import { Secret, sha256 } from '@starling/crypto';
 import { type CodecOptions, decodeState, encodeState, updateCodec } from '@starling/federation';
 import { METRIC_COORDINATES } from '@starling/rounds';
-import type { RingShape } from '@starling/secagg';
+import {
+  addTags,
+  chunkLayout,
+  type RingShape,
+  ringBudget,
+  tagOf,
+  unpackWords,
+} from '@starling/secagg';
 import { expect, onTestFinished, test } from 'vitest';
 import { seededRandom } from '../../sim/src/prng.ts';
 import { type Compute, type ComputeTasks, inlineCompute, type PlainTerm } from './compute.ts';
@@ -11,7 +18,7 @@ import { createComputePool } from './compute-pool.ts';
 const WORKER = new URL('../../../apps/cli/dist/kernel-worker.js', import.meta.url);
 const PEERS = 3;
 const WEIGHTS = 10_000;
-const codec: CodecOptions = { bits: 24, peersMax: 64, clippingNorm: 2 };
+const codec: CodecOptions = { bits: 24, peersMax: 64, clippingNorm: 200 };
 const grid = updateCodec(codec);
 const shape: RingShape = {
   length: WEIGHTS + METRIC_COORDINATES,
@@ -104,11 +111,64 @@ test('a missing mask shows as a sum out of range', async () => {
   expect((await inlineCompute.run('unmask', input)).inRange).toBe(false);
 });
 
-test('the worker thread computes what is computed in line', async () => {
-  const pool = createComputePool(WORKER);
+test('an update above the clipping norm is scaled down to it', async () => {
+  const narrow = { ...codec, clippingNorm: 1 };
+  const update = Float32Array.of(30, -40);
+  const input = { update, metrics, seed: seeds[0]!, codec: narrow };
+  const { words } = await inlineCompute.run('quantise', input);
+  const { step, range } = updateCodec(narrow);
+  const [x, y] = [words[0]! * step - range, words[1]! * step - range];
+  expect(Math.abs(x - 0.6)).toBeLessThan(step);
+  expect(Math.abs(y + 0.8)).toBeLessThan(step);
+});
+
+test('the tags of masked chunks add up to the tags of their sums', async () => {
+  const { masked, summed } = await aggregate(inlineCompute);
+  const seed = random.bytes(32);
+  const partsOf = (chunks: readonly Uint8Array[]) =>
+    chunks.map((bytes, chunk) => ({ chunk, bytes }));
+  const tagsOf = async (chunks: readonly Uint8Array[], bits: number) => {
+    const { tags } = await inlineCompute.run('tag', { parts: partsOf(chunks), bits, shape, seed });
+    return tags;
+  };
+  const ofInputs = await Promise.all(masked.map(({ chunks }) => tagsOf(chunks, shape.bits)));
+  const sums = summed.sums.map(({ bytes }) => bytes);
+  const ofSums = await tagsOf(sums, ringBudget(shape.bits, PEERS));
+  expect(ofSums).toEqual(sums.map((_, chunk) => addTags(ofInputs.map((tags) => tags[chunk]!))));
+  // And a chunk's tag says where in the vector it lies.
+  const layout = chunkLayout(shape.length, shape.bits, { chunkBytes: shape.chunkBytes });
+  const words = unpackWords(masked[0]!.chunks[1]!, shape.bits, layout.wordsOf(1));
+  expect(ofInputs[0]![1]).toEqual(tagOf(words, new Secret(seed), layout.offsetOf(1)));
+});
+
+/** A round, and tags, on so many workers. */
+async function roundOn(compute: Compute): Promise<unknown> {
+  const run = await aggregate(compute);
+  const parts = run.masked[1]!.chunks.map((bytes, chunk) => ({ chunk, bytes }));
+  const input = { parts, bits: shape.bits, shape, seed: seeds[0]! };
+  const { tags } = await compute.run('tag', input);
+  const { model } = await compute.run('decode', { state: run.applied.state.slice() });
+  return { ...run, tags, model };
+}
+
+test.each([1, 2, 3, 7])('%i workers compute what is computed in line', async (workers) => {
+  const pool = createComputePool(WORKER, { workers, splitFromWords: 1 });
   onTestFinished(() => pool.close());
-  const [inThread, inLine] = [await aggregate(pool), await aggregate(inlineCompute)];
-  expect(inThread).toEqual(inLine);
+  expect(await roundOn(pool)).toEqual(await roundOn(inlineCompute));
+});
+
+test('large vectors are shared with the workers and not copied', async () => {
+  const pool = createComputePool(WORKER, { workers: 1 });
+  onTestFinished(() => pool.close());
+  const update = new Float32Array(30_000);
+  const { words } = await pool.run('quantise', { update, metrics, seed: seeds[0]!, codec });
+  const large: RingShape = { ...shape, length: words.length, chunkBytes: 64 * 1024 };
+  const { chunks } = await pool.run('mask', { words, terms: termsOf(0), shape: large });
+  expect(words.buffer).toBeInstanceOf(SharedArrayBuffer);
+  expect(words).toHaveLength(30_000 + METRIC_COORDINATES);
+  expect(chunks[0]!.buffer).toBeInstanceOf(SharedArrayBuffer);
+  // What was given away is gone here.
+  expect(update).toHaveLength(0);
 });
 
 test('errors of the worker thread are those of the kernels', async () => {
@@ -124,6 +184,14 @@ test('errors of the worker thread are those of the kernels', async () => {
   // And the thread is still there.
   const again = pool.run('quantise', { update: Float32Array.of(1), metrics, seed, codec });
   expect((await again).words).toHaveLength(1 + METRIC_COORDINATES);
+});
+
+test('a task whose pieces fail on several workers fails as a whole', async () => {
+  const pool = createComputePool(WORKER, { workers: 2, splitFromWords: 1 });
+  onTestFinished(() => pool.close());
+  const parts = [0, 1].map((chunk) => ({ chunk, packed: [new Uint8Array(3)] }));
+  const input = { parts, shape, peers: PEERS };
+  await expect(pool.run('sum', input)).rejects.toMatchObject({ code: 'packing' });
 });
 
 test('a closed pool says so to what it was doing, and starts nothing more', async () => {

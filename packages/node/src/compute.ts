@@ -1,28 +1,6 @@
-import { assert } from '@starling/core';
-import { hashHex, keystream, Secret, sha256 } from '@starling/crypto';
-import {
-  applyMean,
-  type CodecOptions,
-  decodeMetrics,
-  decodeState,
-  dequantiseSum,
-  encodeMetrics,
-  encodeState,
-  type Metrics,
-  quantise,
-  updateCodec,
-} from '@starling/federation';
-import { METRIC_COORDINATES } from '@starling/rounds';
-import {
-  addMasks,
-  chunkLayout,
-  maskTo,
-  packWords,
-  type RingShape,
-  ringBudget,
-  sumInto,
-  unpackWords,
-} from '@starling/secagg';
+import type { CodecOptions, Metrics } from '@starling/federation';
+import type { RingShape } from '@starling/secagg';
+import { kernels } from './kernels.ts';
 
 /** A mask stream as it crosses a thread boundary; see MaskTerm in secagg. */
 export interface PlainTerm {
@@ -30,11 +8,27 @@ export interface PlainTerm {
   readonly sign: 1 | -1;
 }
 
-/** The heavy kernels, each from plain data to plain data, so that a worker thread can run them. */
+/** Chunks of a vector that follow each other: `first`, and `count` of them. */
+export interface ChunkRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/**
+ * The heavy kernels, each from plain data to plain data, so that worker threads can run them. Large
+ * words and chunks that a kernel gives lie in shared memory, and so should those that it takes:
+ * others are copied on their way to a worker.
+ */
 export interface ComputeTasks {
   /**
-   * Update and metrics as ring words. `seed` (32 bytes) drives the stochastic rounding. The update
-   * is given away: it may be empty afterwards.
+   * Model and buffers of a state's bytes; the bytes are given away.
+   * @throws ProtocolError 'state' on bytes that are no state
+   */
+  decode: { in: { readonly state: Uint8Array }; out: { readonly model: Float32Array } };
+  /**
+   * Update, clipped, and metrics as ring words. `seed` (32 bytes) drives the stochastic rounding.
+   * The update is given away: it may be empty afterwards.
+   * @throws ProtocolError 'not-finite' on NaN or Infinity
    */
   quantise: {
     in: {
@@ -51,6 +45,8 @@ export interface ComputeTasks {
       readonly words: Uint32Array;
       readonly terms: readonly PlainTerm[];
       readonly shape: RingShape;
+      /** These chunks only; all, unless given. */
+      readonly range?: ChunkRange;
     };
     out: { readonly chunks: readonly Uint8Array[]; readonly hashes: readonly Uint8Array[] };
   };
@@ -69,18 +65,33 @@ export interface ComputeTasks {
       }[];
     };
   };
+  /** The linear tag (32 bytes, `tagOf` of secagg) of each part. */
+  tag: {
+    in: {
+      readonly parts: readonly { readonly chunk: number; readonly bytes: Uint8Array }[];
+      /** Width of the packed words: the ring's for masked chunks, `ringBudget` for sums. */
+      readonly bits: number;
+      readonly shape: RingShape;
+      /** 32 bytes. */
+      readonly seed: Uint8Array;
+    };
+    out: { readonly tags: readonly Uint8Array[] };
+  };
   /** All sums put together, masks removed, reduced to the ring. */
   unmask: {
     in: {
+      /** Sums of all chunks, or of those in `part`. */
       readonly sums: readonly Uint8Array[];
       readonly terms: readonly PlainTerm[];
       readonly shape: RingShape;
       readonly peers: number;
       readonly survivors: number;
+      /** Only these chunks, into a whole vector in shared memory; all into a new one otherwise. */
+      readonly part?: { readonly range: ChunkRange; readonly words: Uint32Array };
     };
     out: { readonly words: Uint32Array; readonly inRange: boolean };
   };
-  /** The next global state from the opened sum; both are given away. */
+  /** The next global state from the opened sum; the old state's bytes are given away. */
   apply: {
     in: {
       readonly state: Uint8Array;
@@ -98,71 +109,6 @@ export interface Compute {
   run<N extends TaskName>(name: N, input: ComputeTasks[N]['in']): Promise<ComputeTasks[N]['out']>;
   close(): Promise<void>;
 }
-
-type Kernels = {
-  readonly [N in TaskName]: (input: ComputeTasks[N]['in']) => ComputeTasks[N]['out'];
-};
-
-export const kernels: Kernels = {
-  quantise({ update, metrics, seed, codec }) {
-    const grid = updateCodec(codec);
-    const uniform = keystream(new Secret(seed), 0, 4 * update.length);
-    const words = new Uint32Array(update.length + METRIC_COORDINATES);
-    words.set(quantise(update, grid, uniform));
-    words.set(encodeMetrics(metrics, grid), update.length);
-    return { words };
-  },
-
-  mask({ words, terms, shape }) {
-    const masked = new Uint32Array(words);
-    addMasks(masked, terms.map(secretTerm), 0);
-    maskTo(masked, shape.bits);
-    const layout = chunkLayout(shape.length, shape.bits, { chunkBytes: shape.chunkBytes });
-    const chunks = Array.from({ length: layout.count }, (_, chunk) => {
-      const from = layout.offsetOf(chunk);
-      return packWords(masked.subarray(from, from + layout.wordsOf(chunk)), shape.bits);
-    });
-    return { chunks, hashes: chunks.map((chunk) => sha256(chunk)) };
-  },
-
-  sum({ parts, shape, peers }) {
-    const layout = chunkLayout(shape.length, shape.bits, { chunkBytes: shape.chunkBytes });
-    const sums = parts.map(({ chunk, packed }) => {
-      const count = layout.wordsOf(chunk);
-      const total = new Uint32Array(count);
-      for (const bytes of packed) sumInto(total, unpackWords(bytes, shape.bits, count));
-      const bytes = packWords(total, ringBudget(shape.bits, peers));
-      return { chunk, bytes, hash: sha256(bytes) };
-    });
-    return { sums };
-  },
-
-  unmask({ sums, terms, shape, peers, survivors }) {
-    const layout = chunkLayout(shape.length, shape.bits, { chunkBytes: shape.chunkBytes });
-    assert(sums.length === layout.count, `${sums.length} chunk sums of ${layout.count}`);
-    const words = new Uint32Array(shape.length);
-    for (const [chunk, bytes] of sums.entries()) {
-      const part = unpackWords(bytes, ringBudget(shape.bits, peers), layout.wordsOf(chunk));
-      words.set(part, layout.offsetOf(chunk));
-    }
-    addMasks(words, terms.map(secretTerm), 0);
-    maskTo(words, shape.bits);
-    const most = survivors * shape.coordinateMax;
-    return { words, inRange: words.every((word) => word <= most) };
-  },
-
-  apply({ state, words, survivors, codec }) {
-    const grid = updateCodec(codec);
-    const before = decodeState(state);
-    const split = words.length - METRIC_COORDINATES;
-    const metrics = decodeMetrics(words.subarray(split), survivors, grid);
-    const mean = dequantiseSum(words.subarray(0, split), survivors, grid);
-    const next = encodeState(applyMean(before, mean));
-    return { state: next, stateHash: hashHex(next), metrics };
-  },
-};
-
-const secretTerm = ({ seed, sign }: PlainTerm) => ({ seed: new Secret(seed), sign });
 
 /** Kernels in the caller's own thread. */
 export const inlineCompute: Compute = {

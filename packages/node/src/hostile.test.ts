@@ -111,7 +111,7 @@ test('a refused manifest in a list of jobs does not hide those behind it', async
   expect(swarm.fatal).toEqual([]);
 });
 
-test('garbage on a job’s topic and on every protocol does not end a node', async () => {
+test('garbage on a job’s topic and on every protocol does not end a node [R-25]', async () => {
   const { swarm, rogue } = await sceneOf(3);
   const [{ node }] = swarm.peers as [(typeof swarm.peers)[number]];
   const { job } = await swarm.run(node.launch(virtualManifest(), TEST_MODEL));

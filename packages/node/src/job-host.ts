@@ -33,6 +33,8 @@ import type { VectorStore } from './vectors.ts';
 
 /** Events waiting for the engine; beyond that, what peers send is dropped. */
 const QUEUE_MAX = 4_096;
+/** Envelopes that the engine takes in one step: a turn of the loop stays short. */
+const BATCH_MAX = 256;
 
 export interface JobHostParts {
   readonly node: NodeParts;
@@ -110,11 +112,11 @@ export class JobHost {
   }
 
   receive(envelope: Envelope): void {
-    this.#queue.push({ kind: 'envelope', envelope }, { droppable: true });
+    this.#queue.push({ kind: 'envelopes', envelopes: [envelope] }, { droppable: true });
   }
 
   enqueue(event: EngineEvent): void {
-    this.#queue.push(event, { droppable: event.kind === 'head' || event.kind === 'envelope' });
+    this.#queue.push(event, { droppable: event.kind === 'head' || event.kind === 'envelopes' });
   }
 
   async stop(): Promise<void> {
@@ -138,11 +140,22 @@ export class JobHost {
       for (;;) {
         const event = await this.#queue.next();
         if (event === undefined) return;
-        await this.#take(event);
+        await this.#take(event.kind === 'envelopes' ? this.#withFollowing(event) : event);
       }
     } catch (error) {
       if (!this.#stopped) this.#parts.onFatal(error);
     }
+  }
+
+  /** All envelopes that wait right behind this one: the engine takes them in one step. */
+  #withFollowing(first: Extract<EngineEvent, { kind: 'envelopes' }>): EngineEvent {
+    const envelopes = [...first.envelopes];
+    while (envelopes.length < BATCH_MAX) {
+      const next = this.#queue.takeIf((event) => event.kind === 'envelopes');
+      if (next?.kind !== 'envelopes') break;
+      envelopes.push(...next.envelopes);
+    }
+    return { kind: 'envelopes', envelopes };
   }
 
   /** A crash between two writes may leave the tail of another chain: it is cut off. */
@@ -234,11 +247,16 @@ export class JobHost {
     }
   }
 
-  /** The running attempt, if it is this one. */
-  running(roundId: string, attempt: number): RunningSession | undefined {
+  /** The last attempt, running or over but for its certificate, if it is this one. */
+  lastSession(roundId: string, attempt: number): RunningSession | undefined {
     const { phase } = this.#state;
-    if (phase.name !== 'session') return undefined;
+    if (!('session' in phase)) return undefined;
     const { session } = phase;
     return session.roundId === roundId && session.slot.attempt === attempt ? session : undefined;
+  }
+
+  /** The running attempt, if it is this one. */
+  running(roundId: string, attempt: number): RunningSession | undefined {
+    return this.#state.phase.name === 'session' ? this.lastSession(roundId, attempt) : undefined;
   }
 }

@@ -25,7 +25,12 @@ import {
   SYNC_PROTOCOL,
   signManifest,
 } from '@starling/protocol-rounds';
-import { CHUNK_PROTOCOL, chunkHeaderCodec } from '@starling/protocol-secagg';
+import {
+  CHUNK_PROTOCOL,
+  chunkHeaderCodec,
+  OPEN_PROTOCOL,
+  openRequestCodec,
+} from '@starling/protocol-secagg';
 import {
   consentTo,
   type DataOffers,
@@ -118,6 +123,7 @@ export class StarlingNode {
     const { transport } = this.#parts;
     transport.handle(SYNC_PROTOCOL, (parcel, from) => this.#answerSync(parcel, from));
     transport.handle(CHUNK_PROTOCOL, async (parcel, from) => this.#takeChunk(parcel, from));
+    transport.handle(OPEN_PROTOCOL, async (parcel, from) => this.#openChunk(parcel, from));
     for (const { manifest, decision } of await this.#catalogue.all()) {
       const job = readJob(manifest);
       if (job !== undefined) await this.#open(job, manifest, decision);
@@ -404,6 +410,20 @@ export class StarlingNode {
         throw new ProtocolError('size', 'too long');
       host.session.receiveChunk(running, member, chunk, body);
       return { header: NOTHING, body: NOTHING };
+    }
+    throw new ProtocolError('not-yet', 'not in that attempt');
+  }
+
+  /** A chunk that this owner was sent, opened for another member that audits it. */
+  #openChunk({ header }: Parcel, from: PeerId): Parcel {
+    const request = decodeCanonical(openRequestCodec, header, LIMITS.controlBytesMax);
+    const roundId = toHex(request.roundId);
+    for (const { host } of this.#jobs.values()) {
+      const running = host.lastSession(roundId, request.attempt);
+      if (running === undefined) continue;
+      if (!running.config.members.some(({ peer }) => peer === from))
+        throw new ProtocolError('not-a-member', 'not in the roster');
+      return host.session.openChunk(running, request.chunk, request.of);
     }
     throw new ProtocolError('not-yet', 'not in that attempt');
   }

@@ -40,6 +40,12 @@ export class EventQueue<E> {
     return this.#closed ? undefined : this.#items.shift();
   }
 
+  /** The next event if it is there and wanted. */
+  takeIf(isWanted: (event: E) => boolean): E | undefined {
+    const next = this.#items[0];
+    return next !== undefined && !this.#closed && isWanted(next) ? this.#items.shift() : undefined;
+  }
+
   close(): void {
     this.#closed = true;
     this.#wake?.();

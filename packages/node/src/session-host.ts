@@ -1,17 +1,27 @@
 import {
   assert,
   type BlobHash,
+  decodeCanonical,
   encodeCanonical,
   equalBytes,
   errorMessage,
   InvariantError,
   type JobId,
+  LIMITS,
+  type Parcel,
   ProtocolError,
   type RoundId,
   toHex,
+  unreachable,
 } from '@starling/core';
-import { sha256 } from '@starling/crypto';
-import { CHUNK_PROTOCOL, type ChunkHeader, chunkHeaderCodec } from '@starling/protocol-secagg';
+import { sha256, verifyMerkleProof } from '@starling/crypto';
+import {
+  CHUNK_PROTOCOL,
+  type ChunkHeader,
+  chunkHeaderCodec,
+  OPEN_PROTOCOL,
+  openRequestCodec,
+} from '@starling/protocol-secagg';
 import {
   type EngineEffect,
   type EngineEvent,
@@ -20,11 +30,14 @@ import {
   slotKey,
 } from '@starling/rounds';
 import {
+  type ChunkSum,
   chunkLayout,
+  keepersOf,
   type MaskTerm,
   packedBytes,
   type RingShape,
   ringBudget,
+  type SessionCompute,
   type SessionConfig,
   type SessionEvent,
 } from '@starling/secagg';
@@ -35,6 +48,7 @@ import { codecOf } from './training.ts';
 
 type SessionEffect = Extract<EngineEffect, { kind: 'session' }>;
 type Of<K> = Extract<SessionEffect['effect'], { kind: K }>;
+type Task<K> = Extract<SessionCompute, { task: K }>;
 
 export interface SessionHostParts extends JobHostParts {
   readonly enqueue: (event: EngineEvent) => void;
@@ -43,6 +57,9 @@ export interface SessionHostParts extends JobHostParts {
 }
 
 const CHUNK_TIMEOUT_MS = 30_000;
+/** Pause after nobody had what was asked for. */
+const MISSING_MS = 500;
+const NOTHING = new Uint8Array(0);
 const RETRY_MS: readonly number[] = [100, 200, 400, 800, 1_600, 3_200];
 
 /** Performs what the secure aggregation asks for: kernels, chunks to owners, sums from owners. */
@@ -64,6 +81,9 @@ export class SessionHost {
         return;
       case 'fetch-sum':
         await this.#fetchSum(place, effect);
+        return;
+      case 'fetch-chunk':
+        await this.#fetchChunk(place, effect);
         return;
       case 'compute':
         await this.#compute(place, effect);
@@ -101,19 +121,26 @@ export class SessionHost {
   async #compute(place: Place, { compute }: Of<'compute'>): Promise<void> {
     switch (compute.task) {
       case 'mask':
-        await this.#mask(place, compute.input, compute.terms);
+        await this.#mask(place, compute);
         return;
       case 'sum':
-        await this.#sum(place, compute.chunks, compute.members);
+        await this.#sum(place, compute);
+        return;
+      case 'tag-chunks':
+        await this.#tagChunks(place, compute);
+        return;
+      case 'tag-sums':
+        await this.#tagSums(place, compute);
         return;
       case 'unmask':
-        await this.#unmask(place, compute.terms, compute.survivors);
+        await this.#unmask(place, compute);
         return;
       default:
+        unreachable(compute);
     }
   }
 
-  async #mask(place: Place, input: string, terms: readonly MaskTerm[]): Promise<void> {
+  async #mask(place: Place, { input, terms }: Task<'mask'>): Promise<void> {
     const { node, vectors, job } = this.#parts;
     const words = vectors.words(input);
     node.observer?.input(job.id, this.#round, place.slot, words);
@@ -129,40 +156,64 @@ export class SessionHost {
     this.#tell(place, { kind: 'masked', chunkHashes: hashes });
   }
 
-  async #sum(place: Place, chunks: readonly number[], members: readonly number[]): Promise<void> {
+  async #sum(place: Place, { chunks, members }: Task<'sum'>): Promise<void> {
     const { node, vectors } = this.#parts;
     const parts = chunks.map((chunk) => {
-      const packed = members.map((member) => {
-        const bytes = vectors.bytes(place.chunk(chunk, member));
-        assert(bytes !== undefined, `chunk ${chunk} of member ${member} is receipted, not held`);
-        return bytes;
-      });
-      return { chunk, packed };
+      return { chunk, packed: members.map((member) => this.#held(place.chunk(chunk, member))) };
     });
     const { shape, members: roster } = place.config;
     const { sums } = await node.compute.run('sum', { parts, shape, peers: roster.length });
-    for (const { chunk, bytes, hash } of sums) vectors.putBytes(place.sum(chunk), bytes, hash);
+    for (const { chunk, bytes, hash } of sums) {
+      vectors.putBytes(place.sum({ chunk, hash }), bytes, hash);
+    }
     this.#tell(place, {
       kind: 'summed',
       sums: sums.map(({ chunk, hash }) => ({ chunk, hash })),
     });
   }
 
-  async #unmask(place: Place, terms: readonly MaskTerm[], survivors: number): Promise<void> {
+  async #tagChunks(place: Place, { chunks, seed }: Task<'tag-chunks'>): Promise<void> {
+    const { shape } = place.config;
+    const parts = chunks.map(({ chunk, of }) => {
+      return { chunk, bytes: this.#held(place.chunk(chunk, of)) };
+    });
+    const input = { parts, bits: shape.bits, shape, seed: seed.reveal() };
+    const { tags } = await this.#parts.node.compute.run('tag', input);
+    const answer = chunks.map((each, i) => ({ ...each, tag: tags[i]! }));
+    this.#tell(place, { kind: 'chunks-tagged', tags: answer });
+  }
+
+  async #tagSums(place: Place, { sums, seed }: Task<'tag-sums'>): Promise<void> {
+    const { shape, members } = place.config;
+    const parts = sums.map((sum) => ({ chunk: sum.chunk, bytes: this.#held(place.sum(sum)) }));
+    const bits = ringBudget(shape.bits, members.length);
+    const input = { parts, bits, shape, seed: seed.reveal() };
+    const { tags } = await this.#parts.node.compute.run('tag', input);
+    const answer = sums.map((each, i) => ({ ...each, tag: tags[i]! }));
+    this.#tell(place, { kind: 'sums-tagged', tags: answer });
+  }
+
+  async #unmask(place: Place, { sums, terms, survivors }: Task<'unmask'>): Promise<void> {
     const { node, vectors, job } = this.#parts;
     const { shape, members } = place.config;
-    const { count } = chunkLayout(shape.length, shape.bits, { chunkBytes: shape.chunkBytes });
-    const sums = Array.from({ length: count }, (_, chunk) => {
-      const bytes = vectors.bytes(place.sum(chunk));
-      assert(bytes !== undefined, `sum of chunk ${chunk} is counted as here, but is not`);
-      return bytes;
-    });
-    const peers = members.length;
-    const input = { sums, terms: plain(terms), shape, peers, survivors };
+    const input = {
+      sums: sums.map((sum) => this.#held(place.sum(sum))),
+      terms: plain(terms),
+      shape,
+      peers: members.length,
+      survivors,
+    };
     const { words, inRange } = await node.compute.run('unmask', input);
     vectors.putWords(place.result, words);
     node.observer?.sum(job.id, this.#round, place.slot, words);
     this.#tell(place, { kind: 'unmasked', result: place.result, inRange });
+  }
+
+  /** Bytes that the session counts as here. */
+  #held(handle: string): Uint8Array {
+    const bytes = this.#parts.vectors.bytes(handle);
+    assert(bytes !== undefined, `${handle} is counted as here, but is not`);
+    return bytes;
   }
 
   async #sendChunk(place: Place, { to, chunk, proof }: Of<'send-chunk'>): Promise<void> {
@@ -191,37 +242,83 @@ export class SessionHost {
       const bodyBytesMax = sumBytes(place.config, chunk);
       const options = { timeoutMs: CHUNK_TIMEOUT_MS, bodyBytesMax };
       const bytes = await blobs.fetch(blob, peers, options);
-      if (bytes.length !== bodyBytesMax)
-        throw new ProtocolError('malformed', 'sum of wrong length');
-      vectors.putBytes(place.sum(chunk), bytes, hash);
-      this.#tell(place, { kind: 'sum-fetched', chunk });
+      if (!isPackedSum(bytes, chunk, place.config)) {
+        throw new ProtocolError('malformed', 'sum is not packed as it must be');
+      }
+      vectors.putBytes(place.sum({ chunk, hash }), bytes, hash);
+      this.#tell(place, { kind: 'sum-fetched', chunk, hash });
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      await delay(node, 500);
-      this.#tell(place, { kind: 'sum-missing', chunk });
+      await delay(node, MISSING_MS);
+      this.#tell(place, { kind: 'sum-missing', chunk, hash });
     }
+  }
+
+  /** Has an owner open a member's chunk; the session checks it against the member's COMMIT. */
+  async #fetchChunk(place: Place, effect: Of<'fetch-chunk'>): Promise<void> {
+    const { node, vectors } = this.#parts;
+    const { chunk, of, from, root } = effect;
+    const { roundId, attempt, members, shape } = place.config;
+    const header = encodeCanonical(openRequestCodec, { roundId, attempt, chunk, of });
+    const options = { timeoutMs: CHUNK_TIMEOUT_MS, bodyBytesMax: shape.chunkBytes };
+    for (const member of from) {
+      try {
+        const parcel = { header, body: NOTHING };
+        const { peer } = members[member]!;
+        const answer = await node.transport.request(peer, OPEN_PROTOCOL, parcel, options);
+        const opened = decodeCanonical(chunkHeaderCodec, answer.header, LIMITS.controlBytesMax);
+        const { proof } = opened;
+        const hash = sha256(answer.body);
+        const { count } = layoutOf(shape);
+        if (!isPackedChunk(answer.body, chunk, shape)) continue;
+        if (!verifyMerkleProof(root, hash, chunk, count, proof)) continue;
+        // Checked, so it takes the place of whatever the member itself may have sent here.
+        vectors.putBytes(place.chunk(chunk, of), answer.body);
+        this.#tell(place, { kind: 'chunk-received', from: of, chunk, hash, proof });
+        return;
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error;
+      }
+    }
+    await delay(node, MISSING_MS);
+    this.#tell(place, { kind: 'chunk-missing', from: of, chunk });
+  }
+
+  /** What an owner was sent, for another member that audits it. */
+  openChunk(running: RunningSession, chunk: number, of: number): Parcel {
+    const { roundId, slot, config, state } = running;
+    const held = state.chunks.get(`${chunk}/${of}`);
+    const place = new Place(this.#parts.job.id, roundId, slot, config);
+    const body = this.#parts.vectors.bytes(place.chunk(chunk, of));
+    if (held?.verified !== true || body === undefined) {
+      throw new ProtocolError('missing', `does not hold chunk ${chunk} of member ${of}`);
+    }
+    const { proof } = held;
+    const header = { roundId: config.roundId, attempt: config.attempt, chunk, proof };
+    return { header: encodeCanonical(chunkHeaderCodec, header), body };
   }
 
   /** A chunk from a member of the running attempt. */
   receiveChunk(running: RunningSession, from: number, header: ChunkHeader, body: Uint8Array): void {
-    const { vectors, job } = this.#parts;
-    const { roundId, slot, config } = running;
-    const { owners } = running.state;
-    if (owners.length === 0) throw new ProtocolError('not-yet', 'owners are not decided');
-    if (owners[header.chunk]?.includes(config.self) !== true) {
+    const { roundId, slot, config, state } = running;
+    if (state.placement.length === 0) throw new ProtocolError('not-yet', 'owners are not decided');
+    if (!keepersOf(state, header.chunk, from).includes(config.self)) {
+      // It may be one soon: the sender has heard of a lost owner before this peer.
       throw new ProtocolError('not-an-owner', `chunk ${header.chunk} has other owners`);
     }
-    if (!isPacked(body, header.chunk, config.shape)) {
-      throw new ProtocolError('malformed', `chunk ${header.chunk} is not packed as it must be`);
+    const place = new Place(this.#parts.job.id, roundId, slot, config);
+    const { chunk, proof } = header;
+    const { vectors } = this.#parts;
+    if (!isPackedChunk(body, chunk, config.shape)) {
+      throw new ProtocolError('malformed', `chunk ${chunk} is not packed as it must be`);
     }
-    const handle = new Place(job.id, roundId, slot, config).chunk(header.chunk, from);
+    const handle = place.chunk(chunk, from);
     const held = vectors.bytes(handle);
     // What is held may be verified and receipted already; a second version would change the sum.
     if (held !== undefined && !equalBytes(held, body)) {
-      throw new ProtocolError('conflict', `chunk ${header.chunk} differs from the one sent before`);
+      throw new ProtocolError('conflict', `chunk ${chunk} differs from the one sent before`);
     }
     vectors.putBytes(handle, body);
-    const { chunk, proof } = header;
     const event: SessionEvent = { kind: 'chunk-received', from, chunk, hash: sha256(body), proof };
     this.#parts.enqueue({ kind: 'session', roundId, message: { slot, event } });
   }
@@ -264,7 +361,7 @@ class Place {
   }
 
   chunk = (chunk: number, member: number): string => `${this.#prefix}/chunk/${chunk}/${member}`;
-  sum = (chunk: number): string => `${this.#prefix}/sum/${chunk}`;
+  sum = ({ chunk, hash }: ChunkSum): string => `${this.#prefix}/sum/${chunk}/${toHex(hash)}`;
   get result(): string {
     return `${this.#prefix}/result`;
   }
@@ -275,14 +372,23 @@ const plain = (terms: readonly MaskTerm[]): readonly PlainTerm[] =>
 
 /** Packed bytes of a chunk's integer sum over the roster. */
 function sumBytes({ shape, members }: SessionConfig, chunk: number): number {
-  const { wordsOf } = chunkLayout(shape.length, shape.bits, { chunkBytes: shape.chunkBytes });
-  return packedBytes(wordsOf(chunk), ringBudget(shape.bits, members.length));
+  return packedBytes(layoutOf(shape).wordsOf(chunk), ringBudget(shape.bits, members.length));
 }
 
-/** Whether bytes have a chunk's exact length, and nothing in the bits behind its last word. */
-function isPacked(bytes: Uint8Array, chunk: number, shape: RingShape): boolean {
-  const layout = chunkLayout(shape.length, shape.bits, { chunkBytes: shape.chunkBytes });
-  if (chunk >= layout.count || bytes.length !== layout.bytesOf(chunk)) return false;
-  const used = (layout.wordsOf(chunk) * shape.bits) % 8;
+const layoutOf = ({ length, bits, chunkBytes }: RingShape) =>
+  chunkLayout(length, bits, { chunkBytes });
+
+function isPackedChunk(bytes: Uint8Array, chunk: number, shape: RingShape): boolean {
+  const layout = layoutOf(shape);
+  return chunk < layout.count && isPacked(bytes, layout.wordsOf(chunk), shape.bits);
+}
+
+const isPackedSum = (bytes: Uint8Array, chunk: number, { shape, members }: SessionConfig) =>
+  isPacked(bytes, layoutOf(shape).wordsOf(chunk), ringBudget(shape.bits, members.length));
+
+/** Whether bytes have the exact length of these words, and nothing in the bits behind the last. */
+function isPacked(bytes: Uint8Array, words: number, bits: number): boolean {
+  if (bytes.length !== packedBytes(words, bits)) return false;
+  const used = (words * bits) % 8;
   return used === 0 || bytes.at(-1)! >> used === 0;
 }

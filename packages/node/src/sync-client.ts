@@ -80,10 +80,8 @@ export class SyncClient {
       enqueue({ kind: 'chain', from: effect.to, certificates: answer.certificates });
     }
     if (answer.kind !== 'envelopes') return;
-    for (const bytes of answer.envelopes) {
-      const envelope = openEnvelope(bytes);
-      if (envelope !== undefined) enqueue({ kind: 'envelope', envelope });
-    }
+    const envelopes = answer.envelopes.flatMap((bytes) => openEnvelope(bytes) ?? []);
+    if (envelopes.length > 0) enqueue({ kind: 'envelopes', envelopes });
   }
 
   async #fetchState({

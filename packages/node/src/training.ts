@@ -1,6 +1,5 @@
 import { type BlobHash, ProtocolError, toHex } from '@starling/core';
-import { type CodecOptions, decodeState, examplesMax, updateCodec } from '@starling/federation';
-import { clipToNorm } from '@starling/privacy';
+import { type CodecOptions, examplesMax, updateCodec } from '@starling/federation';
 import type { Job, Manifest } from '@starling/protocol-rounds';
 import type { PreparedJob, Update } from '@starling/rounds';
 import type { NodeParts } from './parts.ts';
@@ -32,14 +31,13 @@ export async function trainRound(input: RoundInput): Promise<Update> {
   const state = await node.blobs.get(stateHash);
   if (state === undefined)
     throw new ProtocolError('state-missing', `state ${stateHash} is not held`);
-  const { model } = decodeState(state);
+  const { model } = await node.compute.run('decode', { state });
   const codec = codecOf(job.manifest);
   const evaluation = await prepared.evaluate(model, examplesMax(updateCodec(codec)));
   const seed = new DataView(node.random.bytes(4).buffer).getUint32(0);
   const trained = await prepared.train(model, seed);
-  const { clipped } = clipToNorm(trained.update, codec.clippingNorm);
   const { words } = await node.compute.run('quantise', {
-    update: clipped,
+    update: trained.update,
     metrics: evaluation,
     seed: node.random.bytes(32),
     codec,

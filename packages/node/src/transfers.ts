@@ -1,3 +1,5 @@
+import type { ComputeTasks, TaskName } from './compute.ts';
+
 /** Below this a copy costs less than the bookkeeping of a transfer. */
 const TRANSFER_MIN = 64 * 1024;
 
@@ -12,4 +14,26 @@ export function movable(views: readonly ArrayBufferView[]): ArrayBuffer[] {
     if (whole && byteLength >= TRANSFER_MIN && buffer instanceof ArrayBuffer) buffers.add(buffer);
   }
   return [...buffers];
+}
+
+/** Vectors that the caller of a task has no more use for: see the docs of `ComputeTasks`. */
+export function givenAway<N extends TaskName>(
+  name: N,
+  input: ComputeTasks[N]['in'],
+): readonly ArrayBufferView[] {
+  if (name === 'quantise') return [(input as ComputeTasks['quantise']['in']).update];
+  if (name !== 'decode' && name !== 'apply') return [];
+  return [(input as ComputeTasks['decode' | 'apply']['in']).state];
+}
+
+/** Closed, so what is sent to it is dropped in the same call: see `MessagePort::PostMessage`. */
+const { port1: nowhere } = new MessageChannel();
+nowhere.close();
+
+/**
+ * Gives memory back at once, by sending it to nobody: the garbage collector goes by the few bytes
+ * of a view and lets the 100 MB behind it lie for a long time.
+ */
+export function free(buffers: readonly ArrayBuffer[]): void {
+  nowhere.postMessage(undefined, [...buffers]);
 }

@@ -41,3 +41,16 @@ test('one update is kept of those under a prefix', () => {
   expect(store.words('x/2')).toHaveLength(1);
   expect(store.words('y/1')).toHaveLength(1);
 });
+
+test('large bytes come to lie in shared memory, and are found there', () => {
+  const store = new VectorStore();
+  const large = new Uint8Array(100_000).fill(5);
+  store.putBytes('x/1', large, sha256(large));
+  const held = store.bytes('x/1')!;
+  expect(held).toEqual(large);
+  expect(held.buffer).toBeInstanceOf(SharedArrayBuffer);
+  expect(store.byHash(toHex(sha256(held)))).toBe(held);
+  // What is shared already stays where it is.
+  store.putBytes('x/2', held);
+  expect(store.bytes('x/2')).toBe(held);
+});

@@ -1,8 +1,10 @@
 import { assert, toHex } from '@starling/core';
+import { sharedBytes } from './shared-memory.ts';
 
 /**
  * Vectors and chunks of the rounds under way, in memory. Handles are names; the sums can also be
- * found by hash, because other members fetch them as blobs.
+ * found by hash, because other members fetch them as blobs. Large ones lie in shared memory, for
+ * the kernels; see shared-memory.ts.
  */
 export class VectorStore {
   readonly #words = new Map<string, Uint32Array>();
@@ -21,8 +23,9 @@ export class VectorStore {
     return words;
   }
 
+  /** Large bytes from elsewhere are copied into shared memory. */
   putBytes(handle: string, bytes: Uint8Array, hash?: Uint8Array): void {
-    this.#bytes.set(handle, bytes);
+    this.#bytes.set(handle, sharedBytes(bytes));
     if (hash !== undefined) this.#byHash.set(toHex(hash), handle);
   }
 

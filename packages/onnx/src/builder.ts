@@ -19,6 +19,7 @@ interface Shared {
   readonly names: Set<string>;
   readonly counters: Map<string, number>;
   elements: number;
+  folded: number;
   nodes: number;
 }
 
@@ -96,13 +97,22 @@ export class GraphBuilder {
     if (op === 'Identity') return [inputs[0] ?? ''];
     const types = inferNode(draft, known);
     const folded = foldNode(draft, known, types);
-    if (folded !== undefined) return [this.constant(folded)];
+    if (folded !== undefined) return [this.#foldedConstant(folded, draft)];
     const [first, target] = [known[0], types[0]];
     // Plumbing that changes nothing: most exports are full of it.
     if (op === 'Reshape' && first && target && equalShapes(first.shape, target.shape)) {
       return [inputs[0]!];
     }
     return this.addTyped(draft, types);
+  }
+
+  #foldedConstant(value: Tensor, by: Node): string {
+    this.#shared.folded += value.data.length;
+    if (this.#shared.folded > MODEL_LIMITS.foldTotalMax) {
+      const where = `node "${by.name}" (${by.op})`;
+      throw new ProtocolError('model-limit', `${where}: too many constants follow from others`);
+    }
+    return this.constant(value);
   }
 
   /** Adds a node whose output types the caller knows: Loop, with its body. */
@@ -193,6 +203,7 @@ const freshShared = (): Shared => ({
   names: new Set(['']),
   counters: new Map(),
   elements: 0,
+  folded: 0,
   nodes: 0,
 });
 

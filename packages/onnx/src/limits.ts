@@ -18,4 +18,6 @@ export const MODEL_LIMITS = {
   poolCellsMax: 1024,
   /** Elements up to which a constant is folded. */
   foldElementsMax: 64 * 1024,
+  /** Elements of all constants folded in one graph: a node of 30 bytes may make 64 Ki of them. */
+  foldTotalMax: 4 * 1024 * 1024,
 } as const;

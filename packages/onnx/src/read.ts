@@ -11,6 +11,7 @@ import {
 } from 'onnx-buf';
 import { MODEL_LIMITS } from './limits.ts';
 import { checkedShape, dataType, readTensor } from './proto-tensor.ts';
+import { withinInt64 } from './tensor.ts';
 import type { Attribute, Dimension, Graph, Model, Node, Tensor, ValueInfo } from './types.ts';
 import { upgradeNodes } from './upgrade.ts';
 
@@ -128,13 +129,13 @@ function readAttribute(proto: AttributeProto, node: string): Attribute {
   const decoder = new TextDecoder();
   switch (proto.type) {
     case AttributeProto_AttributeType.INT:
-      return { kind: 'int', value: Number(proto.i) };
+      return { kind: 'int', value: withinInt64(proto.i) };
     case AttributeProto_AttributeType.FLOAT:
       return { kind: 'float', value: proto.f };
     case AttributeProto_AttributeType.STRING:
       return { kind: 'string', value: decoder.decode(proto.s) };
     case AttributeProto_AttributeType.INTS:
-      return { kind: 'ints', value: proto.ints.map(Number) };
+      return { kind: 'ints', value: proto.ints.map(withinInt64) };
     case AttributeProto_AttributeType.FLOATS:
       return { kind: 'floats', value: proto.floats };
     case AttributeProto_AttributeType.STRINGS:

@@ -32,12 +32,22 @@ export function tensorOf(
   assert(count === values.length, `${values.length} values for shape [${shape}]`);
   const data = allocate(dtype, count);
   if (data instanceof BigInt64Array) {
-    for (let i = 0; i < count; i++) data[i] = BigInt(Math.trunc(values[i]!));
+    for (let i = 0; i < count; i++) data[i] = BigInt(withinInt64(Math.trunc(values[i]!)));
   } else {
     data.set(values);
   }
   return { dtype, shape, data };
 }
+
+/** The largest number below 2^63. */
+const INT64_NUMBER_MAX = 2 ** 63 - 1024;
+
+/**
+ * `value` as a number that an int64 can hold. Exporters write INT64_MAX for "to the end"; as a
+ * number that is 2^63, which would come back from an int64 as −2^63.
+ */
+export const withinInt64 = (value: number | bigint): number =>
+  Math.max(-(2 ** 63), Math.min(Number(value), INT64_NUMBER_MAX));
 
 export const scalar = (value: number, dtype: DataType = 'float32'): Tensor =>
   tensorOf(dtype, [], [value]);

@@ -1,8 +1,14 @@
-import { equalBytes, toHex, unreachable } from '@starling/core';
+import { equalBytes, type PeerId, toHex, unreachable } from '@starling/core';
 import type { Envelope } from '@starling/protocol-rounds';
-import { decodeMessage, encodeMessage } from '@starling/protocol-secagg';
-import { type SessionEffect, type SessionEvent, type SessionRecord, step } from '@starling/secagg';
-import { pooledAttempt } from './pool.ts';
+import { encodeMessage } from '@starling/protocol-secagg';
+import {
+  type SessionConfig,
+  type SessionEffect,
+  type SessionEvent,
+  type SessionRecord,
+  step,
+} from '@starling/secagg';
+import { messageIn, pooledAttempt } from './pool.ts';
 import { slotKey } from './round-id.ts';
 import { type Draft, notice, type RunningSession, roundOf, send, setTimer } from './state.ts';
 
@@ -15,23 +21,41 @@ export function startAttempt(d: Draft, session: RunningSession): void {
   for (const [member, { peer }] of config.members.entries()) {
     if (d.lost.has(peer)) drive(d, { kind: 'reachable', member, reachable: false });
   }
-  for (const { envelope } of [...pooledAttempt(d.pool, roundId, slot.attempt)]) {
-    deliverEnvelope(d, envelope);
-  }
+  const held = [...pooledAttempt(d.pool, roundId, slot.attempt)];
+  deliverEnvelopes(
+    d,
+    held.map(({ envelope }) => envelope),
+  );
 }
 
-/** Hands a pooled envelope to the running session if it is one of its members' messages. */
-export function deliverEnvelope(
-  d: Draft,
-  { roundId, attempt, roster, sender, body }: Envelope,
-): void {
-  if (d.phase.name !== 'session' || body.kind !== 'session' || roster === null) return;
-  const { config } = d.phase.session;
-  if (roundId !== d.phase.session.roundId || attempt !== config.attempt) return;
-  if (!equalBytes(roster, config.rosterDigest)) return;
-  const from = config.members.findIndex(({ peer }) => peer === sender);
-  if (from === -1 || from === config.self) return;
-  drive(d, { kind: 'message', from, message: decodeMessage(body.message) });
+/** Hands pooled envelopes to the running session, those that are its members' messages. */
+export function deliverEnvelopes(d: Draft, envelopes: readonly Envelope[]): void {
+  if (d.phase.name !== 'session') return;
+  const { session } = d.phase;
+  const messages = envelopes.flatMap((envelope) => receivedBy(session, envelope) ?? []);
+  if (messages.length > 0) drive(d, { kind: 'messages', messages });
+}
+
+function receivedBy({ roundId, config }: RunningSession, envelope: Envelope) {
+  const { roster, sender } = envelope;
+  if (roster === null || envelope.body.kind !== 'session') return undefined;
+  if (envelope.roundId !== roundId || envelope.attempt !== config.attempt) return undefined;
+  if (!equalBytes(roster, config.rosterDigest)) return undefined;
+  const from = indexOf(config, sender);
+  const message = messageIn(envelope);
+  if (from === undefined || from === config.self || message === undefined) return undefined;
+  return { from, message };
+}
+
+const indices = new WeakMap<SessionConfig, ReadonlyMap<PeerId, number>>();
+/** A peer's index in the roster. */
+function indexOf(config: SessionConfig, peer: PeerId): number | undefined {
+  let known = indices.get(config);
+  if (known === undefined) {
+    known = new Map(config.members.map((member, index) => [member.peer, index]));
+    indices.set(config, known);
+  }
+  return known.get(peer);
 }
 
 /** One step of the running session; its effects become the engine's. */
@@ -64,9 +88,16 @@ function perform(d: Draft, session: RunningSession, effect: SessionEffect): void
       return;
     case 'ended':
       return;
+    case 'convict': {
+      const { peer } = config.members[effect.member]!;
+      const { reason } = effect.conviction;
+      notice(d, { kind: 'convicted', round: roundOf(d), slot, peer, reason });
+      return;
+    }
     case 'compute':
     case 'send-chunk':
     case 'fetch-sum':
+    case 'fetch-chunk':
       d.effects.push({ kind: 'session', round: roundOf(d), roundId, slot, config, effect });
       return;
     default:

@@ -32,7 +32,7 @@ const parent = chainOf({ roster: five });
 const child = (changes: Partial<Statement>): Certificate =>
   certificateAfter(parent, { job, roster: five, changes });
 
-describe('certificateFault', () => {
+describe('certificateFault [R-21]', () => {
   test('there is none in a certificate that follows', () => {
     expect(certificateFault(child({}), parent, rules)).toBeUndefined();
     const quorum = certificateAfter(parent, { job, roster: five, signers: [0, 2, 3, 4] });
@@ -146,7 +146,7 @@ function grow(all: readonly Link[]): Chain {
   return chain;
 }
 
-describe('fork choice', () => {
+describe('fork choice [R-22]', () => {
   test('of two chains that differ exactly one is better, of equal ones none', () => {
     fc.assert(
       fc.property(links, links, links, (prefix, mine, theirs) => {

@@ -46,7 +46,7 @@ test('rounds and parents made up without end make it ask no more than so often',
   expect(peer.of('fetch-chain').at(-1)!.to).toBe(keys[2]!.peerId);
 });
 
-test('a better chain is taken over when its state is here; stale training is dropped', () => {
+test('a better chain is taken over when its state is here, without stale training [R-23]', () => {
   const [peer] = swarm(1) as [EnginePeer];
   const certificate = certificateAfter([], { job, roster });
   const { stateHash } = certificate.statement;
@@ -86,7 +86,7 @@ test('a state that nobody gives changes nothing; the next answer is a new chance
   expect(peer.state.chain).toEqual(certificates);
 });
 
-test('a chain with a certificate that does not hold is refused by the sender’s name', () => {
+test('a chain with a certificate that does not hold is refused by the sender’s name [R-26]', () => {
   const [peer] = swarm(1) as [EnginePeer];
   const weak = certificateAfter([], { job, roster, signers: [0, 1, 2] });
   peer.take({ kind: 'chain', from: keys[1]!.peerId, certificates: [weak] });
@@ -164,4 +164,20 @@ test('a fork deeper than the first look back is found by looking further back', 
   peer.take({ kind: 'state-fetched', stateHash: theirs.at(-1)!.statement.stateHash });
   expect(peer.state.chain).toEqual(theirs);
   expect(peer.notices('rolled-back')).toEqual([{ kind: 'rolled-back', toRound: 0 }]);
+});
+
+test('a timer of another round does nothing [R-27]', () => {
+  const [peer] = swarm(1) as [EnginePeer];
+  peer.train();
+  const timers = peer.of('set-timer').map(({ timer }) => timer);
+  expect(timers).toEqual(expect.arrayContaining(['1/pull', '1/window/0/0', '1/grace/0/0']));
+  const certificate = certificateAfter([], { job, roster });
+  peer.take({ kind: 'chain', from: keys[1]!.peerId, certificates: [certificate] });
+  peer.take({ kind: 'state-fetched', stateHash: certificate.statement.stateHash });
+  peer.train();
+  for (const timer of [...timers, '3/pull', '3/window/0/0', 'pull', '']) {
+    const before = peer.state;
+    expect(peer.take({ kind: 'timer', timer })).toEqual([]);
+    expect(peer.state).toEqual(before);
+  }
 });

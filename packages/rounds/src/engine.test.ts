@@ -1,8 +1,4 @@
-import { compareText, type PeerId } from '@starling/core';
-import type { SigningKey } from '@starling/crypto';
-import { type Envelope, sealEnvelope } from '@starling/protocol-rounds';
 import { describe, expect, test } from 'vitest';
-import { proposerOf } from './joins.ts';
 import { EnginePeer, exchange } from './testing/engine-peer.ts';
 import { hashNamed, testJob, testKeys } from './testing/fixtures.ts';
 
@@ -10,7 +6,6 @@ const keys = testKeys(6);
 const job = testJob(keys[0]!);
 const swarm = (count: number, ofJob = job): readonly EnginePeer[] =>
   keys.slice(0, count).map((key) => new EnginePeer(ofJob, key).start());
-const keyOf = (peer: PeerId): SigningKey => keys.find(({ peerId }) => peerId === peer)!;
 
 describe('an update that failed', () => {
   const failed = (peer: EnginePeer, reason: string) =>
@@ -39,7 +34,7 @@ describe('an update that failed', () => {
 });
 
 describe('JOIN', () => {
-  test('is in the journal before it is gossiped', () => {
+  test('is in the journal before it is gossiped [R-5]', () => {
     const [peer] = swarm(1) as [EnginePeer];
     const effects = peer.train().map((effect) => effect.kind);
     expect(effects.indexOf('journal')).toBeGreaterThanOrEqual(0);
@@ -54,7 +49,7 @@ describe('JOIN', () => {
     expect(peer.sent('join')).toEqual([]);
   });
 
-  test('goes to the next slot after a restart: the keys of the one before are gone', () => {
+  test('goes to the next slot after a restart: the keys of the one before are gone [R-8]', () => {
     const [before] = swarm(1) as [EnginePeer];
     before.train();
     const slot = { restarts: 0, attempt: 0 };
@@ -84,7 +79,7 @@ test('a slot that no message can name is not JOINed, and nothing breaks', () => 
   expect(joinsAfter(1_000)).toEqual([]);
 });
 
-test('below minPeers a job waits and says so; one more JOIN and it goes on', () => {
+test('below minPeers a job waits and says so; one more JOIN and it goes on [R-10]', () => {
   const four = testJob(keys[0]!, { admission: { minPeers: 4 } });
   const peers = swarm(4, four);
   for (const peer of peers) peer.train();
@@ -115,65 +110,4 @@ test('refusing a job while it waits for others takes the update out of it', () =
   peer.take({ kind: 'participate', on: true });
   peer.train();
   expect(peer.sent('join').map(({ attempt }) => attempt)).toEqual([0, 1]);
-});
-
-describe('the inclusion rule', () => {
-  const late = 6_000;
-
-  /** A ROSTER by whoever may propose these members. */
-  function rosterOf(peers: readonly EnginePeer[], roundId = peers[0]!.roundId()): Envelope {
-    const members = [...peers].sort((a, b) => compareText(a.peer, b.peer));
-    const proposer = proposerOf(
-      roundId,
-      0,
-      members.map(({ peer }) => peer),
-    );
-    const joins = members.map((member) => member.sent('join')[0]!.hash);
-    const context = { roundId, attempt: 0, roster: null };
-    return sealEnvelope(context, { kind: 'roster', joins }, keyOf(proposer));
-  }
-
-  /** Five that have heard each other's JOINs, the last one's `delay` later; two of the others. */
-  function censored(delay: number): { victim: EnginePeer; peer: EnginePeer; roster: Envelope } {
-    const peers = swarm(5);
-    for (const peer of peers) peer.train();
-    const victim = peers[4]!;
-    exchange(peers.slice(0, 4));
-    const roster = rosterOf(peers.slice(0, 4));
-    const peer = peers.find((other) => other.peer !== roster.sender && other !== victim)!;
-    peer.now = delay;
-    peer.hear(...victim.sent('join'));
-    peer.now = late;
-    peer.hear(roster);
-    return { victim, peer, roster };
-  }
-
-  test('a ROSTER that leaves out who JOINed in time is refused, unless that peer is lost', () => {
-    const { victim, peer, roster } = censored(0);
-    expect(peer.phase).toBe('joining');
-    const refused = peer.notices('refused');
-    expect(refused).toEqual([{ kind: 'refused', reason: expect.any(String), peer: roster.sender }]);
-    expect(refused[0]!.reason).toContain(victim.peer);
-    peer.take({ kind: 'reachable', peer: victim.peer, reachable: false });
-    expect(peer.phase).toBe('session');
-  });
-
-  test('who JOINed late may be left out', () => {
-    const { peer } = censored(late - 4_999);
-    expect(peer.phase).toBe('session');
-  });
-
-  test('a ROSTER by another than the proposer of that set is left lying', () => {
-    const peers = swarm(4);
-    for (const peer of peers) peer.train();
-    exchange(peers);
-    const right = rosterOf(peers);
-    const wrong = peers.find(({ peer }) => peer !== right.sender)!;
-    const forged = sealEnvelope(right, right.body, keyOf(wrong.peer));
-    const judge = peers.find((peer) => peer !== wrong && peer.peer !== right.sender)!;
-    judge.hear(forged);
-    expect(judge.phase).toBe('joining');
-    judge.hear(right);
-    expect(judge.phase).toBe('session');
-  });
 });

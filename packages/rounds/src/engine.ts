@@ -1,12 +1,12 @@
 import { type PeerId, unreachable } from '@starling/core';
 import { Secret } from '@starling/crypto';
 import { type Certificate, type Envelope, statementHash } from '@starling/protocol-rounds';
-import { deliverEnvelope, drive, startAttempt } from './attempt.ts';
+import { deliverEnvelopes, drive, startAttempt } from './attempt.ts';
 import { certificateReady, enterCertifying, hurryCertifying, isQuorumAway } from './certify.ts';
 import { type Chain, firstDifference } from './chain.ts';
 import { advanceJoining, enterJoining, onRosterTimeout } from './joining.ts';
 import { barKey, isJoinCurrent } from './joins.ts';
-import { addToPool, emptyPool } from './pool.ts';
+import { addAllToPool, emptyPool } from './pool.ts';
 import { compareSlots, parseSlot, type Slot, slotAfter, slotKey } from './round-id.ts';
 import {
   currentRoundId,
@@ -70,8 +70,8 @@ function handle(d: Draft, event: EngineEvent): void {
     case 'train-failed':
       onTrainFailed(d, event);
       return;
-    case 'envelope':
-      onEnvelope(d, event.envelope);
+    case 'envelopes':
+      onEnvelopes(d, event.envelopes);
       return;
     case 'timer':
       onTimer(d, event.timer);
@@ -189,15 +189,16 @@ function onTrainFailed(d: Draft, event: Extract<EngineEvent, { kind: 'train-fail
   setTimer(d, `retrain/${attempt}`, RETRAIN_MS * 2 ** Math.min(attempt, RETRAIN_DOUBLINGS));
 }
 
-function onEnvelope(d: Draft, envelope: Envelope): void {
+function onEnvelopes(d: Draft, envelopes: readonly Envelope[]): void {
   if (d.phase.name === 'finished') return;
-  if (!isOfThisRound(d, envelope)) {
-    noteOtherRound(d, envelope);
-    return;
+  const ours: Envelope[] = [];
+  for (const envelope of envelopes) {
+    if (isOfThisRound(d, envelope)) ours.push(envelope);
+    else noteOtherRound(d, envelope);
   }
-  const before = d.pool;
-  d.pool = addToPool(d.pool, envelope, d.at);
-  if (d.pool !== before) deliverEnvelope(d, envelope);
+  const { pool, added } = addAllToPool(d.pool, ours, d.at);
+  d.pool = pool;
+  deliverEnvelopes(d, added);
 }
 
 function isOfThisRound(d: Draft, envelope: Envelope): boolean {
@@ -360,7 +361,7 @@ function adoptChain(d: Draft, chain: Chain, own: boolean): void {
   beginRound(d);
   const early = d.early;
   d.early = [];
-  for (const envelope of early) onEnvelope(d, envelope);
+  onEnvelopes(d, early);
 }
 
 function noticeCertified(d: Draft, certificate: Certificate, own: boolean): void {

@@ -4,7 +4,16 @@ import { type Body, type Envelope, HAVE_BYTES, sealEnvelope } from '@starling/pr
 import { encodeMessage } from '@starling/protocol-secagg';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { addToPool, emptyPool, haveOf, joinsOf, missingFrom, type Pool, pooled } from './pool.ts';
+import {
+  addAllToPool,
+  addToPool,
+  emptyPool,
+  haveOf,
+  joinsOf,
+  missingFrom,
+  type Pool,
+  pooled,
+} from './pool.ts';
 import { hashNamed, testKeys } from './testing/fixtures.ts';
 
 const keys = testKeys(3) as [SigningKey, SigningKey, SigningKey];
@@ -23,12 +32,22 @@ const poolOf = (envelopes: readonly Envelope[]): Pool =>
   envelopes.reduce((pool, envelope, i) => addToPool(pool, envelope, millis(i)), emptyPool);
 const hashes = (envelopes: Iterable<Envelope>) => Array.from(envelopes, ({ hash }) => hash).sort();
 
-test('the first envelope of a sender’s slot is kept, others leave the pool as it is', () => {
-  const first = seal(roster('first'));
-  const pool = poolOf([first]);
-  expect(addToPool(pool, seal(roster('second')), millis(9))).toBe(pool);
-  expect(addToPool(pool, first, millis(9))).toBe(pool);
-  expect([...pooled(pool)]).toEqual([{ envelope: first, at: 0 }]);
+test('of a sender’s slot two envelopes are kept, others leave the pool as it is [R-3]', () => {
+  const [first, second] = [seal(roster('first')), seal(roster('second'))];
+  const pool = poolOf([first, second]);
+  for (const known of [seal(roster('third')), first, second]) {
+    expect(addToPool(pool, known, millis(9))).toBe(pool);
+  }
+  const both = [first, second].map((envelope, at) => ({ envelope, at }));
+  expect([...pooled(pool)]).toEqual(both);
+});
+
+test('adding leaves the pool it was added to as it was', () => {
+  const before = poolOf([seal(vote(0))]);
+  const { pool, added } = addAllToPool(before, [seal(vote(1)), seal(vote(1))], millis(1));
+  expect(added).toHaveLength(1);
+  expect([...pooled(before)]).toHaveLength(1);
+  expect([...pooled(pool)]).toHaveLength(2);
 });
 
 test('another sender, attempt, round or session slot is another slot', () => {
@@ -49,9 +68,10 @@ test('a session message that cannot be read is not kept', () => {
   expect(addToPool(emptyPool, garbage, millis(0))).toBe(emptyPool);
 });
 
-test('one sender can fill neither an attempt nor attempts without end', () => {
+test('one sender can fill neither an attempt nor attempts without end [R-4]', () => {
   const attempts = Array.from({ length: 40 }, (_, i) => seal(roster('x'), keys[0], i));
-  expect([...pooled(poolOf(attempts))]).toHaveLength(32);
+  const kept = [...pooled(poolOf(attempts))].map(({ envelope }) => envelope.attempt);
+  expect(kept).toEqual(Array.from({ length: 32 }, (_, i) => 8 + i));
   const honest = seal(roster('x'), keys[1]);
   expect([...pooled(poolOf([...attempts, honest]))]).toHaveLength(33);
 

@@ -1,6 +1,6 @@
 import { fromHex, type Millis, type PeerId, type RoundId, toHex } from '@starling/core';
 import { type Envelope, HAVE_BYTES } from '@starling/protocol-rounds';
-import { decodeMessage, slotOf } from '@starling/protocol-secagg';
+import { decodeMessage, type SecaggMessage, slotOf } from '@starling/protocol-secagg';
 
 /** Most envelopes that one sender can make us keep for one attempt. */
 const PER_SENDER_MAX = 256;
@@ -12,61 +12,141 @@ export interface Pooled {
   readonly at: Millis;
 }
 
+/** One sender's envelopes of one attempt, by slot; a second one in a slot under `again/…`. */
+type Slots = ReadonlyMap<string, Pooled>;
 /**
- * Envelopes of the present round, one a slot and sender: `roundId/attempt/sender` → slot →
- * envelope. What two peers hold differs only by what has not reached them yet, and `pull` closes
- * the gap.
+ * Envelopes of the present round: `roundId/attempt` → sender → slot → envelope. What two peers hold
+ * differs only by what has not reached them yet, and `pull` closes the gap.
  */
-export type Pool = ReadonlyMap<string, ReadonlyMap<string, Pooled>>;
+export type Pool = ReadonlyMap<string, ReadonlyMap<PeerId, Slots>>;
 
 export const emptyPool: Pool = new Map();
 
+const attemptKey = (roundId: RoundId, attempt: number): string => `${roundId}/${attempt}`;
+
 /**
- * Adds an envelope; the same pool when the slot is taken, the message malformed, or limits reached.
+ * Adds an envelope; the same pool when it changes nothing, is malformed, or limits are reached. Of
+ * two in one slot both are kept: together they prove that their sender lied, and a decision may be
+ * bound to either.
  */
-export function addToPool(pool: Pool, envelope: Envelope, at: Millis): Pool {
-  const slot = slotOfEnvelope(envelope);
-  if (slot === undefined) return pool;
-  const key = `${envelope.roundId}/${envelope.attempt}/${envelope.sender}`;
-  const held = pool.get(key);
-  if (held?.has(slot) || (held?.size ?? 0) >= PER_SENDER_MAX) return pool;
-  const next = new Map(pool);
-  // A round may take many attempts: a sender's oldest makes room, the others' stay.
-  const attempts = held === undefined ? attemptsOf(pool, envelope.sender) : [];
-  if (attempts.length >= ATTEMPTS_PER_SENDER_MAX) next.delete(attempts[0]!);
-  return next.set(key, new Map(held).set(slot, { envelope, at }));
+export const addToPool = (pool: Pool, envelope: Envelope, at: Millis): Pool =>
+  addAllToPool(pool, [envelope], at).pool;
+
+/** Adds many at once; `added` are those that were new. */
+export function addAllToPool(
+  pool: Pool,
+  envelopes: readonly Envelope[],
+  at: Millis,
+): { readonly pool: Pool; readonly added: readonly Envelope[] } {
+  const draft = new PoolDraft(pool);
+  const added = envelopes.filter((envelope) => draft.add(envelope, at));
+  return { pool: draft.pool, added };
 }
 
-/** Keys of a sender's attempts, oldest first. */
-const attemptsOf = (pool: Pool, sender: PeerId): readonly string[] =>
-  [...pool.keys()].filter((key) => key.endsWith(`/${sender}`));
+/** Copies each map of a pool the first time it is written to. */
+class PoolDraft {
+  pool: Pool;
+  readonly #mine = new Set<unknown>();
 
-function slotOfEnvelope({ body }: Envelope): string | undefined {
-  if (body.kind !== 'session') return body.kind;
+  constructor(pool: Pool) {
+    this.pool = pool;
+  }
+
+  add(envelope: Envelope, at: Millis): boolean {
+    const { roundId, attempt, sender } = envelope;
+    const key = attemptKey(roundId, attempt);
+    const held = this.pool.get(key)?.get(sender);
+    const slot = freeSlot(held, envelope);
+    if (slot === undefined || (held?.size ?? 0) >= PER_SENDER_MAX) return false;
+    if (held === undefined) this.#makeRoom(sender);
+    const senders = this.#own(this.#ownPool(), key);
+    this.#own(senders, sender).set(slot, { envelope, at });
+    return true;
+  }
+
+  #ownPool(): Map<string, ReadonlyMap<PeerId, Slots>> {
+    if (!this.#mine.has(this.pool)) {
+      this.pool = new Map(this.pool);
+      this.#mine.add(this.pool);
+    }
+    return this.pool as Map<string, ReadonlyMap<PeerId, Slots>>;
+  }
+
+  #own<K, L, V>(outer: Map<K, ReadonlyMap<L, V>>, key: K): Map<L, V> {
+    const held = outer.get(key);
+    if (held !== undefined && this.#mine.has(held)) return held as Map<L, V>;
+    const copy = new Map(held);
+    this.#mine.add(copy);
+    outer.set(key, copy);
+    return copy;
+  }
+
+  /** A round may take many attempts: a sender's oldest makes room, the others' stay. */
+  #makeRoom(sender: PeerId): void {
+    const attempts = [...this.pool].filter(([, senders]) => senders.has(sender));
+    if (attempts.length < ATTEMPTS_PER_SENDER_MAX) return;
+    const [oldest] = attempts[0]!;
+    const pool = this.#ownPool();
+    const senders = this.#own(pool, oldest);
+    senders.delete(sender);
+    if (senders.size === 0) pool.delete(oldest);
+  }
+}
+
+/** Where an envelope goes; undefined when it is malformed, known, or the third of its slot. */
+function freeSlot(held: Slots | undefined, envelope: Envelope): string | undefined {
+  const slot = slotOfEnvelope(envelope);
+  if (slot === undefined) return undefined;
+  const first = held?.get(slot);
+  if (first === undefined) return slot;
+  const again = `${AGAIN}${slot}`;
+  return first.envelope.hash === envelope.hash || held?.has(again) ? undefined : again;
+}
+const AGAIN = 'again/';
+
+const decoded = new WeakMap<Envelope, SecaggMessage | undefined>();
+/**
+ * The message of the secure aggregation in an envelope, decoded once; undefined when there is none,
+ * or none that can be read.
+ */
+export function messageIn(envelope: Envelope): SecaggMessage | undefined {
+  if (!decoded.has(envelope)) decoded.set(envelope, decodeBody(envelope));
+  return decoded.get(envelope);
+}
+
+function decodeBody({ body }: Envelope): SecaggMessage | undefined {
+  if (body.kind !== 'session') return undefined;
   try {
-    return `session/${slotOf(decodeMessage(body.message))}`;
+    return decodeMessage(body.message);
   } catch {
     return undefined;
   }
 }
 
-/** Everything held, oldest senders first. */
-export function* pooled(pool: Pool): Iterable<Pooled> {
-  for (const slots of pool.values()) yield* slots.values();
+function slotOfEnvelope(envelope: Envelope): string | undefined {
+  if (envelope.body.kind !== 'session') return envelope.body.kind;
+  const message = messageIn(envelope);
+  return message && `session/${slotOf(message)}`;
 }
 
-/** Everything held of one attempt, but for JOINs. */
-export function* pooledAttempt(pool: Pool, roundId: RoundId, attempt: number): Iterable<Pooled> {
-  for (const [key, slots] of pool) {
-    if (key.startsWith(`${roundId}/${attempt}/`)) yield* slots.values();
+/** Everything held, oldest attempts first. */
+export function* pooled(pool: Pool): Iterable<Pooled> {
+  for (const senders of pool.values()) {
+    for (const slots of senders.values()) yield* slots.values();
   }
 }
 
-/** JOINs of one attempt, by sender. */
+/** Everything held of one attempt. */
+export function* pooledAttempt(pool: Pool, roundId: RoundId, attempt: number): Iterable<Pooled> {
+  for (const slots of pool.get(attemptKey(roundId, attempt))?.values() ?? []) yield* slots.values();
+}
+
+/** The first JOIN of each sender in one attempt. */
 export function joinsOf(pool: Pool, roundId: RoundId, attempt: number): Map<PeerId, Pooled> {
   const joins = new Map<PeerId, Pooled>();
-  for (const entry of pooledAttempt(pool, roundId, attempt)) {
-    if (entry.envelope.body.kind === 'join') joins.set(entry.envelope.sender, entry);
+  for (const [sender, slots] of pool.get(attemptKey(roundId, attempt)) ?? []) {
+    const join = slots.get('join');
+    if (join !== undefined) joins.set(sender, join);
   }
   return joins;
 }

@@ -10,6 +10,7 @@ import type {
 } from '@starling/protocol-rounds';
 import type {
   Canary,
+  Conviction,
   PhaseName,
   ProtectionName,
   SessionConfig,
@@ -70,7 +71,7 @@ export type EngineEvent =
       readonly stateHash: BlobHash;
       readonly reason: string;
     }
-  | { readonly kind: 'envelope'; readonly envelope: Envelope }
+  | { readonly kind: 'envelopes'; readonly envelopes: readonly Envelope[] }
   | { readonly kind: 'timer'; readonly timer: string }
   | { readonly kind: 'reachable'; readonly peer: PeerId; readonly reachable: boolean }
   /** Something for the running session, named by its slot so that stale answers fall away. */
@@ -131,7 +132,7 @@ export type EngineEffect =
       readonly config: SessionConfig;
       readonly effect: Exclude<
         SessionEffect,
-        { kind: 'broadcast' | 'set-timer' | 'ended' | 'journal' | 'phase' }
+        { kind: 'broadcast' | 'set-timer' | 'ended' | 'journal' | 'phase' | 'convict' }
       >;
     }
   /** Global model from the opened sum; answered by `applied`. */
@@ -181,6 +182,14 @@ export type Notice =
       readonly round: number;
       readonly slot: Slot;
       readonly survivors: readonly PeerId[];
+    }
+  /** A member provably broke the rules of the aggregation. */
+  | {
+      readonly kind: 'convicted';
+      readonly round: number;
+      readonly slot: Slot;
+      readonly peer: PeerId;
+      readonly reason: Conviction['reason'];
     }
   | {
       readonly kind: 'retry';

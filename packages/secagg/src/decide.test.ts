@@ -5,8 +5,8 @@ import { advance, createDecision, type DecideIo, receive } from './decide.ts';
 import { Council, type CouncilOptions } from './testing/council.ts';
 import { createDice } from './testing/random.ts';
 
-const A: DecisionValue = { kind: 'set', members: new Uint8Array([0b1011]) };
-const B: DecisionValue = { kind: 'set', members: new Uint8Array([0b0111]) };
+const A: DecisionValue = { kind: 'set', members: new Uint8Array([0b1011]), bound: [] };
+const B: DecisionValue = { kind: 'set', members: new Uint8Array([0b0111]), bound: [] };
 const ABORT: DecisionValue = { kind: 'abort' };
 const VALUES = [A, B, ABORT];
 
@@ -92,16 +92,18 @@ describe('messages', () => {
     expect(state.proposals.size).toBe(0);
     receive(state, 2, propose(2, B).message);
     receive(state, 2, propose(2, A).message);
-    expect(state.proposals.get(0)?.value).toEqual(B);
+    expect(state.proposals.get(0)?.map(({ value }) => value)).toEqual([B, A]);
+    receive(state, 2, propose(2, ABORT).message);
+    expect(state.proposals.get(0)).toHaveLength(2);
   });
 
   test('of views far ahead nothing is kept', () => {
     const state = createDecision('survivors', 4, [0, 1, 2, 3]);
     const vote = { kind: 'prevote', decision: 'survivors', value: null } as const;
     receive(state, 1, { ...vote, view: 65 });
-    expect(state.votes.size).toBe(0);
+    expect(state.tallies.size).toBe(0);
     receive(state, 1, { ...vote, view: 64 });
-    expect(state.votes.size).toBe(1);
+    expect(state.tallies.size).toBe(1);
   });
 
   test('f + 1 voices in a later view carry a member along', () => {

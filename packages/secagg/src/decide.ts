@@ -25,13 +25,38 @@ export interface DecideState {
   locked: { readonly view: number; readonly hash: string } | undefined;
   valid: { readonly view: number; readonly value: DecisionValue } | undefined;
   decision: DecisionValue | undefined;
-  /** Whether this peer ever precommitted a set: from then on it may not ABANDON. */
+  /** Whether this peer ever precommitted a value that can be opened: then it may not ABANDON. */
   precommittedSet: boolean;
-  readonly proposals: Map<number, { value: DecisionValue; validView: number | null }>;
-  /** `kind/view/member` → hash of the value, or `nil`. */
-  readonly votes: Map<string, string>;
+  /** A view's proposals, at most two: a proposer that makes two must not hide the one decided. */
+  readonly proposals: Map<number, readonly Proposal[]>;
+  /** `kind/view` → votes. */
+  readonly tallies: Map<string, Tally>;
+  /** Tallies copied since this copy of the decision was made: only these may be written to. */
+  readonly owned: Set<Tally>;
+  /**
+   * Hashes of values that this peer could vouch for once. It stays with them although later news
+   * may speak against them: Algorithm 1 wants a predicate that does not change, else a member that
+   * locked a value could be left alone with it for ever.
+   */
+  readonly vouched: Set<string>;
   /** Rules that hold "for the first time" in a view. */
   readonly done: Set<string>;
+}
+
+interface Proposal {
+  readonly value: DecisionValue;
+  readonly hash: string;
+  readonly validView: number | null;
+}
+
+/**
+ * Votes of one kind in one view. A member that votes for two values counts for both: any two
+ * quorums still share an honest member, and what one peer counts all others will.
+ */
+interface Tally {
+  readonly voters: Set<number>;
+  /** Hash of a value, or `nil` → who voted for it. */
+  readonly votes: Map<string, Set<number>>;
 }
 
 /** Views beyond our own whose messages are kept: bounds what a peer can make us hold. */
@@ -74,7 +99,9 @@ export function createDecision(
     decision: undefined,
     precommittedSet: false,
     proposals: new Map(),
-    votes: new Map(),
+    tallies: new Map(),
+    owned: new Set(),
+    vouched: new Set(),
     done: new Set(),
   };
 }
@@ -82,21 +109,54 @@ export function createDecision(
 export const copyDecision = (state: DecideState): DecideState => ({
   ...state,
   proposals: new Map(state.proposals),
-  votes: new Map(state.votes),
+  tallies: new Map(state.tallies),
+  owned: new Set(),
+  vouched: new Set(state.vouched),
   done: new Set(state.done),
 });
 
-/** Takes a message of this decision; the caller has checked its signature and its slot. */
+const copyTally = ({ voters, votes }: Tally): Tally => ({
+  voters: new Set(voters),
+  votes: new Map([...votes].map(([value, who]) => [value, new Set(who)])),
+});
+
+function ownTally(state: DecideState, key: string): Tally {
+  const held = state.tallies.get(key);
+  if (held !== undefined && state.owned.has(held)) return held;
+  const tally =
+    held === undefined ? { voters: new Set<number>(), votes: new Map() } : copyTally(held);
+  state.owned.add(tally);
+  state.tallies.set(key, tally);
+  return tally;
+}
+
+const PROPOSALS_PER_VIEW_MAX = 2;
+/** Values that one voter can make us count in one view: an honest one has one. */
+const VALUES_PER_VOTER_MAX = 2;
+
+/** Takes a message of this decision; the caller has checked its signature. */
 export function receive(state: DecideState, from: number, message: DecideMessage): void {
-  if (message.view > state.view + VIEWS_AHEAD_MAX) return;
+  if (message.view > state.view + VIEWS_AHEAD_MAX || from >= state.members) return;
   if (message.kind !== 'propose') {
-    const value = message.value === null ? 'nil' : toHex(message.value);
-    state.votes.set(`${message.kind}/${message.view}/${from}`, value);
+    count(state, `${message.kind}/${message.view}`, from, message.value);
     return;
   }
   const isProposer = from === state.proposers[message.view % state.members];
-  if (!isProposer || state.proposals.has(message.view)) return;
-  state.proposals.set(message.view, { value: message.value, validView: message.validView });
+  const known = state.proposals.get(message.view) ?? [];
+  if (!isProposer || known.length >= PROPOSALS_PER_VIEW_MAX) return;
+  const { value, validView } = message;
+  const proposal = { value, hash: hashOfValue(value), validView };
+  state.proposals.set(message.view, [...known, proposal]);
+}
+
+function count(state: DecideState, key: string, from: number, value: Uint8Array | null): void {
+  const tally = ownTally(state, key);
+  const hash = value === null ? 'nil' : toHex(value);
+  const given = [...tally.votes.values()].filter((who) => who.has(from)).length;
+  if (given >= VALUES_PER_VOTER_MAX) return;
+  tally.voters.add(from);
+  const who = tally.votes.get(hash) ?? new Set();
+  tally.votes.set(hash, who.add(from));
 }
 
 export function timeout(state: DecideState, step: TimeoutStep, view: number, io: DecideIo): void {
@@ -114,11 +174,16 @@ export function advance(state: DecideState, io: DecideIo): void {
 
 function startIfReady(state: DecideState, io: DecideIo): boolean {
   if (state.step !== 'waiting') return false;
-  const proposal = state.proposals.get(0);
-  const ready = io.candidate() !== undefined || (proposal && io.isValid(proposal.value));
+  const proposal = state.proposals.get(0)?.[0];
+  const ready = io.candidate() !== undefined || (proposal && isVouchedFor(state, proposal, io));
   if (!ready && othersAhead(state) === undefined) return false;
   enterView(state, othersAhead(state) ?? 0, io);
   return true;
+}
+
+function isVouchedFor(state: DecideState, { value, hash }: Proposal, io: DecideIo): boolean {
+  if (!state.vouched.has(hash) && io.isValid(value)) state.vouched.add(hash);
+  return state.vouched.has(hash);
 }
 
 /** Lines 11–21: StartRound. */
@@ -159,12 +224,11 @@ function propose(state: DecideState, io: DecideIo): boolean {
 
 /** Lines 22–33. A value that is not valid yet is waited for until the propose timeout. */
 function prevoteOnProposal(state: DecideState, io: DecideIo): boolean {
-  const proposal = state.proposals.get(state.view);
+  const proposal = state.proposals.get(state.view)?.[0];
   if (state.step !== 'propose' || proposal === undefined) return false;
-  const hash = hashOfValue(proposal.value);
-  const { validView } = proposal;
+  const { validView, hash } = proposal;
   if (validView !== null && !hasQuorum(state, 'prevote', validView, hash)) return false;
-  if (!io.isValid(proposal.value)) return false;
+  if (!isVouchedFor(state, proposal, io)) return false;
   const free =
     state.locked === undefined ||
     state.locked.hash === hash ||
@@ -175,14 +239,15 @@ function prevoteOnProposal(state: DecideState, io: DecideIo): boolean {
 
 /** Lines 36–43: the lock. */
 function lockOnQuorum(state: DecideState, io: DecideIo): boolean {
-  const proposal = state.proposals.get(state.view);
-  if (proposal === undefined || state.step === 'propose') return false;
-  const hash = hashOfValue(proposal.value);
-  if (!hasQuorum(state, 'prevote', state.view, hash) || !io.isValid(proposal.value)) return false;
-  if (!once(state, `lock/${state.view}`)) return false;
-  state.valid = { view: state.view, value: proposal.value };
+  const { view } = state;
+  if (state.step === 'propose') return false;
+  const proposals = state.proposals.get(view) ?? [];
+  const proposal = proposals.find(({ hash }) => hasQuorum(state, 'prevote', view, hash));
+  if (proposal === undefined || !isVouchedFor(state, proposal, io)) return false;
+  if (!once(state, `lock/${view}`)) return false;
+  state.valid = { view, value: proposal.value };
   if (state.step === 'prevote') {
-    state.locked = { view: state.view, hash };
+    state.locked = { view, hash: proposal.hash };
     vote(state, 'precommit', proposal.value, io);
   }
   return true;
@@ -217,7 +282,7 @@ function armTimeouts(state: DecideState, io: DecideIo): boolean {
   const quorum = threshold(state.members);
   for (const kind of ['prevote', 'precommit'] as const) {
     if (kind === 'prevote' && state.step !== 'prevote') continue;
-    if (count(state, kind, state.view) < quorum) continue;
+    if ((state.tallies.get(`${kind}/${state.view}`)?.voters.size ?? 0) < quorum) continue;
     if (!once(state, `timeout/${kind}/${state.view}`)) continue;
     io.setTimer(kind, state.view);
     return true;
@@ -228,10 +293,11 @@ function armTimeouts(state: DecideState, io: DecideIo): boolean {
 /** Lines 49–54. A quorum's precommits bind whatever this peer can vouch for itself. */
 function decideIfPrecommitted(state: DecideState): boolean {
   if (state.step === 'decided') return false;
-  for (const [view, proposal] of state.proposals) {
-    if (!hasQuorum(state, 'precommit', view, hashOfValue(proposal.value))) continue;
+  for (const [view, proposals] of state.proposals) {
+    const decided = proposals.find(({ hash }) => hasQuorum(state, 'precommit', view, hash));
+    if (decided === undefined) continue;
     state.step = 'decided';
-    state.decision = proposal.value;
+    state.decision = decided.value;
     return true;
   }
   return false;
@@ -239,17 +305,23 @@ function decideIfPrecommitted(state: DecideState): boolean {
 
 /** Lines 55–56: the highest view beyond ours in which f + 1 members have spoken. */
 function othersAhead(state: DecideState): number | undefined {
-  const speakers = new Map<number, Set<string>>();
-  for (const key of state.votes.keys()) {
-    const [, view, member] = key.split('/') as [string, string, string];
-    if (Number(view) <= state.view && state.step !== 'waiting') continue;
-    const known = speakers.get(Number(view)) ?? new Set();
-    speakers.set(Number(view), known.add(member));
-  }
   const needed = byzantineMax(state.members) + 1;
-  const views = [...speakers].filter(([, who]) => who.size >= needed).map(([view]) => view);
-  return views.length === 0 ? undefined : Math.max(...views);
+  let best: number | undefined;
+  for (const key of state.tallies.keys()) {
+    const view = Number(key.slice(key.indexOf('/') + 1));
+    if (view <= (best ?? -1) || (view <= state.view && state.step !== 'waiting')) continue;
+    const speakers = new Set<number>();
+    for (const kind of ['prevote', 'precommit']) {
+      for (const who of state.tallies.get(`${kind}/${view}`)?.voters ?? []) speakers.add(who);
+    }
+    if (speakers.size >= needed) best = view;
+  }
+  return best;
 }
+
+/** Whether deciding this value lets somebody reveal masks. */
+const isOpenable = (value: DecisionValue | undefined): boolean =>
+  value?.kind === 'set' || (value?.kind === 'cells' && value.cells.some((cell) => cell !== null));
 
 function vote(
   state: DecideState,
@@ -258,22 +330,14 @@ function vote(
   io: DecideIo,
 ): void {
   state.step = kind;
-  if (kind === 'precommit' && value?.kind === 'set') state.precommittedSet = true;
+  if (kind === 'precommit' && isOpenable(value)) state.precommittedSet = true;
   const hash = value === undefined ? null : fromHex(hashOfValue(value));
   io.send({ kind, decision: state.name, view: state.view, value: hash });
 }
 
 function hasQuorum(state: DecideState, kind: VoteKind, view: number, hash: string): boolean {
-  return count(state, kind, view, hash) >= threshold(state.members);
-}
-
-function count(state: DecideState, kind: VoteKind, view: number, hash?: string): number {
-  let votes = 0;
-  for (let member = 0; member < state.members; member++) {
-    const vote = state.votes.get(`${kind}/${view}/${member}`);
-    if (vote !== undefined && (hash === undefined || vote === hash)) votes++;
-  }
-  return votes;
+  const votes = state.tallies.get(`${kind}/${view}`)?.votes.get(hash)?.size ?? 0;
+  return votes >= threshold(state.members);
 }
 
 function once(state: DecideState, rule: string): boolean {

@@ -1,4 +1,5 @@
 import { equalBytes } from '@starling/core';
+import { areNeighbours, holderIndex } from './graph.ts';
 import { messageOf, type SessionState } from './state.ts';
 
 /**
@@ -6,11 +7,20 @@ import { messageOf, type SessionState } from './state.ts';
  * that one end lied, so the edge gave no privacy: it carries no mask. Spec §5.3.
  */
 export function isEdgeIntact(d: SessionState, a: number, b: number): boolean {
-  const mine = messageOf(d, 'keyshare', a)?.dealt[b]?.edgeCommitment;
-  const theirs = messageOf(d, 'keyshare', b)?.dealt[a]?.edgeCommitment;
+  if (!areNeighbours(d.config, a, b)) return false;
+  const mine = edgeCommitmentOf(d, a, b);
+  const theirs = edgeCommitmentOf(d, b, a);
   if (mine === undefined || theirs === undefined) return false;
   return equalBytes(mine, theirs) && mine.some((byte) => byte !== 0);
 }
+
+/** What `dealer` committed to for its edge with `other`. */
+export const edgeCommitmentOf = (
+  d: SessionState,
+  dealer: number,
+  other: number,
+): Uint8Array | undefined =>
+  messageOf(d, 'keyshare', dealer)?.dealt[holderIndex(d.config, dealer, other)]?.edgeCommitment;
 
 /** The smaller index adds the mask of an edge, the larger one subtracts it. */
 export const edgeSign = (member: number, other: number): 1 | -1 => (member < other ? 1 : -1);

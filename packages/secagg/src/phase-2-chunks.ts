@@ -1,11 +1,11 @@
 import { assert } from '@starling/core';
 import { merkleProof, merkleRoot, verifyMerkleProof } from '@starling/crypto';
-import type { MessageOf } from '@starling/protocol-secagg';
 import { toBitmap } from './bitmap.ts';
 import { edgeSign, isEdgeIntact } from './edges.ts';
-import { chunksOf, ownedChunks, placeChunks } from './owners.ts';
+import { neighboursOf } from './graph.ts';
+import { chunksOf, keepersOf, ownedChunks, placeChunks } from './owners.ts';
 import type { MaskTerm } from './ring/index.ts';
-import { edgeSeed, maskKeyOf, selfMaskOf } from './secrets.ts';
+import { ownEdgeSeed, selfMaskOf } from './secrets.ts';
 import {
   broadcast,
   type Draft,
@@ -13,10 +13,15 @@ import {
   journal,
   maskSetOf,
   messageOf,
+  nextRevision,
   once,
+  own,
   rosterSize,
   type SessionState,
+  setTimer,
+  survivorsOf,
 } from './state.ts';
+import { isVetoed } from './veto.ts';
 
 /**
  * Phase 2: members of V mask their input, commit to it and send every chunk to its owners; owners
@@ -24,10 +29,11 @@ import {
  */
 export function enterChunks(d: Draft): void {
   enterPhase(d, 'chunks');
-  d.owners = placeChunks(d);
-  const { phaseMs } = d.config.timers;
-  d.effects.push({ kind: 'set-timer', timer: 'chunks', afterMs: 2 * phaseMs });
-  if (!maskSetOf(d).includes(d.config.self)) return;
+  d.placement = placeChunks(d);
+  setTimer(d, 'chunks', 2);
+  const members = maskSetOf(d);
+  // One whose owner does not agree sends nothing: it stays a voter and a holder of shares.
+  if (!members.includes(d.config.self) || isVetoed(d, members)) return;
   const { input } = d.config;
   d.effects.push({ kind: 'compute', compute: { task: 'mask', input, terms: maskTerms(d) } });
 }
@@ -39,11 +45,11 @@ function maskTerms(d: SessionState): readonly MaskTerm[] {
   const { config } = d;
   const { self, seed } = config;
   if (config.protection === 'none') return [];
-  const key = maskKeyOf(seed);
   const terms: MaskTerm[] = [{ seed: selfMaskOf(seed), sign: 1 }];
-  for (const other of maskSetOf(d)) {
-    if (other === self || !isEdgeIntact(d, self, other)) continue;
-    const edge = edgeSeed(config, self, key, other);
+  const members = new Set(maskSetOf(d));
+  for (const other of neighboursOf(config, self)) {
+    if (!members.has(other) || !isEdgeIntact(d, self, other)) continue;
+    const edge = ownEdgeSeed(config, other);
     assert(edge !== undefined, `edge ${self}–${other} is intact but has no seed`);
     terms.push({ seed: edge, sign: edgeSign(self, other) });
   }
@@ -53,22 +59,40 @@ function maskTerms(d: SessionState): readonly MaskTerm[] {
 /** The masked vector is ready: from here on this peer's input is out. */
 export function onMasked(d: Draft, chunkHashes: readonly Uint8Array[]): void {
   if (!maskSetOf(d).includes(d.config.self)) return;
-  if (d.owners.length === 0 || d.chunkHashes !== undefined) return;
-  assert(chunkHashes.length === d.owners.length, 'masked chunks do not fit the layout');
+  if (d.placement.length === 0 || d.chunkHashes !== undefined) return;
+  assert(chunkHashes.length === d.placement.length, 'masked chunks do not fit the layout');
   const { self } = d.config;
   d.chunkHashes = chunkHashes;
   journal(d, { kind: 'masked' });
-  d.done.add('masked');
+  own(d, 'done').add('masked');
   broadcast(d, { kind: 'commit', root: merkleRoot(chunkHashes) });
-  // Everybody starts with another chunk, so that no owner is hit by all members at once.
-  for (let step = 0; step < d.owners.length; step++) {
-    const chunk = (step + self) % d.owners.length;
+  for (const [chunk, hash] of chunkHashes.entries()) {
     const proof = merkleProof(chunkHashes, chunk);
-    for (const to of d.owners[chunk]!) {
-      if (to !== self) d.effects.push({ kind: 'send-chunk', to, chunk, proof });
-      else d.chunks.set(`${chunk}/${self}`, { hash: chunkHashes[chunk]!, proof, verified: true });
+    own(d, 'chunks').set(`${chunk}/${self}`, { hash, proof, verified: true });
+  }
+}
+
+/** Sends every chunk to its owners, also to those who became so because others are lost. */
+export function sendChunks(d: Draft): void {
+  const { self } = d.config;
+  if (d.chunkHashes === undefined || isSumSettled(d)) return;
+  const count = d.chunkHashes.length;
+  // Everybody starts with another chunk, so that no owner is hit by all members at once.
+  for (let step = 0; step < count; step++) {
+    const chunk = (step + self) % count;
+    if (d.verified.has(chunk)) continue;
+    const { proof } = d.chunks.get(`${chunk}/${self}`)!;
+    for (const to of keepersOf(d, chunk, self)) {
+      if (to === self || !once(d, `sent/${chunk}/${to}`)) continue;
+      d.effects.push({ kind: 'send-chunk', to, chunk, proof });
     }
   }
+}
+
+/** After U nobody waits for the chunks of who is not in it. */
+function isSumSettled(d: SessionState): boolean {
+  const { decision } = d.survivors;
+  return decision !== undefined && !survivorsOf(d).includes(d.config.self);
 }
 
 /** Keeps an arrived chunk; its path is checked when the contributor's COMMIT is there. */
@@ -78,7 +102,7 @@ export function onChunk(
 ): void {
   const { from, chunk, hash, proof } = event;
   if (chunk >= chunksOf(d.config.shape).count || d.chunks.get(`${chunk}/${from}`)?.verified) return;
-  d.chunks.set(`${chunk}/${from}`, { hash, proof, verified: false });
+  own(d, 'chunks').set(`${chunk}/${from}`, { hash, proof, verified: false });
 }
 
 /** Checks Merkle paths of chunks whose COMMIT has come; drops those that do not fit. */
@@ -89,15 +113,18 @@ export function verifyChunks(d: Draft): void {
     const commit = messageOf(d, 'commit', from);
     if (commit === undefined) continue;
     const { hash, proof } = held;
-    const fits = verifyMerkleProof(commit.root, hash, chunk, d.owners.length, proof);
-    if (fits) d.chunks.set(key, { hash, proof, verified: true });
-    else d.chunks.delete(key);
+    const fits = verifyMerkleProof(commit.root, hash, chunk, d.placement.length, proof);
+    if (fits) own(d, 'chunks').set(key, { hash, proof, verified: true });
+    else {
+      own(d, 'chunks').delete(key);
+      own(d, 'done').delete(`open/${key}`);
+    }
   }
 }
 
-/** Whether this owner holds all its chunks of a contributor, checked. */
-export function holdsAll(d: SessionState, owned: readonly number[], from: number): boolean {
-  return owned.every((chunk) => d.chunks.get(`${chunk}/${from}`)?.verified === true);
+/** Whether all these chunks of a contributor are here, checked. */
+export function holdsAll(d: SessionState, chunks: readonly number[], from: number): boolean {
+  return chunks.every((chunk) => d.chunks.get(`${chunk}/${from}`)?.verified === true);
 }
 
 /** Receipts go out when everybody reachable has delivered, and again when time has run out. */
@@ -108,18 +135,13 @@ export function sendReceipts(d: Draft): void {
   const complete = members.filter((member) => holdsAll(d, owned, member));
   const waiting = members.some((m) => !complete.includes(m) && !d.unreachable.has(m));
   if (waiting && !d.expired.has('chunks')) return;
-  const contributors = toBitmap(complete, rosterSize(d));
-  const last = lastReceipt(d, d.config.self);
-  const revision = last === undefined ? 0 : last.revision + 1;
-  if (revision > 7 || !once(d, `receipt/${complete.join(',')}`)) return;
-  broadcast(d, { kind: 'receipt', revision, contributors });
-}
-
-/** The newest receipt of an owner. */
-export function lastReceipt(d: SessionState, owner: number): MessageOf<'receipt'> | undefined {
-  for (let revision = 7; revision >= 0; revision--) {
-    const receipt = d.inbox.get(`receipt/${revision}/${owner}`);
-    if (receipt?.kind === 'receipt') return receipt;
-  }
-  return undefined;
+  const revision = nextRevision(d, 'receipt');
+  if (revision === undefined) return;
+  if (!once(d, `receipt/${owned.join(',')}/${complete.join(',')}`)) return;
+  broadcast(d, {
+    kind: 'receipt',
+    revision,
+    chunks: toBitmap(owned, d.placement.length),
+    contributors: toBitmap(complete, rosterSize(d)),
+  });
 }

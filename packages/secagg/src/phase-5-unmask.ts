@@ -1,38 +1,33 @@
-import { decodeCanonical, equalBytes, LIMITS } from '@starling/core';
-import { agreementKeyFromSeed, combineShares, open, Secret } from '@starling/crypto';
-import {
-  type MessageOf,
-  type RevealedShare,
-  type SealedShares,
-  sealedSharesCodec,
-} from '@starling/protocol-secagg';
+import { equalBytes } from '@starling/core';
+import { agreementKeyFromSeed, combineShares, Secret } from '@starling/crypto';
+import type { DecisionValue, MessageOf, RevealedShare } from '@starling/protocol-secagg';
 import { toBitmap } from './bitmap.ts';
-import { edgeSign, isEdgeIntact } from './edges.ts';
-import { splitOwn } from './phase-1-shares.ts';
-import { fetchSums, isEverySumHere } from './phase-4-sums.ts';
+import { edgeCommitmentOf, edgeSign, isEdgeIntact } from './edges.ts';
+import { holderIndex, neighboursOf, shareThreshold } from './graph.ts';
+import { heldShares, isShareSound } from './phase-1-shares.ts';
 import type { MaskTerm } from './ring/index.ts';
 import {
   edgeCommitment,
   edgeSeed,
-  encryptionKeyOf,
-  maskKeyOf,
-  sealingKey,
+  ownEdgeSeed,
   selfMaskCommitment,
   selfMaskOf,
-  shareCommitment,
 } from './secrets.ts';
 import {
   broadcast,
+  convict,
   type Draft,
   enterPhase,
   journal,
   maskSetOf,
   messageOf,
+  nextRevision,
   once,
+  own,
   rosterSize,
   type SessionState,
+  setTimer,
   survivorsOf,
-  thresholdOf,
 } from './state.ts';
 
 /**
@@ -42,9 +37,9 @@ import {
  */
 export function enterUnmask(d: Draft): void {
   enterPhase(d, 'unmask');
-  const { self, protection, timers } = d.config;
+  const { self, protection } = d.config;
   const survivors = survivorsOf(d);
-  d.effects.push({ kind: 'set-timer', timer: 'unmask/0', afterMs: timers.phaseMs });
+  setTimer(d, 'unmask/0', 1);
   // It promised silence; the others recover its masks from shares, and it waits for the sum.
   if (d.done.has('abandoned')) return;
   journal(d, { kind: 'reveal', survivors: toBitmap(survivors, rosterSize(d)) });
@@ -53,18 +48,40 @@ export function enterUnmask(d: Draft): void {
 
 /** V∖U: members whose masks are in and whose inputs are not. */
 const droppedOf = (d: SessionState): readonly number[] => {
-  const survivors = survivorsOf(d);
-  return maskSetOf(d).filter((member) => !survivors.includes(member));
+  const survivors = new Set(survivorsOf(d));
+  return maskSetOf(d).filter((member) => !survivors.has(member));
 };
 
-const edgesToReveal = (d: SessionState, member: number): readonly number[] =>
-  droppedOf(d).filter((other) => isEdgeIntact(d, member, other));
+/** What follows from U once it is decided: worked out once, asked for after every event. */
+interface Facts {
+  readonly edges: Map<number, readonly number[]>;
+  /** UNMASK messages that open all they must, and those that do not. */
+  readonly opens: WeakMap<MessageOf<'unmask'>, boolean>;
+}
+const factsOf = new WeakMap<DecisionValue, Facts>();
+function facts(d: SessionState): Facts {
+  const decision = d.survivors.decision!;
+  const known = factsOf.get(decision) ?? { edges: new Map(), opens: new WeakMap() };
+  factsOf.set(decision, known);
+  return known;
+}
+
+function edgesToReveal(d: SessionState, member: number): readonly number[] {
+  const { edges } = facts(d);
+  const known = edges.get(member);
+  if (known !== undefined) return known;
+  const dropped = new Set(droppedOf(d));
+  const found = neighboursOf(d.config, member).filter(
+    (other) => dropped.has(other) && isEdgeIntact(d, member, other),
+  );
+  edges.set(member, found);
+  return found;
+}
 
 function reveal(d: SessionState): MessageOf<'unmask'> {
   const { config } = d;
-  const key = maskKeyOf(config.seed);
   const edges = edgesToReveal(d, config.self).flatMap((other) => {
-    const seed = edgeSeed(config, config.self, key, other);
+    const seed = ownEdgeSeed(config, other);
     return seed === undefined ? [] : [{ with: other, seed: seed.reveal() }];
   });
   return { kind: 'unmask', selfMask: selfMaskOf(config.seed).reveal(), edges };
@@ -77,26 +94,35 @@ function directReveal(d: SessionState, member: number): MessageOf<'unmask'> | un
   const message = messageOf(d, 'unmask', member);
   const bundle = messageOf(d, 'keyshare', member);
   if (message === undefined || bundle === undefined) return undefined;
-  const opened = selfMaskCommitment(d.config, message.selfMask);
-  if (!equalBytes(opened, bundle.selfMaskCommitment)) return undefined;
-  const opens = edgesToReveal(d, member).every((other) => {
-    const edge = message.edges.find((entry) => entry.with === other);
-    const commitment = bundle.dealt[other]!.edgeCommitment;
-    return edge && equalBytes(edgeCommitment(d.config, edge.seed), commitment);
-  });
-  return opens ? message : undefined;
+  const { opens } = facts(d);
+  if (!opens.has(message)) opens.set(message, opensAll(d, member, message, bundle));
+  return opens.get(message) ? message : undefined;
 }
 
-const silentSurvivors = (d: SessionState): readonly number[] =>
-  survivorsOf(d).filter((member) => directReveal(d, member) === undefined);
+function opensAll(
+  d: SessionState,
+  member: number,
+  message: MessageOf<'unmask'>,
+  bundle: MessageOf<'keyshare'>,
+): boolean {
+  const opened = selfMaskCommitment(d.config, message.selfMask);
+  if (!equalBytes(opened, bundle.selfMaskCommitment)) return false;
+  return edgesToReveal(d, member).every((other) => {
+    const edge = message.edges.find((entry) => entry.with === other);
+    const commitment = edgeCommitmentOf(d, member, other);
+    return edge && commitment && equalBytes(edgeCommitment(d.config, edge.seed), commitment);
+  });
+}
 
 /** Publishes this peer's shares for the silent, once they have had their time or are gone. */
 export function sendShares(d: Draft): void {
   if (d.done.has('abandoned')) return;
-  const round = [...Array(8).keys()].filter((i) => d.expired.has(`unmask/${i}`)).length;
-  const silent = silentSurvivors(d).filter((m) => round > 0 || d.unreachable.has(m));
+  const late = d.expired.has('unmask/0');
+  const silent = survivorsOf(d).filter(
+    (m) => (late || d.unreachable.has(m)) && directReveal(d, m) === undefined,
+  );
   const lost = silent.length === 0 ? [] : droppedOf(d);
-  const revision = [...Array(8).keys()].find((i) => !d.inbox.has(`shares/${i}/${d.config.self}`));
+  const revision = nextRevision(d, 'shares');
   const items: RevealedShare[] = [];
   if (revision === undefined) return;
   const add = (kind: RevealedShare['kind'], of: number) => {
@@ -110,73 +136,59 @@ export function sendShares(d: Draft): void {
   if (items.length > 0) broadcast(d, { kind: 'shares', revision, items });
 }
 
-/** The two shares that `dealer` sealed for this peer, if they open their commitments. */
-function heldShares(d: SessionState, dealer: number): SealedShares | undefined {
-  const { config } = d;
-  if (dealer === config.self) return ownShares(d);
-  const entry = messageOf(d, 'keyshare', dealer)?.dealt[config.self];
-  const key = sealingKey(config, encryptionKeyOf(config.seed), dealer, config.self);
-  const plain = entry && key && open(key, entry.sealed, config.rosterDigest);
-  if (!plain) return undefined;
-  try {
-    const shares = decodeCanonical(sealedSharesCodec, plain, LIMITS.controlBytesMax);
-    const sound =
-      isShareSound(d, 'self-mask', dealer, config.self, shares.selfMask) &&
-      isShareSound(d, 'mask-key', dealer, config.self, shares.maskKey);
-    return sound ? shares : undefined;
-  } catch {
-    return undefined;
+/** A dealer's secret from the sound shares of its holders, once there are enough. */
+function recover(d: Draft, kind: RevealedShare['kind'], of: number): Uint8Array | undefined {
+  const name = `${kind}/${of}`;
+  const known = d.recovered.get(name);
+  const revealed = d.shares.get(name);
+  const needed = shareThreshold(d.config);
+  if (known !== undefined || revealed === undefined || revealed.size < needed) return known;
+  const points: { x: number; share: Uint8Array }[] = [];
+  for (const [holder, share] of revealed) {
+    if (!isShareSound(d, kind, of, holder, share)) continue;
+    points.push({ x: holderIndex(d.config, of, holder) + 1, share });
+    if (points.length < needed) continue;
+    const secret = combineShares(points, needed);
+    own(d, 'recovered').set(name, secret);
+    return secret;
   }
+  return undefined;
 }
 
-/** A dropped member that is alive counts as a holder of its own mask key. */
-function ownShares(d: SessionState): SealedShares {
-  const { self } = d.config;
-  const [selfMask, maskKey] = [splitOwn(d, 'self-mask'), splitOwn(d, 'mask-key')];
-  return { selfMask: selfMask[self]!, maskKey: maskKey[self]! };
+/** A survivor's self-mask seed, from itself or from shares; `inconsistent` when it lied. */
+function selfMaskOpened(d: Draft, member: number): Uint8Array | 'inconsistent' | undefined {
+  const direct = directReveal(d, member);
+  if (direct !== undefined) return direct.selfMask;
+  const recovered = recover(d, 'self-mask', member);
+  if (recovered === undefined) return undefined;
+  const commitment = messageOf(d, 'keyshare', member)!.selfMaskCommitment;
+  if (equalBytes(selfMaskCommitment(d.config, recovered), commitment)) return recovered;
+  convict(d, member, { reason: 'inconsistent-shares' });
+  return 'inconsistent';
 }
 
-function isShareSound(
-  d: SessionState,
-  kind: RevealedShare['kind'],
-  dealer: number,
-  holder: number,
-  share: Uint8Array,
-): boolean {
-  const entry = messageOf(d, 'keyshare', dealer)?.dealt[holder];
-  if (entry === undefined) return false;
-  const commitment = kind === 'self-mask' ? entry.selfMaskCommitment : entry.maskKeyCommitment;
-  return equalBytes(shareCommitment(d.config, kind, dealer, holder, share), commitment);
-}
+export type Opened<T> = T | 'missing' | 'inconsistent';
 
-/** t sound shares of one kind put together; undefined while there are fewer. */
-function recover(d: SessionState, kind: RevealedShare['kind'], of: number): Uint8Array | undefined {
-  const shares = new Map<number, Uint8Array>();
-  for (const [key, message] of d.inbox) {
-    if (message.kind !== 'shares') continue;
-    const holder = Number(key.split('/').at(-1));
-    for (const item of message.items) {
-      if (item.kind !== kind || item.of !== of) continue;
-      if (isShareSound(d, kind, of, holder, item.share)) shares.set(holder, item.share);
-    }
+/** The self-mask seeds of all survivors, in order. */
+export function selfMasksOpened(d: Draft): Opened<readonly Uint8Array[]> {
+  const masks: Uint8Array[] = [];
+  for (const member of survivorsOf(d)) {
+    const mask = selfMaskOpened(d, member);
+    if (mask === undefined || mask === 'inconsistent') return mask ?? 'missing';
+    masks.push(mask);
   }
-  if (shares.size < thresholdOf(d)) return undefined;
-  const points = [...shares].map(([holder, share]) => ({ x: holder + 1, share }));
-  return combineShares(points, thresholdOf(d));
+  return masks;
 }
-
-type Terms = { readonly terms: readonly MaskTerm[] } | 'missing' | 'inconsistent';
 
 /** The masks that are left in the sum: the survivors' own, and their edges with the dropped. */
-function remainingMasks(d: SessionState): Terms {
+export function remainingMasks(
+  d: Draft,
+  selfMasks: readonly Uint8Array[],
+): Opened<readonly MaskTerm[]> {
   const terms: MaskTerm[] = [];
-  for (const member of survivorsOf(d)) {
+  for (const [i, member] of survivorsOf(d).entries()) {
+    terms.push({ seed: new Secret(selfMasks[i]!), sign: -1 });
     const direct = directReveal(d, member);
-    const own = direct?.selfMask ?? recover(d, 'self-mask', member);
-    if (own === undefined) return 'missing';
-    const commitment = messageOf(d, 'keyshare', member)!.selfMaskCommitment;
-    if (!equalBytes(selfMaskCommitment(d.config, own), commitment)) return 'inconsistent';
-    terms.push({ seed: new Secret(own), sign: -1 });
     for (const other of edgesToReveal(d, member)) {
       const seed =
         direct?.edges.find((edge) => edge.with === other)?.seed ?? recoverEdge(d, other, member);
@@ -184,14 +196,14 @@ function remainingMasks(d: SessionState): Terms {
       terms.push({ seed: new Secret(seed), sign: edgeSign(member, other) === 1 ? -1 : 1 });
     }
   }
-  return { terms };
+  return terms;
 }
 
 /**
  * The edge between a dropped member and a silent survivor, from shares of the dropped one's key.
  */
 function recoverEdge(
-  d: SessionState,
+  d: Draft,
   dropped: number,
   survivor: number,
 ): Uint8Array | 'inconsistent' | undefined {
@@ -199,27 +211,9 @@ function recoverEdge(
   if (seed === undefined) return undefined;
   const key = agreementKeyFromSeed(seed);
   const expected = d.config.members[dropped]!.hello.maskKey;
-  if (!equalBytes(key.publicKey, expected)) return 'inconsistent';
-  return edgeSeed(d.config, dropped, key, survivor)?.reveal() ?? 'inconsistent';
-}
-
-/** Opens the sum as soon as all sums and all remaining masks are here. */
-export function advanceUnmask(d: Draft): 'inconsistent' | undefined {
-  fetchSums(d);
-  const survivors = survivorsOf(d).length;
-  if (d.config.protection === 'none') {
-    if (isEverySumHere(d)) openSum(d, [], survivors);
-    return undefined;
+  if (equalBytes(key.publicKey, expected)) {
+    return edgeSeed(d.config, dropped, key, survivor)?.reveal() ?? 'inconsistent';
   }
-  sendShares(d);
-  if (!isEverySumHere(d) || d.done.has('unmask')) return undefined;
-  const masks = remainingMasks(d);
-  if (masks === 'inconsistent') return masks;
-  if (masks !== 'missing') openSum(d, masks.terms, survivors);
-  return undefined;
-}
-
-function openSum(d: Draft, terms: readonly MaskTerm[], survivors: number): void {
-  if (!once(d, 'unmask')) return;
-  d.effects.push({ kind: 'compute', compute: { task: 'unmask', terms, survivors } });
+  convict(d, dropped, { reason: 'inconsistent-shares' });
+  return 'inconsistent';
 }

@@ -3,7 +3,7 @@ import {
   type AgreementKey,
   agreementKeyFromSeed,
   deriveSecret,
-  type Secret,
+  Secret,
   sha256,
 } from '@starling/crypto';
 import { type Hello, SECAGG_LABEL } from '@starling/protocol-secagg';
@@ -21,6 +21,41 @@ export const selfMaskOf = (seed: Secret): Secret => part(seed, 'self-mask');
 /** Bytes for the coefficients of one Shamir polynomial. */
 export const coefficientsOf = (seed: Secret, name: 'self-mask' | 'mask-key', length: number) =>
   deriveSecret(seed, utf8(`${SECAGG_LABEL}/own/coefficients/${name}`), length).reveal();
+
+interface OwnKeys {
+  readonly encryption: AgreementKey;
+  readonly mask: AgreementKey;
+  /** Agreed secrets by kind and member: X25519 is the dear part of the set-up. */
+  readonly agreed: Map<string, Secret | undefined>;
+}
+const keysOf = new WeakMap<SessionConfig, OwnKeys>();
+
+/** This peer's keys in a session, derived once; they go when the session's config goes. */
+function ownKeys(config: SessionConfig): OwnKeys {
+  const known = keysOf.get(config);
+  if (known !== undefined) return known;
+  const { seed } = config;
+  const keys = { encryption: encryptionKeyOf(seed), mask: maskKeyOf(seed), agreed: new Map() };
+  keysOf.set(config, keys);
+  return keys;
+}
+
+function agreed(config: SessionConfig, use: 'encryption' | 'mask', other: number) {
+  const keys = ownKeys(config);
+  const name = `${use}/${other}`;
+  if (!keys.agreed.has(name)) {
+    const { hello } = config.members[other]!;
+    const theirs = use === 'encryption' ? hello.encryptionKey : hello.maskKey;
+    keys.agreed.set(name, keys[use].agree(theirs));
+  }
+  return keys.agreed.get(name);
+}
+
+/** The seed of the mask between this peer and `other`; undefined for a bad key. */
+export function ownEdgeSeed(config: SessionConfig, other: number): Secret | undefined {
+  const secret = agreed(config, 'mask', other);
+  return secret && deriveSecret(secret, pairInfo(config, 'pair-mask', config.self, other));
+}
 
 /** The public half that goes into the JOIN. */
 export function helloOf(seed: Secret): Hello {
@@ -56,18 +91,29 @@ export function edgeSeed(
   return agreed && deriveSecret(agreed, pairInfo(config, 'pair-mask', owner, other));
 }
 
-/** The key that seals `dealer`'s shares for `holder`, one of whom is this peer with `key`. */
+/** The key that seals `dealer`'s shares for `holder`, one of whom is this peer. */
 export function sealingKey(
   config: SessionConfig,
-  key: AgreementKey,
   dealer: number,
   holder: number,
 ): Secret | undefined {
-  const other = config.self === dealer ? holder : dealer;
-  const agreed = key.agree(config.members[other]!.hello.encryptionKey);
+  const secret = agreed(config, 'encryption', config.self === dealer ? holder : dealer);
   const direction = concatBytes(u32be(dealer), u32be(holder));
   const info = concatBytes(pairInfo(config, 'share-seal', dealer, holder), direction);
-  return agreed && deriveSecret(agreed, info);
+  return secret && deriveSecret(secret, info);
+}
+
+/**
+ * Seed of the check coefficients: everybody learns it only when all self-masks of U are open, and
+ * each of those was committed to before V. So nobody could choose it. Spec §5.9.
+ */
+export function tagSeed(
+  config: SessionConfig,
+  survivors: Uint8Array,
+  selfMasks: readonly Uint8Array[],
+): Secret {
+  const place = concatBytes(config.rosterDigest, survivors, ...selfMasks);
+  return new Secret(sha256(label('tag-seed'), place));
 }
 
 const label = (use: string) => utf8(`${SECAGG_LABEL}/${use}`);

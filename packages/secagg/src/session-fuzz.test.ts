@@ -38,7 +38,10 @@ const TIMERS = [
 function drawMessage(dice: Dice, real: readonly (readonly [number, SecaggMessage])[]) {
   const [from, message] = dice.pick(real);
   const sender = dice.chance(0.8) ? from : dice.below(MEMBERS);
-  return { kind: 'message', from: sender, message: garble(dice, message) } as const;
+  return {
+    kind: 'messages',
+    messages: [{ from: sender, message: garble(dice, message) }],
+  } as const;
 }
 
 function garble(dice: Dice, message: SecaggMessage): SecaggMessage {
@@ -56,10 +59,29 @@ function garble(dice: Dice, message: SecaggMessage): SecaggMessage {
         validView: dice.chance(0.5) ? null : dice.below(5),
         value: dice.chance(0.3)
           ? { kind: 'abort' }
-          : { kind: 'set', members: dice.bytes(1 + dice.below(2)) },
+          : {
+              kind: 'set',
+              members: dice.bytes(1 + dice.below(2)),
+              bound: Array.from({ length: dice.below(6) }, () => dice.bytes(16)),
+            },
       };
     case 'receipt':
-      return { ...message, revision: dice.below(8), contributors: dice.bytes(1) };
+      return {
+        ...message,
+        revision: dice.below(8),
+        chunks: dice.bytes(1 + dice.below(2)),
+        contributors: dice.bytes(1),
+      };
+    case 'commit':
+      return { ...message, root: dice.bytes(32) };
+    case 'complaint':
+      return { ...message, dealers: dice.bytes(1), owners: dice.bytes(1 + dice.below(2)) };
+    case 'tags':
+      return { ...message, tags: Array.from({ length: dice.below(5) }, () => dice.bytes(32)) };
+    case 'audit': {
+      const item = { of: dice.below(MEMBERS), chunk: dice.below(CHUNKS), tag: dice.bytes(32) };
+      return { ...message, revision: dice.below(8), items: [item] };
+    }
     case 'sums':
       return { ...message, sums: [{ chunk: dice.below(1_024), hash: dice.bytes(32) }] };
     case 'unmask':
@@ -90,8 +112,12 @@ function drawHostEvent(dice: Dice): SessionEvent {
       proof: [dice.bytes(32), dice.bytes(dice.below(40))],
     }),
     () => ({ kind: 'summed', sums: [{ chunk, hash: dice.bytes(32) }] }),
-    () => ({ kind: 'sum-fetched', chunk }),
-    () => ({ kind: 'sum-missing', chunk }),
+    () => ({ kind: 'sum-fetched', chunk, hash: dice.bytes(32) }),
+    () => ({ kind: 'sum-missing', chunk, hash: dice.bytes(32) }),
+    () => ({ kind: 'chunk-missing', from: dice.below(MEMBERS), chunk }),
+    () => ({ kind: 'sums-tagged', tags: [{ chunk, hash: dice.bytes(32), tag: dice.bytes(32) }] }),
+    () => ({ kind: 'chunks-tagged', tags: [{ chunk, of: 1, tag: dice.bytes(32) }] }),
+    () => ({ kind: 'confirmed', value: dice.chance(0.5) ? undefined : dice.bytes(32) }),
     () => ({ kind: 'unmasked', result: 'x', inRange: dice.chance(0.5) }),
   ];
   return dice.pick(cases)();

@@ -1,24 +1,37 @@
 import { toHex, unreachable } from '@starling/core';
 import { abandonsMin, type SecaggMessage } from '@starling/protocol-secagg';
+import { onRecounted } from './blame.ts';
+import { sendComplaints } from './complaints.ts';
 import {
   advance as advanceDecision,
   type DecideIo,
   type DecideState,
+  hashOfValue,
   type TimeoutStep,
   timeout as timeoutDecision,
 } from './decide.ts';
 import {
   holdsMaskSet,
+  inspectDealers,
   isBundleSound,
   isMaskSetValid,
   maskSetCandidate,
   startShares,
 } from './phase-1-shares.ts';
-import { enterChunks, onChunk, onMasked, sendReceipts, verifyChunks } from './phase-2-chunks.ts';
-import { areSurvivorsValid, armSurvivorsTimer, survivorsCandidate } from './phase-3-decide.ts';
-import { areSumsCommitted, enterSums, onSummed } from './phase-4-sums.ts';
-import { advanceUnmask, enterUnmask } from './phase-5-unmask.ts';
 import {
+  enterChunks,
+  onChunk,
+  onMasked,
+  sendChunks,
+  sendReceipts,
+  verifyChunks,
+} from './phase-2-chunks.ts';
+import { areSurvivorsValid, survivorsCandidate } from './phase-3-decide.ts';
+import { areSumsCommitted, computeSums, enterSums, onSummed, sumKey } from './phase-4-sums.ts';
+import { enterUnmask } from './phase-5-unmask.ts';
+import { advanceUnmask, onChunksTagged, onSumsTagged } from './phase-6-verify.ts';
+import {
+  allMembers,
   broadcast,
   byzantineMaxOf,
   type Draft,
@@ -28,8 +41,10 @@ import {
   journal,
   messageOf,
   once,
+  own,
   rosterSize,
   type SessionState,
+  setTimer,
   store,
   survivorsOf,
   thresholdOf,
@@ -52,7 +67,7 @@ export function step(state: SessionState, event: SessionEvent): Step {
   const d = draftOf(state);
   handle(d, event);
   if (d.outcome === undefined) advance(d);
-  const { effects, ...next } = d;
+  const { effects, owned: _, ...next } = d;
   return { state: next, effects };
 }
 
@@ -64,16 +79,21 @@ function handle(d: Draft, event: SessionEvent): void {
       armStall(d, 'start');
       startShares(d);
       return;
-    case 'message':
-      // No sign that `from` is alive: others pass its old messages on.
-      if (isWellFormed(d, event.from, event.message)) store(d, event.from, event.message);
+    case 'messages':
+      // No sign that a sender is alive: others pass its old messages on.
+      for (const { from, message } of event.messages) {
+        if (isWellFormed(d, from, message)) store(d, from, message);
+      }
+      return;
+    case 'confirmed':
+      d.confirmed = event.value === undefined ? 'out' : toHex(event.value);
       return;
     case 'timer':
       onTimer(d, event.timer);
       return;
     case 'reachable':
-      if (event.reachable) d.unreachable.delete(event.member);
-      else d.unreachable.add(event.member);
+      if (event.reachable) own(d, 'unreachable').delete(event.member);
+      else own(d, 'unreachable').add(event.member);
       return;
     case 'masked':
       onMasked(d, event.chunkHashes);
@@ -81,14 +101,24 @@ function handle(d: Draft, event: SessionEvent): void {
     case 'chunk-received':
       onChunk(d, event);
       return;
+    case 'chunk-missing':
+      askAgainLater(d, `open/${event.chunk}/${event.from}`);
+      return;
     case 'summed':
       onSummed(d, event.sums);
+      for (const { chunk, hash } of event.sums) onRecounted(d, chunk, hash);
       return;
     case 'sum-fetched':
-      if (event.chunk < d.owners.length) d.fetched.add(event.chunk);
+      own(d, 'done').add(`here/${sumKey(event)}`);
       return;
     case 'sum-missing':
-      askAgainLater(d, event.chunk);
+      askAgainLater(d, `fetch/${sumKey(event)}`);
+      return;
+    case 'chunks-tagged':
+      onChunksTagged(d, event.tags);
+      return;
+    case 'sums-tagged':
+      onSumsTagged(d, event.tags);
       return;
     case 'unmasked':
       if (!d.done.has('unmask')) return;
@@ -101,59 +131,73 @@ function handle(d: Draft, event: SessionEvent): void {
   }
 }
 
-/** A sum that no owner could deliver is asked for again, but not in the same breath. */
-function askAgainLater(d: Draft, chunk: number): void {
-  const afterMs = d.config.timers.phaseMs / 4;
-  d.effects.push({ kind: 'set-timer', timer: `refetch/${chunk}`, afterMs });
-}
-
-function forgetFetch(d: Draft, chunk: number): void {
-  for (const asked of d.done) if (asked.startsWith(`fetch/${chunk}/`)) d.done.delete(asked);
+/** What nobody could deliver is asked for again, but not in the same breath. */
+function askAgainLater(d: Draft, mark: string): void {
+  setTimer(d, `again/${mark}`, 1 / 4);
 }
 
 /** Checks that need the roster; everything else the codec has checked. */
 function isWellFormed(d: Draft, from: number, message: SecaggMessage): boolean {
   if (from === d.config.self) return false;
-  if (message.kind === 'keyshare') return isBundleSound(d.config, message);
+  if (message.kind === 'keyshare') return isBundleSound(d.config, from, message);
   return true;
 }
 
 /** Moves through the phases until nothing more follows from what is known. */
 function advance(d: Draft): void {
+  if (d.phase === 'shares') inspectDealers(d);
   advanceDecision(d.maskSet, ioOf(d, d.maskSet));
   if (d.phase === 'shares' && holdsMaskSet(d)) {
     enterChunks(d);
     armStall(d, 'chunks');
-    armSurvivorsTimer(d);
+    // After the owners' last receipts, and time for a chunk to move to another owner.
+    setTimer(d, 'survivors', 3);
   }
-  if (d.owners.length > 0) {
+  if (d.placement.length > 0) {
     verifyChunks(d);
+    sendChunks(d);
     if (d.survivors.decision === undefined) sendReceipts(d);
     advanceDecision(d.survivors, ioOf(d, d.survivors));
     if (d.phase === 'chunks' && d.survivors.step !== 'waiting') enterPhase(d, 'decide');
+    takeConfirmed(d);
     afterDecision(d);
   }
+  if (!d.done.has('abandoned') && d.outcome === undefined) sendComplaints(d);
   hurryWhenQuorumIsLost(d);
   leaveWhenAbandoned(d);
 }
 
+/** The roster's word goes before the cell's: with more than f liars a cell may decide twice. */
+function takeConfirmed(d: Draft): void {
+  if (d.confirmed === undefined || d.confirmed === 'out') return;
+  for (const proposals of d.survivors.proposals.values()) {
+    const confirmed = proposals.find(({ hash }) => hash === d.confirmed);
+    if (confirmed === undefined || d.survivors.decision === confirmed.value) continue;
+    d.survivors.decision = confirmed.value;
+    d.survivors.step = 'decided';
+  }
+}
+
 function afterDecision(d: Draft): void {
   const { decision } = d.survivors;
-  if (decision === undefined || d.outcome !== undefined) return;
-  if (decision.kind === 'abort') {
+  if (d.outcome !== undefined) return;
+  if (d.confirmed === 'out' || decision?.kind === 'abort') {
     end(d, { kind: 'retry', reason: 'abort-decided' });
     return;
   }
-  if (d.phase === 'decide') {
+  if (decision === undefined) return;
+  if (d.phase === 'decide' || d.phase === 'chunks') {
     armStall(d, 'decided');
     enterSums(d);
   }
-  const committed = areSumsCommitted(d);
-  if (d.phase === 'sums' && committed) enterUnmask(d);
-  if (d.phase === 'unmask' && advanceUnmask(d) === 'inconsistent') {
-    end(d, { kind: 'burnt', reason: 'shares-inconsistent' });
-  }
+  computeSums(d);
+  if (d.phase === 'sums' && isFinal(d) && areSumsCommitted(d)) enterUnmask(d);
+  if (d.phase === 'unmask' || d.phase === 'verify') advanceUnmask(d);
 }
+
+/** Whether U is beyond recall: nothing may be revealed before. */
+const isFinal = (d: Draft): boolean =>
+  d.config.needsConfirmation !== true || d.confirmed === hashOfValue(d.survivors.decision!);
 
 function ioOf(d: Draft, decision: DecideState): DecideIo {
   const { decideMs } = d.config.timers;
@@ -180,12 +224,12 @@ function ioOf(d: Draft, decision: DecideState): DecideIo {
 }
 
 function onTimer(d: Draft, timer: string): void {
-  d.expired.add(timer);
+  own(d, 'expired').add(timer);
   const [first, second, view] = timer.split('/') as [string, string?, string?];
   if (first === 'stall') onStall(d, second ?? '');
   else if (first === 'burn') onBurn(d, second ?? '');
-  else if (first === 'refetch') forgetFetch(d, Number(second));
-  else if (first === 'unmask') rearmUnmask(d, Number(second));
+  else if (first === 'again') own(d, 'done').delete(timer.slice('again/'.length));
+  else if (first === 'verify') rearm(d, first, Number(second));
   else if (first === 'mask-set' || first === 'survivors') {
     if (view === undefined) return;
     const decision = first === 'mask-set' ? d.maskSet : d.survivors;
@@ -193,18 +237,16 @@ function onTimer(d: Draft, timer: string): void {
   }
 }
 
-function rearmUnmask(d: Draft, round: number): void {
-  if (round >= 7) return;
-  const afterMs = d.config.timers.phaseMs;
-  d.effects.push({ kind: 'set-timer', timer: `unmask/${round + 1}`, afterMs });
+/** Each time it fires, more members are asked for what is still missing. */
+function rearm(d: Draft, timer: string, round: number): void {
+  if (round < 7) setTimer(d, `${timer}/${round + 1}`, 1);
 }
 
 /** A stage that takes this long is stuck: see design decision 9b. */
 const STALL_PHASES = 8;
 
 function armStall(d: Draft, stage: string, phases: number = STALL_PHASES): void {
-  const afterMs = phases * d.config.timers.phaseMs;
-  d.effects.push({ kind: 'set-timer', timer: `stall/${stage}`, afterMs });
+  setTimer(d, `stall/${stage}`, phases);
 }
 
 /** With fewer than a quorum reachable there is no point in waiting for the full stall time. */
@@ -216,6 +258,8 @@ function hurryWhenQuorumIsLost(d: Draft): void {
 
 function onStall(d: Draft, stage: string): void {
   if (d.outcome !== undefined || !isStuckIn(d, stage)) return;
+  // One cell of several waits for the roster's word; the roster as a whole may stall.
+  if (d.config.needsConfirmation === true && d.confirmed === undefined) return;
   if (!d.done.has('masked')) {
     abandon(d);
     end(d, { kind: 'retry', reason: 'never-masked' });
@@ -223,8 +267,7 @@ function onStall(d: Draft, stage: string): void {
   }
   if (d.survivors.decision === undefined) abandon(d);
   if (once(d, `burn/${stage}`)) {
-    const afterMs = STALL_PHASES * 0.5 * d.config.timers.phaseMs;
-    d.effects.push({ kind: 'set-timer', timer: `burn/${stage}`, afterMs });
+    setTimer(d, `burn/${stage}`, STALL_PHASES / 2);
   }
 }
 
@@ -232,7 +275,7 @@ function onStall(d: Draft, stage: string): void {
 function onBurn(d: Draft, stage: string): void {
   const gaveUp = d.done.has('abandoned') && d.survivors.decision === undefined;
   if (isStuckIn(d, stage) || gaveUp) end(d, { kind: 'burnt', reason: 'quorum-lost' });
-  else d.done.delete(`burn/${stage}`);
+  else own(d, 'done').delete(`burn/${stage}`);
 }
 
 /**
@@ -243,7 +286,7 @@ function isStuckIn(d: Draft, stage: string): boolean {
   if (stage === 'chunks') return d.survivors.decision === undefined;
   if (stage === 'decided') return true;
   if (rosterSize(d) - d.unreachable.size < thresholdOf(d)) return true;
-  d.done.delete('hurry');
+  own(d, 'done').delete('hurry');
   return false;
 }
 
@@ -264,8 +307,8 @@ function abandon(d: Draft): void {
  */
 function leaveWhenAbandoned(d: Draft): void {
   if (d.outcome !== undefined || d.survivors.decision !== undefined) return;
-  const members = [...d.config.members.keys()];
-  const count = () => members.filter((m) => messageOf(d, 'abandon', m) !== undefined).length;
+  if (d.config.needsConfirmation === true) return;
+  const count = () => allMembers(d).filter((m) => messageOf(d, 'abandon', m) !== undefined).length;
   if (count() > byzantineMaxOf(d)) abandon(d);
   if (count() < abandonsMin(rosterSize(d))) return;
   end(d, { kind: 'retry', reason: 'abandoned' });

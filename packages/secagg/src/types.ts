@@ -33,6 +33,26 @@ export interface Member {
 }
 
 /**
+ * Who masks with whom and holds whose shares, when not everybody does: the wide mode's k-regular
+ * graph (Bell et al. 2020). Spec §7.2.
+ */
+export interface MaskGraph {
+  /** Neighbours of each member, ascending. */
+  readonly neighbours: readonly (readonly number[])[];
+  /** Shares that open a secret, and surviving neighbours that each survivor must have. */
+  readonly shareThreshold: number;
+}
+
+/** What this peer asks of an aggregation beyond the protocol's own minimum (design decision 10). */
+export interface Veto {
+  /** Fewest inputs in a sum that holds this peer's. */
+  readonly survivorsMin: number;
+  /** Members that this peer trusts, and how many of them must be among the survivors. */
+  readonly trusted: ReadonlySet<number>;
+  readonly trustedMin: number;
+}
+
+/**
  * What fixes one cell's aggregation in one attempt. All members derive the same, but for `self…`.
  */
 export interface SessionConfig {
@@ -53,6 +73,14 @@ export interface SessionConfig {
   /** This peer's quantised update. */
   readonly input: VectorHandle;
   readonly protection: ProtectionName;
+  /** The complete graph when absent. */
+  readonly graph?: MaskGraph;
+  readonly veto?: Veto;
+  /**
+   * One of several cells: what this cell decides counts only once the whole roster has confirmed
+   * it.
+   */
+  readonly needsConfirmation?: boolean;
   /** A rule switched off to prove that the checkers see it; only the simulator sets it. */
   readonly canary?: Canary;
 }
@@ -61,15 +89,18 @@ export interface SessionConfig {
 export type ProtectionName = 'double-masking' | 'none';
 export type Canary = 'never-both';
 
-export type PhaseName = 'shares' | 'chunks' | 'decide' | 'sums' | 'unmask' | 'ended';
+export type PhaseName = 'shares' | 'chunks' | 'decide' | 'sums' | 'unmask' | 'verify' | 'ended';
 
 export type SessionEvent =
   | { readonly kind: 'start' }
-  | { readonly kind: 'message'; readonly from: number; readonly message: SecaggMessage }
+  | { readonly kind: 'messages'; readonly messages: readonly ReceivedMessage[] }
   | { readonly kind: 'timer'; readonly timer: string }
   /** The transport lost or regained a member: a hint that ends waiting, never a vote. */
   | { readonly kind: 'reachable'; readonly member: number; readonly reachable: boolean }
+  /** The whole roster has decided what of this cell counts; a set, or an abort. */
+  | { readonly kind: 'confirmed'; readonly value: Uint8Array | undefined }
   | { readonly kind: 'masked'; readonly chunkHashes: readonly Uint8Array[] }
+  /** A masked chunk that its contributor sent, or that an owner opened. */
   | {
       readonly kind: 'chunk-received';
       readonly from: number;
@@ -77,10 +108,30 @@ export type SessionEvent =
       readonly hash: Uint8Array;
       readonly proof: readonly Uint8Array[];
     }
+  | { readonly kind: 'chunk-missing'; readonly from: number; readonly chunk: number }
   | { readonly kind: 'summed'; readonly sums: readonly ChunkSum[] }
-  | { readonly kind: 'sum-fetched'; readonly chunk: number }
-  | { readonly kind: 'sum-missing'; readonly chunk: number }
+  | { readonly kind: 'sum-fetched'; readonly chunk: number; readonly hash: Uint8Array }
+  | { readonly kind: 'sum-missing'; readonly chunk: number; readonly hash: Uint8Array }
+  | { readonly kind: 'sums-tagged'; readonly tags: readonly (ChunkSum & Tagged)[] }
+  | {
+      readonly kind: 'chunks-tagged';
+      readonly tags: readonly (ChunkOf & Tagged)[];
+    }
   | { readonly kind: 'unmasked'; readonly result: VectorHandle; readonly inRange: boolean };
+
+export interface ReceivedMessage {
+  readonly from: number;
+  readonly message: SecaggMessage;
+}
+/** A masked chunk of one member. */
+export interface ChunkOf {
+  readonly chunk: number;
+  readonly of: number;
+}
+interface Tagged {
+  /** 32 bytes, see ring/tags.ts. */
+  readonly tag: Uint8Array;
+}
 
 export interface ChunkSum {
   readonly chunk: number;
@@ -104,8 +155,30 @@ export type SessionCompute =
       readonly chunks: readonly number[];
       readonly members: readonly number[];
     }
-  /** Σ of all chunk sums minus the terms, reduced to the ring; answered by `unmasked`. */
-  | { readonly task: 'unmask'; readonly terms: readonly MaskTerm[]; readonly survivors: number };
+  /** Linear tags of masked chunks that are here; answered by `chunks-tagged`. */
+  | { readonly task: 'tag-chunks'; readonly chunks: readonly ChunkOf[]; readonly seed: Secret }
+  /** Linear tags of sums that are here; answered by `sums-tagged`. */
+  | { readonly task: 'tag-sums'; readonly sums: readonly ChunkSum[]; readonly seed: Secret }
+  /** The sums minus the terms, reduced to the ring; answered by `unmasked`. */
+  | {
+      readonly task: 'unmask';
+      readonly sums: readonly ChunkSum[];
+      readonly terms: readonly MaskTerm[];
+      readonly survivors: number;
+    };
+
+/** Proof that a member broke the rules. */
+export type Conviction =
+  /** Two different messages in one slot. */
+  | { readonly reason: 'equivocation'; readonly slot: string }
+  /** Its tag contradicts the chunk under its own COMMIT. */
+  | { readonly reason: 'wrong-tag'; readonly chunk: number }
+  /** Its sum is not that of the chunks under the COMMITs. */
+  | { readonly reason: 'wrong-sum'; readonly chunk: number }
+  /** Its audit contradicts the chunk under the COMMIT. */
+  | { readonly reason: 'wrong-audit'; readonly chunk: number }
+  /** Enough of its committed shares do not open what it committed to. */
+  | { readonly reason: 'inconsistent-shares' };
 
 export type SessionEffect =
   | { readonly kind: 'journal'; readonly record: SessionRecord }
@@ -124,6 +197,16 @@ export type SessionEffect =
       readonly hash: Uint8Array;
       readonly from: readonly number[];
     }
+  /** Asks owners to open a member's masked chunk; answered by `chunk-received` or `…-missing`. */
+  | {
+      readonly kind: 'fetch-chunk';
+      readonly chunk: number;
+      readonly of: number;
+      /** The member's COMMIT: what does not fit it is not taken. */
+      readonly root: Uint8Array;
+      readonly from: readonly number[];
+    }
+  | { readonly kind: 'convict'; readonly member: number; readonly conviction: Conviction }
   | { readonly kind: 'phase'; readonly phase: PhaseName }
   | { readonly kind: 'ended'; readonly outcome: SessionOutcome };
 
@@ -138,9 +221,5 @@ export type SessionOutcome =
   /** Somebody may still open this attempt: its update is never used again. */
   | { readonly kind: 'burnt'; readonly reason: BurnReason };
 
-export type RetryReason = 'never-masked' | 'abort-decided' | 'abandoned';
-export type BurnReason =
-  | 'quorum-lost'
-  | 'sum-mismatch'
-  | 'sum-out-of-range'
-  | 'shares-inconsistent';
+export type RetryReason = 'never-masked' | 'vetoed' | 'abort-decided' | 'abandoned';
+export type BurnReason = 'quorum-lost' | 'sum-out-of-range' | 'shares-inconsistent';

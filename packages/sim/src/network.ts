@@ -24,13 +24,23 @@ class Endpoint {
   readonly handlers = new Map<string, RequestHandler>();
   readonly listeners = new Set<(peer: PeerId, connected: boolean) => void>();
   readonly connected = new Set<PeerId>();
+  /** Virtual time → gossip that arrives then. */
+  readonly bursts = new Map<number, Arrival[]>();
   bytesOut = 0;
   constructor(peer: PeerId) {
     this.peer = peer;
   }
 }
 
+interface Arrival {
+  readonly from: PeerId;
+  readonly topic: string;
+  readonly message: Uint8Array;
+}
+
 export interface NetworkParts {
+  /** Gossip arrives in bursts this far apart, in milliseconds: many messages, one wake-up. */
+  readonly burstMs: number;
   readonly time: VirtualTime;
   readonly prng: Prng;
   readonly faults: FaultMix;
@@ -136,12 +146,27 @@ export class SimNetwork {
     }
   }
 
+  /** What comes to one peer within a burst is delivered at its end, in order of sending. */
   #deliver(from: PeerId, to: Endpoint, topic: string, message: Uint8Array): void {
-    this.#parts.time.after(this.#delay(), () => {
-      if (!to.alive) return;
+    const { time, burstMs } = this.#parts;
+    const at = burstMs * Math.ceil((time.now + this.#delay()) / burstMs);
+    const burst = to.bursts.get(at);
+    if (burst !== undefined) {
+      burst.push({ from, topic, message });
+      return;
+    }
+    to.bursts.set(at, [{ from, topic, message }]);
+    time.after(at - time.now, () => this.#deliverBurst(to, at));
+  }
+
+  #deliverBurst(to: Endpoint, at: number): void {
+    const burst = to.bursts.get(at) ?? [];
+    to.bursts.delete(at);
+    if (!to.alive) return;
+    for (const { from, topic, message } of burst) {
       this.#trace('gossip', from, to.peer, message);
       for (const handle of to.topics.get(topic) ?? []) swallow(() => handle(message, from));
-    });
+    }
   }
 
   #request(

@@ -70,7 +70,16 @@ export interface SimReport {
 const TIME_LIMIT_MS = 30 * 60 * 1000;
 const RING_BITS = 24;
 /** Where a peer may die: each is entered after its JOIN. */
-const BOUNDARIES = ['joining', 'shares', 'chunks', 'decide', 'sums', 'unmask', 'ended'] as const;
+const BOUNDARIES = [
+  'joining',
+  'shares',
+  'chunks',
+  'decide',
+  'sums',
+  'unmask',
+  'verify',
+  'ended',
+] as const;
 
 /** Runs one job on a virtual swarm. Two runs of the same options give the same `traceHash`. */
 export async function simulate(options: SimOptions): Promise<SimReport> {
@@ -122,6 +131,7 @@ class Simulation {
       time: this.#time,
       prng: network,
       faults: this.#faults,
+      burstMs: options.peers > 32 ? 20 : 2,
       onFault: (kind) => this.#count(kind),
       onDelivery: (line) => void this.#trace.update(`${line}\n`),
     });

@@ -27,9 +27,15 @@ describe('good vectors', () => {
   });
 });
 
-describe('bad vectors', () => {
+describe('bad vectors [B-1]', () => {
   test.each(read<BadVector>('bad'))('$type: $name', ({ type, hex, why }) => {
     const decode = () => decodeCanonical(CODECS[type], fromHex(hex), BLOB_HEADER_BYTES_MAX);
     expect(decode).toThrow(why);
+  });
+
+  test('a header beyond its limit is not even looked at', () => {
+    const long = new Uint8Array(BLOB_HEADER_BYTES_MAX + 1).fill(0xc1);
+    const decode = () => decodeCanonical(blobRequest, long, BLOB_HEADER_BYTES_MAX);
+    expect(decode).toThrow('65 bytes, at most 64');
   });
 });

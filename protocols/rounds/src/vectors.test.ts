@@ -79,7 +79,7 @@ test.each(read<Vector & { readonly value: unknown }>('good.json'))(
 );
 
 test.each(read<Vector & { readonly why: string }>('bad.json'))(
-  'bad vector: $type: $name',
+  'bad vector: $type: $name [R-28]',
   ({ type, hex, why }) => {
     const decode = () => decodeCanonical(CODECS[type]!, fromHex(hex), SYNC_ANSWER_BYTES_MAX);
     expect(decode).toThrow(expect.objectContaining({ name: 'DecodeError', message: why }));
@@ -107,7 +107,7 @@ describe('envelopes', () => {
   });
 
   test.each(read<Vector & { readonly why: string }>('bad-envelopes.json'))(
-    'bad: $name',
+    'bad: $name [R-2]',
     ({ hex, why }) => {
       if (why === 'signature') expect(openEnvelope(fromHex(hex))).toBeUndefined();
       else expect(() => openEnvelope(fromHex(hex))).toThrow(why);
@@ -121,7 +121,7 @@ describe('identities', () => {
       (entry) => entry['name'] === name,
     )!;
 
-  test('a signed manifest', () => {
+  test('a signed manifest, and a forged one [R-1]', () => {
     const { hex } = identity('signed manifest');
     const job = readJob(fromHex(hex!))!;
     expect(job.launcher).toBe(key.peerId);

@@ -13,19 +13,29 @@ import {
 } from '@starling/core';
 
 /** Version of this protocol; it stands in every label and in the protocol ids. */
-export const SECAGG_VERSION = 1;
+export const SECAGG_VERSION = 2;
 /** Prefix of every domain-separation label of this protocol. */
 export const SECAGG_LABEL = `starling/secagg/${SECAGG_VERSION}`;
 /** Direct-stream protocol that carries masked chunks to their owners. */
 export const CHUNK_PROTOCOL = `/starling/secagg/${SECAGG_VERSION}/chunk`;
+/** Direct-stream protocol on which an owner opens a chunk it was sent, for audits and blame. */
+export const OPEN_PROTOCOL = `/starling/secagg/${SECAGG_VERSION}/open`;
 
 const hash = bytes(32);
-const memberIndex = u32(LIMITS.cellPeersMax - 1);
+const memberIndex = u32(LIMITS.rosterPeersMax - 1);
 /** Last view of a decision; an attempt that gets there ends by its stall timer. */
 export const VIEW_MAX = 1_000;
 /** One bit per roster member, least significant bit of byte 0 first. */
-const bitmap = bytes(1, LIMITS.cellPeersMax / 8);
+const bitmap = bytes(1, LIMITS.rosterPeersMax / 8);
 const chunkIndex = u32(LIMITS.chunksMax - 1);
+/** Revisions of a message that may be corrected: receipts, shares, sums, audits, complaints. */
+export const REVISION_MAX = 15;
+const revision = u32(REVISION_MAX);
+/** Bytes of the linear tags of one chunk: four numbers below 2^61 − 1, little-endian. */
+export const TAG_LENGTH = 32;
+const tag = bytes(TAG_LENGTH);
+/** Bytes of the digest that binds a decision to one of a member's messages. */
+export const BOUND_LENGTH = 16;
 
 /** Public keys that a peer puts into its JOIN; both X25519, fresh for every attempt. */
 export const helloCodec = struct({ encryptionKey: bytes(32), maskKey: bytes(32) });
@@ -35,7 +45,7 @@ export type Hello = Decoded<typeof helloCodec>;
 export const sealedSharesCodec = struct({ selfMask: bytes(32), maskKey: bytes(32) });
 export type SealedShares = Decoded<typeof sealedSharesCodec>;
 
-/** For every member of the roster, in roster order; the dealer's own edge is 32 zero bytes. */
+/** For every holder of the dealer, in order; the dealer's own edge is 32 zero bytes. */
 const dealt = struct({
   sealed: bytes(0, 128),
   selfMaskCommitment: hash,
@@ -46,18 +56,29 @@ export type Dealt = Decoded<typeof dealt>;
 
 const keyshare = struct({
   selfMaskCommitment: hash,
-  dealt: list(dealt, LIMITS.cellPeersMax),
+  dealt: list(dealt, LIMITS.holdersMax),
 });
 
-/** The two things a cell decides once: whose masks are in (V), whose inputs are in (U). */
-export const DECISIONS = ['mask-set', 'survivors'] as const;
+/**
+ * What is decided once: in a cell whose masks are in (V) and whose inputs are in (U); among all
+ * cells of a roster which U counts for each, and which opened sums.
+ */
+export const DECISIONS = ['mask-set', 'survivors', 'assembly', 'results'] as const;
 export type DecisionName = (typeof DECISIONS)[number];
 const decision = oneOf(DECISIONS);
 
-/** A value of a decision: a set of members, or the end of the attempt. */
+/** A value of a decision. */
 export const decisionValueCodec = union({
-  set: struct({ members: bitmap }),
+  /** Members, and for each in order the digest of the message that brought it into the set. */
+  set: struct({ members: bitmap, bound: list(bytes(BOUND_LENGTH), LIMITS.rosterPeersMax) }),
+  /** The end of the attempt. */
   abort: struct({}),
+  /** For each cell its survivors and the hash of the value its members decided; nil: it is out. */
+  cells: struct({
+    cells: list(nullable(struct({ members: bitmap, value: hash })), LIMITS.cellsMax),
+  }),
+  /** For each cell the hash of its opened sum; nil: it has none. */
+  results: struct({ cells: list(nullable(hash), LIMITS.cellsMax) }),
 });
 export type DecisionValue = Decoded<typeof decisionValueCodec>;
 
@@ -82,13 +103,30 @@ export const messageCodec = union({
   prevote: struct(vote),
   precommit: struct(vote),
   commit: struct({ root: hash }),
-  receipt: struct({ revision: u32(7), contributors: bitmap }),
-  sums: struct({ sums: list(struct({ chunk: chunkIndex, hash }), LIMITS.chunksMax) }),
+  /** The owner holds all of `chunks` (one bit a chunk) of all `contributors`. */
+  receipt: struct({ revision, chunks: bytes(1, LIMITS.chunksMax / 8), contributors: bitmap }),
+  sums: struct({
+    revision,
+    sums: list(struct({ chunk: chunkIndex, hash }), LIMITS.chunksMax),
+  }),
   unmask: struct({
     selfMask: bytes(32),
-    edges: list(struct({ with: memberIndex, seed: bytes(32) }), LIMITS.cellPeersMax),
+    edges: list(struct({ with: memberIndex, seed: bytes(32) }), LIMITS.holdersMax),
   }),
-  shares: struct({ revision: u32(7), items: list(revealedShare, LIMITS.cellPeersMax) }),
+  shares: struct({ revision, items: list(revealedShare, LIMITS.rosterPeersMax) }),
+  /** The sender's tag of each of its masked chunks, in order. */
+  tags: struct({ tags: list(tag, LIMITS.chunksMax) }),
+  /** Tags of chunks of members who are silent, from who checked them against their COMMIT. */
+  audit: struct({
+    revision,
+    items: list(struct({ of: memberIndex, chunk: chunkIndex, tag }), LIMITS.chunksMax),
+  }),
+  /** Dealers whose shares did not open, owners who do not answer; one bit a member. */
+  complaint: struct({ revision, dealers: bitmap, owners: bitmap }),
+  /** To the whole roster: what the sender's cell decided. */
+  nominate: struct({ members: bitmap, value: hash }),
+  /** To the whole roster: hash of the sender's cell's opened sum. */
+  opened: struct({ result: hash }),
   abandon: struct({}),
 });
 export type SecaggMessage = Decoded<typeof messageCodec>;
@@ -102,6 +140,14 @@ export const chunkHeaderCodec = struct({
   proof: list(hash, 16),
 });
 export type ChunkHeader = Decoded<typeof chunkHeaderCodec>;
+
+/** Asks an owner for the chunk that member `of` sent it; the answer has the form of a chunk. */
+export const openRequestCodec = struct({
+  roundId: hash,
+  attempt: u32(),
+  chunk: chunkIndex,
+  of: memberIndex,
+});
 
 export const encodeMessage = (message: SecaggMessage): Uint8Array =>
   encodeCanonical(messageCodec, message);
@@ -120,7 +166,10 @@ export function slotOf(message: SecaggMessage): string {
     case 'precommit':
       return `${message.kind}/${message.decision}/${message.view}`;
     case 'receipt':
+    case 'sums':
     case 'shares':
+    case 'audit':
+    case 'complaint':
       return `${message.kind}/${message.revision}`;
     default:
       return message.kind;

@@ -5,7 +5,7 @@ export const byzantineMax = (peers: number): number => Math.ceil(peers / 3) - 1;
 
 /** Votes that decide, and shares that reconstruct: t = ⌊2g/3⌋ + 1 (design decision 9a). */
 export function threshold(peers: number): number {
-  assert(peers >= 1 && peers <= LIMITS.cellPeersMax, `a cell of ${peers} peers`);
+  assert(peers >= 1 && peers <= LIMITS.rosterPeersMax, `a roster of ${peers} peers`);
   return Math.floor((2 * peers) / 3) + 1;
 }
 

@@ -24,6 +24,7 @@ import {
   encodeMessage,
   helloCodec,
   messageCodec,
+  openRequestCodec,
   sealedSharesCodec,
   slotOf,
 } from './index.ts';
@@ -34,6 +35,7 @@ const CODECS: Readonly<Record<string, Codec<unknown>>> = {
   'sealed-shares': sealedSharesCodec as Codec<unknown>,
   'decision-value': decisionValueCodec as Codec<unknown>,
   'chunk-header': chunkHeaderCodec as Codec<unknown>,
+  'open-request': openRequestCodec as Codec<unknown>,
 };
 // Derivations belong to the session: packages/secagg/src/known-answers.test.ts walks them.
 const RUNNERS = ['good.json', 'bad.json', 'known-answers.json', 'derivations.json'];
@@ -72,7 +74,7 @@ describe('good vectors', () => {
     const kinds = good.flatMap(({ type, value }) =>
       type === 'message' ? [(value as { kind: string }).kind] : [],
     );
-    expect(new Set(kinds).size).toBe(10);
+    expect(new Set(kinds).size).toBe(15);
   });
 });
 
@@ -131,7 +133,7 @@ describe('limits', () => {
 
   test('more chunks than a vector may have', () => {
     const sums = Array.from({ length: 1_025 }, () => [0, hash]);
-    expect(() => decodeMessage(packWire([6, [sums]]))).toThrow('at most 1024 items');
+    expect(() => decodeMessage(packWire([6, [0, sums]]))).toThrow('at most 1024 items');
   });
 
   test('the largest honest messages fit a control message and an envelope around it', () => {
@@ -146,9 +148,15 @@ describe('limits', () => {
       encodeMessage({
         kind: 'keyshare',
         selfMaskCommitment: hash,
-        dealt: new Array<typeof entry>(128).fill(entry),
+        dealt: new Array<typeof entry>(LIMITS.holdersMax).fill(entry),
       }),
-      encodeMessage({ kind: 'sums', sums }),
+      encodeMessage({ kind: 'sums', revision: 0, sums }),
+      encodeMessage({ kind: 'tags', tags: sums.map(() => hash) }),
+      encodeMessage({
+        kind: 'audit',
+        revision: 0,
+        items: sums.map(({ chunk }) => ({ of: 1_000, chunk, tag: hash })),
+      }),
     ];
     for (const encoded of largest) {
       expect(encoded.length).toBeLessThan(LIMITS.controlBytesMax - 1_024);

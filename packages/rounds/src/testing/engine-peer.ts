@@ -72,7 +72,7 @@ export class EnginePeer {
   }
 
   hear(...envelopes: readonly Envelope[]): void {
-    for (const envelope of envelopes) this.take({ kind: 'envelope', envelope });
+    for (const envelope of envelopes) this.take({ kind: 'envelopes', envelopes: [envelope] });
   }
 
   of<K extends EngineEffect['kind']>(kind: K): readonly EffectOf<K>[] {

@@ -8,6 +8,7 @@ export {
   wasmKernel,
 } from './kernels.ts';
 export { CHUNK_BYTES, type ChunkLayout, type ChunkOptions, chunkLayout } from './layout.ts';
-export { addMask, addMasks, addMasksWith, type MaskTerm } from './masks.ts';
-export { packedBytes, packWords, unpackWords } from './packing.ts';
+export { addMask, addMasks, addMasksWith, type MaskTerm, masker } from './masks.ts';
+export { packedBytes, packInto, packWords, unpackInto, unpackWords } from './packing.ts';
+export { addTags, isTag, TAG_BYTES, tagger, tagOf } from './tags.ts';
 export { bytesOfWords, maskTo, sumInto, wordsOfBytes } from './words.ts';

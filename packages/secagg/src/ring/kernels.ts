@@ -1,11 +1,12 @@
-import { assembleKernel, STEP_BYTES, TILE_BYTES } from './wasm-module.ts';
+import { assembleKernel, MASKS_MAX, maskAt, STEP_BYTES, TILE_BYTES } from './wasm-module.ts';
 import { addWords, subtractWords, wordsOfBytes } from './words.ts';
 
 export type Sign = 1 | -1;
 
 /**
  * Adds masks to one tile at a time: `load` it, `apply` the same stretch of every mask, `store` it.
- * A tile has at most TILE_WORDS words; masks have as many bytes as the tile. Not re-entrant.
+ * A tile has at most TILE_WORDS words; masks have as many bytes as the tile. Masks of one sign in
+ * a row are cheaper than masks of changing signs. Not re-entrant.
  */
 export interface TileKernel {
   readonly name: 'wasm' | 'unrolled' | 'reference';
@@ -45,29 +46,47 @@ export const unrolledKernel: TileKernel = inPlace('unrolled', (tile, mask, sign)
   else subtractWords(tile, mask);
 });
 
-interface KernelExports {
-  readonly memory: WebAssembly.Memory;
-  readonly add: (bytes: number) => void;
-  readonly subtract: (bytes: number) => void;
-}
+/** `memory`, and the functions of wasm-module.ts by their names. */
+type KernelExports = { readonly memory: WebAssembly.Memory } & Readonly<
+  Record<string, (bytes: number) => void>
+>;
 
 function createWasmKernel(module: WebAssembly.Module): TileKernel {
-  const instance = new WebAssembly.Instance(module);
-  const { memory, add, subtract } = instance.exports as unknown as KernelExports;
-  const tileWords = new Uint32Array(memory.buffer, 0, TILE_WORDS);
-  const maskBytes = new Uint8Array(memory.buffer, TILE_BYTES, TILE_BYTES);
+  const functions = new WebAssembly.Instance(module).exports as unknown as KernelExports;
+  const { buffer } = functions.memory;
+  const tileWords = new Uint32Array(buffer, 0, TILE_WORDS);
+  const slots = Array.from(
+    { length: MASKS_MAX },
+    (_, mask) => new Uint8Array(buffer, maskAt(mask), TILE_BYTES),
+  );
+  let bytes = 0;
+  // Masks wait in their slots until all are full, the sign changes or the tile is wanted.
+  let waiting = 0;
+  let waitingSign: Sign = 1;
+  const flush = () => {
+    if (waiting > 0 && bytes > 0) {
+      functions[`${waitingSign === 1 ? 'add' : 'subtract'}${waiting}`]!(bytes);
+    }
+    waiting = 0;
+  };
   return {
     name: 'wasm',
-    load: (tile) => tileWords.set(tile),
-    apply: (mask, sign) => {
-      maskBytes.set(mask);
+    load: (tile) => {
+      waiting = 0;
+      tileWords.set(tile);
       // Words past the tile's end, up to the kernel's step, are computed and never stored.
-      const bytes = STEP_BYTES * Math.ceil(mask.length / STEP_BYTES);
-      if (bytes === 0) return;
-      if (sign === 1) add(bytes);
-      else subtract(bytes);
+      bytes = STEP_BYTES * Math.ceil(tile.byteLength / STEP_BYTES);
     },
-    store: (tile) => tile.set(tileWords.subarray(0, tile.length)),
+    apply: (mask, sign) => {
+      if (waiting === MASKS_MAX || sign !== waitingSign) flush();
+      waitingSign = sign;
+      slots[waiting]!.set(mask);
+      waiting += 1;
+    },
+    store: (tile) => {
+      flush();
+      tile.set(tileWords.subarray(0, tile.length));
+    },
   };
 }
 

@@ -34,15 +34,38 @@ export function addMasksWith(
   terms: readonly MaskTerm[],
   wordOffset: number,
 ): void {
+  maskerWith(kernel, terms, wordOffset)(target);
+}
+
+/**
+ * `addMasks` piece by piece: every call of the result adds the next `target.length` words of all
+ * masks, from word `wordOffset` on. Cheaper than `addMasks` for each piece, which starts anew.
+ */
+export function masker(
+  terms: readonly MaskTerm[],
+  wordOffset: number,
+): (target: Uint32Array) => void {
+  return maskerWith(tileKernel, terms, wordOffset);
+}
+
+function maskerWith(
+  kernel: TileKernel,
+  terms: readonly MaskTerm[],
+  wordOffset: number,
+): (target: Uint32Array) => void {
   assert(Number.isInteger(wordOffset) && wordOffset >= 0, `word offset: ${wordOffset}`);
-  const streams = terms.map(({ seed, sign }) => {
+  // Masks of one sign together: the kernel takes several of them at once.
+  const ordered = [...terms].sort((a, b) => b.sign - a.sign);
+  const streams = ordered.map(({ seed, sign }) => {
     return { stream: keystreamFrom(seed, 4 * wordOffset), sign };
   });
-  // Tile outermost: it stays in the cache while all peers' masks pass over it.
-  for (let at = 0; at < target.length; at += TILE_WORDS) {
-    const tile = target.subarray(at, at + TILE_WORDS);
-    kernel.load(tile);
-    for (const { stream, sign } of streams) kernel.apply(stream.next(4 * tile.length), sign);
-    kernel.store(tile);
-  }
+  return (target) => {
+    // Tile outermost: it stays in the cache while all peers' masks pass over it.
+    for (let at = 0; at < target.length; at += TILE_WORDS) {
+      const tile = target.subarray(at, at + TILE_WORDS);
+      kernel.load(tile);
+      for (const { stream, sign } of streams) kernel.apply(stream.next(4 * tile.length), sign);
+      kernel.store(tile);
+    }
+  };
 }

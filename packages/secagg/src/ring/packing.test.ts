@@ -7,9 +7,11 @@ import {
   fitsRingBudget,
   maskTo,
   packedBytes,
+  packInto,
   packWords,
   ringBudget,
   sumInto,
+  unpackInto,
   unpackWords,
   wordsOfBytes,
 } from './index.ts';
@@ -17,7 +19,7 @@ import {
 const WIDTHS = Array.from({ length: 25 }, (_, i) => i + 8);
 const width = fc.constantFrom(...WIDTHS);
 const wordsOf = (bits: number): fc.Arbitrary<Uint32Array> =>
-  fc.uint32Array({ maxLength: 50, max: 2 ** bits - 1 });
+  fc.uint32Array({ maxLength: 100, max: 2 ** bits - 1 });
 const packed = width.chain((bits) => fc.record({ bits: fc.constant(bits), words: wordsOf(bits) }));
 
 /** Packing by its definition: one large number. */
@@ -45,6 +47,7 @@ describe('packing', () => {
 
   test('a word too wide is our bug', () => {
     expect(() => packWords(new Uint32Array([0, 2 ** 24]), 24)).toThrow(/exceeds 24/);
+    expect(() => packWords(new Uint32Array(64).with(3, 2 ** 24), 24)).toThrow(/exceeds 24/);
     expect(() => packWords(new Uint32Array(1), 7)).toThrow(/ring bits/);
     expect(() => packWords(new Uint32Array(1), 33)).toThrow(/ring bits/);
   });
@@ -60,6 +63,23 @@ describe('packing', () => {
         bytes[bytes.length - 1]! |= 1 << used;
         expect(() => unpackWords(bytes, bits, words.length)).toThrow(/padding/);
       }),
+    );
+  });
+
+  test('into memory that is there, whatever it held', () => {
+    fc.assert(
+      fc.property(packed, ({ bits, words }) => {
+        const memory = new Uint8Array(8 + packedBytes(words.length, bits)).fill(255);
+        packInto(memory.subarray(8), words, bits);
+        expect(memory.subarray(8)).toEqual(packWords(words, bits));
+        const back = new Uint32Array(words.length).fill(9);
+        unpackInto(back, memory.subarray(8), bits);
+        expect(back).toEqual(words);
+      }),
+    );
+    expect(() => packInto(new Uint8Array(4), new Uint32Array(2), 24)).toThrow(/4 bytes/);
+    expect(() => packInto(new Uint8Array(7).subarray(1), new Uint32Array(2), 24)).toThrow(
+      /address/,
     );
   });
 

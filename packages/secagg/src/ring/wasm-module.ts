@@ -1,77 +1,61 @@
 /**
- * The SIMD kernel, assembled here so that it can be read and no build step or binary is needed.
- * In WAT, with one such function for `i32x4.add` and one for `i32x4.sub`:
+ * The SIMD kernel that adds masks, assembled from code that can be read. In WAT, for n = 1 … 4
+ * masks, with one such function for `i32x4.add` and one for `i32x4.sub`:
  *
- *     (memory (export "memory") 4)        ;; target tile, then mask tile, 128 KiB each
- *     (func (export "add") (param $at i32)  ;; bytes left: a multiple of 64, not 0
+ *     (memory (export "memory") 8)       ;; target tile, then the mask tiles, 96 KiB each
+ *     (func (export "add{n}") (param $at i32)  ;; bytes left: a multiple of 64, not 0
  *       (loop
  *         (local.set $at (i32.sub (local.get $at) (i32.const 64)))
- *         ;; four times, for offset k = 0, 16, 32, 48:
+ *         ;; four times, for offset k = 0, 16, 32, 48; here for n = 2:
  *         (v128.store offset=k (local.get $at)
- *           (i32x4.add (v128.load offset=k (local.get $at))
- *                      (v128.load offset=131072+k (local.get $at))))
+ *           (i32x4.add
+ *             (i32x4.add (v128.load offset=k (local.get $at))
+ *                        (v128.load offset=98304+k (local.get $at)))
+ *             (v128.load offset=196608+k (local.get $at))))
  *         (br_if 0 (local.get $at))))
- *
- * Opcodes: WebAssembly core specification 2.0 §5.4.
  */
+import {
+  assembleModule,
+  downTo0,
+  getLocal,
+  loadVector,
+  SIMD,
+  storeVector,
+} from './wasm-assembler.ts';
 
-/** Bytes of one tile: half the second-level cache of small machines, with the mask beside it. */
-export const TILE_BYTES = 128 * 1024;
+/**
+ * Bytes of one tile: large enough that calls into the cipher cost little, and small enough that
+ * what the cipher allocates stays below the 128 KiB from which malloc asks the system.
+ */
+export const TILE_BYTES = 96 * 1024;
 /** The kernel's step: a tile is rounded up to a multiple of it. */
 export const STEP_BYTES = 64;
+/** Masks added in one pass, so that the target is read and written once for all of them. */
+export const MASKS_MAX = 4;
 
-const I32 = 0x7f;
-const LOCAL_GET_AT = [0x20, 0x00];
-const LOCAL_SET_AT = [0x21, 0x00];
-const I32X4 = { add: [0xfd, 0xae, 0x01], subtract: [0xfd, 0xb1, 0x01] } as const;
-
-/** LEB128, unsigned. */
-function leb(value: number): number[] {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb(value >>> 7)];
-}
-
-const sized = (bytes: readonly number[]): number[] => [...leb(bytes.length), ...bytes];
-const list = (items: readonly (readonly number[])[]): number[] => [
-  ...leb(items.length),
-  ...items.flat(),
-];
-const section = (id: number, items: readonly (readonly number[])[]): number[] => [
-  id,
-  ...sized(list(items)),
-];
-const name = (text: string): number[] => sized([...text].map((letter) => letter.charCodeAt(0)));
-
-/** Alignment 2^4, then the offset. */
-const load = (offset: number): number[] => [...LOCAL_GET_AT, 0xfd, 0x00, 4, ...leb(offset)];
-const store = (offset: number): number[] => [0xfd, 0x0b, 4, ...leb(offset)];
-
-function kernelBody(operation: readonly number[]): number[] {
-  const lanes = [0, 16, 32, 48].flatMap((k) => [
-    ...LOCAL_GET_AT,
-    ...load(k),
-    ...load(TILE_BYTES + k),
-    ...operation,
-    ...store(k),
-  ]);
-  // 64 as a signed LEB128 needs two bytes: bit 6 of a single one would be its sign.
-  const stepBack = [...LOCAL_GET_AT, 0x41, 0xc0, 0x00, 0x6b, ...LOCAL_SET_AT];
-  const loop = [0x03, 0x40, ...stepBack, ...lanes, ...LOCAL_GET_AT, 0x0d, 0x00, 0x0b];
-  return sized([0x00, ...loop, 0x0b]);
-}
-
-/** The module's bytes: exports `memory`, `add` and `subtract`. */
-export function assembleKernel(): Uint8Array<ArrayBuffer> {
-  const pages = (2 * TILE_BYTES) / 65536;
-  return new Uint8Array([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-    ...section(1, [[0x60, 1, I32, 0]]),
-    ...section(3, [[0], [0]]),
-    ...section(5, [[0x01, ...leb(pages), ...leb(pages)]]),
-    ...section(7, [
-      [...name('memory'), 0x02, 0],
-      [...name('add'), 0x00, 0],
-      [...name('subtract'), 0x00, 1],
+const bodyOf = (operation: readonly number[], masks: number): number[] =>
+  downTo0(
+    STEP_BYTES,
+    [0, 16, 32, 48].flatMap((k) => [
+      ...getLocal(0),
+      ...loadVector(0, k),
+      ...Array.from({ length: masks }, (_, mask) => [
+        ...loadVector(0, maskAt(mask) + k),
+        ...operation,
+      ]).flat(),
+      ...storeVector(k),
     ]),
-    ...section(10, [kernelBody(I32X4.add), kernelBody(I32X4.subtract)]),
-  ]);
-}
+  );
+
+/** Where the tile of mask `mask` lies. */
+export const maskAt = (mask: number): number => (1 + mask) * TILE_BYTES;
+
+/** The module's bytes: exports `memory`, and `add` and `subtract` for 1 to MASKS_MAX masks. */
+export const assembleKernel = (): Uint8Array<ArrayBuffer> =>
+  assembleModule(
+    maskAt(MASKS_MAX),
+    Array.from({ length: MASKS_MAX }, (_, i) => [
+      { name: `add${i + 1}`, vectors: 0, body: bodyOf(SIMD['i32x4.add'], i + 1) },
+      { name: `subtract${i + 1}`, vectors: 0, body: bodyOf(SIMD['i32x4.sub'], i + 1) },
+    ]).flat(),
+  );

@@ -1,17 +1,19 @@
-import { type PeerId, utf8 } from '@starling/core';
+import { type PeerId, toHex, utf8 } from '@starling/core';
 import { Secret, sha256 } from '@starling/crypto';
 import { byzantineMax, type SecaggMessage, slotOf } from '@starling/protocol-secagg';
 import { helloOf } from '../secrets.ts';
 import { step } from '../session.ts';
-import { createSession, type SessionState } from '../state.ts';
+import { createSession, digestOf, type SessionState } from '../state.ts';
 import type {
   Canary,
+  MaskGraph,
   PhaseName,
   ProtectionName,
   RingShape,
   SessionConfig,
   SessionEffect,
   SessionEvent,
+  Veto,
 } from '../types.ts';
 import { createHost, type Host } from './host.ts';
 import { createDice, type Dice } from './random.ts';
@@ -44,13 +46,21 @@ export interface CellOptions {
   readonly wrongKeys?: number;
   /** What a member really sends instead of `message`; `undefined` is silence. */
   readonly tamper?: (from: number, message: SecaggMessage) => SecaggMessage | undefined;
+  /** Sent beside `message`. */
+  readonly extra?: (from: number, message: SecaggMessage) => readonly SecaggMessage[];
+  /** A second version of `message` for the members with odd numbers; gossip spreads both. */
+  readonly second?: (from: number, message: SecaggMessage) => SecaggMessage | undefined;
   readonly inputs?: (member: number, length: number) => Uint32Array;
+  /** Owners that add one to the first word of every sum they commit to and serve. */
+  readonly lyingOwners?: readonly number[];
+  readonly graph?: MaskGraph;
+  readonly veto?: (member: number) => Veto | undefined;
 }
 
 /** What a member did that others could see, or wrote to its journal, in order. */
 export interface Deed {
   readonly member: number;
-  readonly effect: Extract<SessionEffect, { kind: 'broadcast' | 'journal' }>;
+  readonly effect: Extract<SessionEffect, { kind: 'broadcast' | 'journal' | 'convict' }>;
 }
 
 export interface CellMember {
@@ -99,7 +109,8 @@ class Cell {
     const configs = cellConfigs(options);
     this.#peers = configs.map((config, index) => {
       const input = inputOf(options, config.shape, index);
-      const host = createHost(index, config.shape, input);
+      const lies = options.lyingOwners?.includes(index) ?? false;
+      const host = createHost(index, config.shape, input, lies);
       const counted = { phase: 'shares' as PhaseName, count: 0 };
       return { index, host, alive: true, state: createSession(config), known: new Map(), counted };
     });
@@ -199,18 +210,43 @@ class Cell {
       case 'fetch-sum':
         this.#after(this.#delay(), () => this.#fetchSum(peer, effect));
         return;
+      case 'fetch-chunk':
+        this.#after(this.#delay(), () => this.#fetchChunk(peer, effect));
+        return;
+      case 'convict':
+        this.#deeds.push({ member: peer.index, effect });
+        return;
       case 'phase':
       case 'ended':
     }
   }
 
   #broadcast(peer: Peer, intended: SecaggMessage): void {
-    const { tamper, loss = 0, duplication = 0 } = this.#options;
+    const { tamper } = this.#options;
     const message = tamper === undefined ? intended : tamper(peer.index, intended);
     if (message === undefined) return;
+    if (message !== intended) this.#believe(peer, intended, message);
+    const second = this.#options.second?.(peer.index, message);
+    const extra = this.#options.extra?.(peer.index, message) ?? [];
+    for (const each of [message, ...extra])
+      this.#spread(peer, each, (other) => second === undefined || other % 2 === 0);
+    if (second !== undefined) this.#spread(peer, second, (other) => other % 2 === 1);
+  }
+
+  /** A liar goes on as if its first word had been true, so that its lies fit together. */
+  #believe(peer: Peer, intended: SecaggMessage, said: SecaggMessage): void {
+    const key = `${slotOf(intended)}/${peer.index}`;
+    if (said.kind === 'keyshare') {
+      peer.state = { ...peer.state, inbox: new Map(peer.state.inbox).set(key, said) };
+    }
+  }
+
+  #spread(peer: Peer, message: SecaggMessage, isFor: (member: number) => boolean): void {
+    const { loss = 0, duplication = 0 } = this.#options;
     this.#deeds.push({ member: peer.index, effect: { kind: 'broadcast', message } });
-    peer.known.set(`${slotOf(message)}/${peer.index}`, { from: peer.index, message });
+    peer.known.set(keyOf(peer.index, message), { from: peer.index, message });
     for (const other of this.#peers) {
+      if (!isFor(other.index)) continue;
       if (other === peer || this.#dice.chance(loss)) continue;
       const copies = this.#dice.chance(duplication) ? 2 : 1;
       for (let i = 0; i < copies; i++) {
@@ -220,9 +256,9 @@ class Cell {
   }
 
   #receive(peer: Peer, from: number, message: SecaggMessage): void {
-    const key = `${slotOf(message)}/${from}`;
+    const key = keyOf(from, message);
     if (peer.alive && !peer.known.has(key)) peer.known.set(key, { from, message });
-    this.#deliver(peer, { kind: 'message', from, message });
+    this.#deliver(peer, { kind: 'messages', messages: [{ from, message }] });
   }
 
   /** Asks one living member for everything, for ever, as the rounds engine does. */
@@ -248,17 +284,32 @@ class Cell {
     });
   }
 
-  #fetchSum(peer: Peer, effect: Extract<SessionEffect, { kind: 'fetch-sum' }>): void {
-    const { chunk, hash, from } = effect;
+  #fetchSum(peer: Peer, { chunk, hash, from }: Extract<SessionEffect, { kind: 'fetch-sum' }>) {
     const holders = from.filter((owner) => this.#peers[owner]!.alive);
-    const sum =
-      holders.length > 0
-        ? this.#peers[this.#dice.pick(holders)]!.host.sumOf(chunk, hash)
-        : undefined;
+    const served = holders.map((owner) => this.#peers[owner]!.host.sumOf(chunk, hash));
+    const sum = served.find((bytes) => bytes !== undefined);
     if (sum !== undefined) peer.host.keepSum(chunk, sum);
-    this.#deliver(peer, { kind: sum ? 'sum-fetched' : 'sum-missing', chunk });
+    this.#deliver(peer, { kind: sum ? 'sum-fetched' : 'sum-missing', chunk, hash });
+  }
+
+  #fetchChunk(peer: Peer, { chunk, of, from }: Extract<SessionEffect, { kind: 'fetch-chunk' }>) {
+    for (const holder of from) {
+      const { alive, host, state } = this.#peers[holder]!;
+      const held = state.chunks.get(`${chunk}/${of}`);
+      const body = host.chunkOf(chunk, of);
+      if (!alive || held === undefined || body === undefined) continue;
+      peer.host.keepChunk(chunk, of, body);
+      const { proof } = held;
+      this.#deliver(peer, { kind: 'chunk-received', from: of, chunk, hash: sha256(body), proof });
+      return;
+    }
+    this.#deliver(peer, { kind: 'chunk-missing', from: of, chunk });
   }
 }
+
+/** A message's slot, sender and content: two in one slot both travel on. */
+const keyOf = (from: number, message: SecaggMessage): string =>
+  `${slotOf(message)}/${from}/${toHex(digestOf(message))}`;
 
 /** Configurations of all members of a cell, for tests that drive sessions themselves. */
 export function cellConfigs(options: CellOptions): readonly SessionConfig[] {
@@ -285,8 +336,15 @@ export function cellConfigs(options: CellOptions): readonly SessionConfig[] {
     input: 'update',
     protection: options.protection ?? 'double-masking',
     ...(canary === undefined ? {} : { canary }),
+    ...(options.graph === undefined ? {} : { graph: options.graph }),
+    ...vetoOf(options, self),
   }));
 }
+
+const vetoOf = ({ veto }: CellOptions, member: number): { veto?: Veto } => {
+  const own = veto?.(member);
+  return own === undefined ? {} : { veto: own };
+};
 
 function inputOf(options: CellOptions, shape: RingShape, member: number): Uint32Array {
   if (options.inputs !== undefined) return options.inputs(member, shape.length);

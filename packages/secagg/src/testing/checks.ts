@@ -114,6 +114,7 @@ function unjournalled(deeds: readonly Deed[]): readonly string[] {
       written.add(`${member}/${record.kind === 'vote' ? record.slot : record.kind}`);
       continue;
     }
+    if (effect.kind !== 'broadcast') continue;
     const needed = recordBehind(effect.message);
     if (needed !== undefined && !written.has(`${member}/${needed}`)) {
       faults.push(`member ${member} sent ${effect.message.kind} before its journal had ${needed}`);

@@ -1,4 +1,4 @@
-import { assert, equalBytes } from '@starling/core';
+import { assert, toHex } from '@starling/core';
 import { sha256 } from '@starling/crypto';
 import {
   addMasks,
@@ -7,6 +7,7 @@ import {
   maskTo,
   packWords,
   sumInto,
+  tagOf,
   unpackWords,
 } from '../ring/index.ts';
 import type { ChunkSum, RingShape, SessionCompute, SessionEvent } from '../types.ts';
@@ -24,11 +25,19 @@ export interface Host {
   keepChunk(chunk: number, from: number, body: Uint8Array): void;
   /** The sum with this hash, to give to others. */
   sumOf(chunk: number, hash: Uint8Array): Uint32Array | undefined;
-  keepSum(chunk: number, sum: Uint32Array): void;
+  keepSum(chunk: number, sum: Uint32Array): Uint8Array;
+  /** A masked chunk that is here, of this member or of others. */
+  chunkOf(chunk: number, of: number): Uint8Array | undefined;
 }
 
-export function createHost(self: number, shape: RingShape, input: Uint32Array): Host {
-  return new MemoryHost(self, shape, input);
+/** With `lies`, every sum this host makes is one too large in its first word. */
+export function createHost(
+  self: number,
+  shape: RingShape,
+  input: Uint32Array,
+  lies: boolean = false,
+): Host {
+  return new MemoryHost(self, shape, input, lies);
 }
 
 class MemoryHost implements Host {
@@ -38,17 +47,30 @@ class MemoryHost implements Host {
   readonly #self: number;
   readonly #shape: RingShape;
   readonly #chunks = new Map<string, Uint8Array>();
-  readonly #sums = new Map<number, Uint32Array>();
+  /** `chunk/hash` → sum. */
+  readonly #sums = new Map<string, Uint32Array>();
+  #lies: boolean;
 
-  constructor(self: number, shape: RingShape, input: Uint32Array) {
+  constructor(self: number, shape: RingShape, input: Uint32Array, lies: boolean) {
+    this.#lies = lies;
     this.#self = self;
     this.#shape = shape;
     this.input = input;
   }
 
   compute(compute: SessionCompute): SessionEvent {
-    if (compute.task === 'mask') return this.#mask(compute);
-    return compute.task === 'sum' ? this.#sum(compute) : this.#unmask(compute);
+    switch (compute.task) {
+      case 'mask':
+        return this.#mask(compute);
+      case 'sum':
+        return this.#sum(compute);
+      case 'tag-chunks':
+        return this.#tagChunks(compute);
+      case 'tag-sums':
+        return this.#tagSums(compute);
+      default:
+        return this.#unmask(compute);
+    }
   }
 
   keepChunk(chunk: number, from: number, body: Uint8Array): void {
@@ -56,12 +78,17 @@ class MemoryHost implements Host {
   }
 
   sumOf(chunk: number, hash: Uint8Array): Uint32Array | undefined {
-    const sum = this.#sums.get(chunk);
-    return sum && equalBytes(sha256(bytesOfWords(sum)), hash) ? sum : undefined;
+    return this.#sums.get(`${chunk}/${toHex(hash)}`);
   }
 
-  keepSum(chunk: number, sum: Uint32Array): void {
-    this.#sums.set(chunk, sum);
+  chunkOf(chunk: number, of: number): Uint8Array | undefined {
+    return this.#chunks.get(`${chunk}/${of}`);
+  }
+
+  keepSum(chunk: number, sum: Uint32Array): Uint8Array {
+    const hash = sha256(bytesOfWords(sum));
+    this.#sums.set(`${chunk}/${toHex(hash)}`, sum);
+    return hash;
   }
 
   #layout() {
@@ -92,17 +119,40 @@ class MemoryHost implements Host {
         assert(body !== undefined, `asked to add chunk ${chunk} of ${member}, which is not here`);
         sumInto(sum, unpackWords(body, this.#shape.bits, sum.length));
       }
-      this.keepSum(chunk, sum);
-      return { chunk, hash: sha256(bytesOfWords(sum)) };
+      if (this.#lies) sum[0]! += 1;
+      return { chunk, hash: this.keepSum(chunk, sum) };
     });
     return { kind: 'summed', sums };
   }
 
-  #unmask({ terms, survivors }: Task<'unmask'>): SessionEvent {
+  #tagChunks({ chunks, seed }: Task<'tag-chunks'>): SessionEvent {
+    // It knows the truth: asked later, to find out who lied, it gives the right sum.
+    this.#lies = false;
+    const layout = this.#layout();
+    const tags = chunks.map(({ chunk, of }) => {
+      const body = this.chunkOf(chunk, of);
+      assert(body !== undefined, `asked to tag chunk ${chunk} of ${of}, which is not here`);
+      const words = unpackWords(body, this.#shape.bits, layout.wordsOf(chunk));
+      return { chunk, of, tag: tagOf(words, seed, layout.offsetOf(chunk)) };
+    });
+    return { kind: 'chunks-tagged', tags };
+  }
+
+  #tagSums({ sums, seed }: Task<'tag-sums'>): SessionEvent {
+    const layout = this.#layout();
+    const tags = sums.map(({ chunk, hash }) => {
+      const sum = this.sumOf(chunk, hash);
+      assert(sum !== undefined, `asked to tag a sum of chunk ${chunk} that is not here`);
+      return { chunk, hash, tag: tagOf(sum, seed, layout.offsetOf(chunk)) };
+    });
+    return { kind: 'sums-tagged', tags };
+  }
+
+  #unmask({ sums, terms, survivors }: Task<'unmask'>): SessionEvent {
     const layout = this.#layout();
     const total = new Uint32Array(this.#shape.length);
-    for (let chunk = 0; chunk < layout.count; chunk++) {
-      const sum = this.#sums.get(chunk);
+    for (const { chunk, hash } of sums) {
+      const sum = this.sumOf(chunk, hash);
       assert(sum !== undefined, `asked to unmask without the sum of chunk ${chunk}`);
       total.set(sum, layout.offsetOf(chunk));
     }

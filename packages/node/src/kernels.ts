@@ -1,0 +1,189 @@
+import { assert } from '@starling/core';
+import { hashHex, keystreamFrom, Secret, sha256 } from '@starling/crypto';
+import {
+  applyMean,
+  decodeMetrics,
+  decodeState,
+  dequantiseSum,
+  encodeMetrics,
+  encodeState,
+  type JobState,
+  quantise,
+  type UpdateCodec,
+  updateCodec,
+} from '@starling/federation';
+import { clipToNorm } from '@starling/privacy';
+import { METRIC_COORDINATES } from '@starling/rounds';
+import {
+  type ChunkLayout,
+  chunkLayout,
+  masker,
+  maskTo,
+  packedBytes,
+  packInto,
+  type RingShape,
+  ringBudget,
+  sumInto,
+  tagger,
+  unpackInto,
+} from '@starling/secagg';
+import type { ComputeTasks, PlainTerm, TaskName } from './compute.ts';
+import { newBytes, newWords } from './shared-memory.ts';
+import { free, movable } from './transfers.ts';
+
+export type Kernels = {
+  readonly [N in TaskName]: (input: ComputeTasks[N]['in']) => ComputeTasks[N]['out'];
+};
+
+/**
+ * Every kernel goes through its vectors piece by piece, with scratch memory for one piece: a vector
+ * of 25 million words is 100 MB, and only inputs and outputs are held whole.
+ */
+export const kernels: Kernels = {
+  decode: ({ state }) => ({ model: decodeState(state).model }),
+
+  quantise({ update, metrics, seed, codec }) {
+    const grid = updateCodec(codec);
+    const { clipped } = clipToNorm(update, codec.clippingNorm);
+    const uniform = keystreamFrom(new Secret(seed), 0);
+    const words = newWords(update.length + METRIC_COORDINATES);
+    for (let at = 0; at < clipped.length; at += PIECE_WORDS) {
+      const piece = clipped.subarray(at, at + PIECE_WORDS);
+      words.set(quantise(piece, grid, uniform.next(4 * piece.length)), at);
+    }
+    words.set(encodeMetrics(metrics, grid), update.length);
+    return { words };
+  },
+
+  mask({ words, terms, shape, range }) {
+    const layout = layoutOf(shape);
+    const { first, count } = range ?? { first: 0, count: layout.count };
+    const numbers = Array.from({ length: count }, (_, i) => first + i);
+    const chunks = newChunks(numbers.map((chunk) => layout.bytesOf(chunk)));
+    const scratch = scratchOf(layout);
+    const add = masker(terms.map(secretTerm), layout.offsetOf(first));
+    for (const [i, chunk] of numbers.entries()) {
+      const from = layout.offsetOf(chunk);
+      const masked = scratch.subarray(0, layout.wordsOf(chunk));
+      masked.set(words.subarray(from, from + masked.length));
+      add(masked);
+      maskTo(masked, shape.bits);
+      packInto(chunks[i]!, masked, shape.bits);
+    }
+    return { chunks, hashes: chunks.map((chunk) => sha256(chunk)) };
+  },
+
+  sum({ parts, shape, peers }) {
+    const layout = layoutOf(shape);
+    const bits = ringBudget(shape.bits, peers);
+    const results = newChunks(parts.map(({ chunk }) => packedBytes(layout.wordsOf(chunk), bits)));
+    const [total, scratch] = [scratchOf(layout), scratchOf(layout)];
+    const sums = parts.map(({ chunk, packed }, i) => {
+      const sum = total.subarray(0, layout.wordsOf(chunk)).fill(0);
+      const addend = scratch.subarray(0, sum.length);
+      for (const bytes of packed) {
+        unpackInto(addend, bytes, shape.bits);
+        sumInto(sum, addend);
+      }
+      const bytes = results[i]!;
+      packInto(bytes, sum, bits);
+      return { chunk, bytes, hash: sha256(bytes) };
+    });
+    return { sums };
+  },
+
+  tag({ parts, bits, shape, seed }) {
+    const layout = layoutOf(shape);
+    const scratch = scratchOf(layout);
+    const tagOf = tagger(new Secret(seed));
+    const tags = parts.map(({ chunk, bytes }) => {
+      const words = scratch.subarray(0, layout.wordsOf(chunk));
+      unpackInto(words, bytes, bits);
+      return tagOf(words, layout.offsetOf(chunk));
+    });
+    return { tags };
+  },
+
+  unmask({ sums, terms, shape, peers, survivors, part }) {
+    const layout = layoutOf(shape);
+    const { first, count } = part?.range ?? { first: 0, count: layout.count };
+    assert(sums.length === count, `${sums.length} chunk sums of ${count}`);
+    const words = part?.words ?? newWords(shape.length);
+    const most = survivors * shape.coordinateMax;
+    const removeMasks = masker(terms.map(secretTerm), layout.offsetOf(first));
+    let inRange = true;
+    for (const [i, bytes] of sums.entries()) {
+      const from = layout.offsetOf(first + i);
+      const opened = words.subarray(from, from + layout.wordsOf(first + i));
+      unpackInto(opened, bytes, ringBudget(shape.bits, peers));
+      removeMasks(opened);
+      maskTo(opened, shape.bits);
+      inRange &&= greatest(opened) <= most;
+    }
+    return { words, inRange };
+  },
+
+  apply({ state, words, survivors, codec }) {
+    const grid = updateCodec(codec);
+    const split = words.length - METRIC_COORDINATES;
+    const metrics = decodeMetrics(words.subarray(split), survivors, grid);
+    const before = decodeState(state);
+    free(movable([state]));
+    const next = encodeState(advance(before, words.subarray(0, split), survivors, grid));
+    return { state: next, stateHash: hashHex(next), metrics };
+  },
+};
+
+/** Coordinates that are quantised or applied at a time: 128 KiB of keystream. */
+const PIECE_WORDS = 32 * 1024;
+
+const secretTerm = ({ seed, sign }: PlainTerm) => ({ seed: new Secret(seed), sign });
+
+const layoutOf = ({ length, bits, chunkBytes }: RingShape): ChunkLayout =>
+  chunkLayout(length, bits, { chunkBytes });
+
+/** Scratch for the words of any one chunk: the first is a longest. */
+const scratchOf = (layout: ChunkLayout): Uint32Array => new Uint32Array(layout.wordsOf(0));
+
+function greatest(words: Uint32Array): number {
+  let most = 0;
+  for (let i = 0; i < words.length; i++) most = Math.max(most, words[i]!);
+  return most;
+}
+
+/** Packed chunks of these sizes side by side in one piece of memory, each on a word's boundary. */
+function newChunks(sizes: readonly number[]): readonly Uint8Array[] {
+  const aligned = (size: number) => 4 * Math.ceil(size / 4);
+  const memory = newBytes(sizes.reduce((sum, size) => sum + aligned(size), 0));
+  let at = 0;
+  return sizes.map((size) => {
+    const chunk = memory.subarray(at, at + size);
+    at += aligned(size);
+    return chunk;
+  });
+}
+
+/** The state after a round; `state` is overwritten piece by piece, since nothing else holds it. */
+function advance(
+  state: JobState,
+  sums: Uint32Array,
+  survivors: number,
+  grid: UpdateCodec,
+): JobState {
+  const { model, trainable, moments } = state;
+  assert(sums.length === model.length, `${sums.length} sums for a model of ${model.length}`);
+  for (let at = 0; at < model.length; at += PIECE_WORDS) {
+    const end = Math.min(model.length, at + PIECE_WORDS);
+    const piece: JobState = {
+      round: state.round,
+      model: model.subarray(at, end),
+      trainable: Math.max(0, Math.min(trainable, end) - at),
+      moments: moments.map((moment) => moment.subarray(at, end)),
+    };
+    const next = applyMean(piece, dequantiseSum(sums.subarray(at, end), survivors, grid));
+    model.set(next.model, at);
+    for (const [i, moment] of next.moments.entries())
+      moments[i]!.set(moment, Math.min(at, trainable));
+  }
+  return { ...state, round: state.round + 1 };
+}

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { corpusOf, corpusTargets } from './corpus.ts';
+import { emptyTally, execute, fuzz } from './runner.ts';
+import { isFull } from './size.ts';
+import { allTargets, line } from './targets.ts';
+
+/** Of each target; some 6 seconds and some 3 minutes of all together. */
+const EXECUTIONS = isFull ? 40_000 : 1_000;
+const targets = allTargets();
+const reasons = (crashers: readonly { readonly reason: string }[]) =>
+  crashers.map(({ reason }) => reason);
+
+test('every target has good inputs to start from, and every kept input a target', () => {
+  for (const { name, seeds } of targets) expect([name, seeds.length]).not.toEqual([name, 0]);
+  const names = targets.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+  for (const name of corpusTargets()) expect(names).toContain(name);
+});
+
+test.each(targets)('$name accepts its seeds and bears what once broke it', (target) => {
+  for (const seed of target.seeds) {
+    const tally = emptyTally(target.name);
+    execute(target, seed, tally);
+    expect(tally).toMatchObject({ accepted: 1, crashers: [] });
+  }
+  const tally = emptyTally(target.name);
+  for (const input of corpusOf(target.name)) execute(target, input, tally);
+  expect(reasons(tally.crashers)).toEqual([]);
+});
+
+test.each(targets)('$name: a typed error or the same bytes again, in bounded memory', (target) => {
+  const tally = fuzz(target, 1, { executions: EXECUTIONS }, corpusOf(target.name));
+  process.stdout.write(`${line(tally)}\n`);
+  expect(reasons(tally.crashers)).toEqual([]);
+  // Fewer would mean that nothing but noise was tried.
+  expect(tally.rare.size).toBeGreaterThan(1);
+});

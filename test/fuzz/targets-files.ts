@@ -1,0 +1,203 @@
+/** Everything that reads files and requests: models, data sets, states, the API, configuration. */
+import { readFileSync } from 'node:fs';
+import { ConfigError, equalBytes, ProtocolError } from '@starling/core';
+import { parsePeerId, peerIdOf, publicKeyOf } from '@starling/crypto';
+import { decodeState, encodeState } from '@starling/federation';
+import {
+  GraphBuilder,
+  int64s,
+  MODEL_LIMITS,
+  type Model,
+  readModel,
+  replayGraph,
+  tensorOf,
+  writeModel,
+} from '@starling/onnx';
+import { z } from 'zod';
+import { configSchema, parseConfig, withOverrides } from '../../apps/daemon/src/config.ts';
+import { errorOf } from '../../packages/control/src/failure.ts';
+import {
+  approveSchema,
+  dataSchema,
+  jobFileSchema,
+  launchSchema,
+} from '../../packages/control/src/schemas.ts';
+import { readIdx, writeIdx } from '../../packages/trainer/src/idx.ts';
+import { promise, type Target } from './target.ts';
+
+const text = (value: string): Uint8Array => new Uint8Array(Buffer.from(value));
+const json = (value: unknown): Uint8Array => text(JSON.stringify(value));
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
+
+/** Two products, a pooling and the plumbing that exporters leave behind; folds and is inferred. */
+function smallModel(): Model {
+  const b = new GraphBuilder();
+  const x = b.input('x', { dtype: 'float32', shape: [1, 1, 4, 4] });
+  const kernel = b.constant(tensorOf('float32', [2, 1, 3, 3], new Float32Array(18).fill(0.1)), 'k');
+  const shape = b.constant(int64s([1, -1]), 'shape');
+  const weight = b.constant(tensorOf('float32', [8, 3], new Float32Array(24).fill(0.5)), 'w');
+  const conv = b.add('Conv', [x, kernel], { strides: { kind: 'ints', value: [1, 1] } });
+  const flat = b.add('Reshape', [b.add('Relu', [conv]), shape]);
+  return { graph: b.finish('small', [b.named(b.add('MatMul', [flat, weight]), 'y')]) };
+}
+
+/** The model as the trainer reads it, with every open dimension 1. */
+function replay({ graph }: Model): void {
+  const builder = new GraphBuilder();
+  const bindings = graph.inputs.map(({ name, dtype, shape }) => {
+    const known = shape.map((dim) => (typeof dim === 'number' ? dim : 1));
+    return [name, builder.input(name, { dtype, shape: known })] as const;
+  });
+  replayGraph(graph, { builder, bindings: new Map(bindings) });
+}
+
+const fixture = (name: string): Uint8Array =>
+  readFileSync(new URL(`../fixtures/autodiff/${name}/model.onnx`, import.meta.url));
+
+const readsModel: Target = {
+  name: 'onnx.readModel',
+  format: 'protobuf',
+  // Folding makes a list of numbers and then a tensor of them.
+  memoryBase: 24 * MODEL_LIMITS.foldTotalMax,
+  seeds: [
+    writeModel(smallModel()),
+    ...['binary', 'mlp', 'regression', 'lenet', 'transformer'].map(fixture),
+  ],
+  run: (bytes) => {
+    const model = readModel(bytes);
+    const written = writeModel(model);
+    const again = writeModel(readModel(written));
+    promise(equalBytes(again, written), 'written, read and written again it differs');
+    replay(model);
+    return 'replayed';
+  },
+};
+
+const idx: Target = {
+  name: 'trainer.readIdx',
+  format: 'words',
+  seeds: [
+    writeIdx({ shape: [3], data: new Uint8Array([1, 2, 3]) }),
+    writeIdx({ shape: [2, 2, 2], data: new Uint8Array(8) }),
+    writeIdx({ shape: [1, 1, 1, 4], data: new Uint8Array(4) }),
+    writeIdx({ shape: [0, 7], data: new Uint8Array(0) }),
+  ],
+  run: (bytes) => {
+    promise(equalBytes(writeIdx(readIdx(bytes, 'file')), bytes), 'writes other bytes');
+    return 'read';
+  },
+};
+
+const vector = (...values: number[]): Float32Array => Float32Array.from(values);
+const state: Target = {
+  name: 'federation.decodeState',
+  format: 'words',
+  seeds: [
+    encodeState({ round: 0, model: vector(), trainable: 0, moments: [] }),
+    encodeState({ round: 7, model: vector(1, -0, 1e-40), trainable: 2, moments: [vector(1, 2)] }),
+    encodeState({ round: 1, model: vector(5), trainable: 1, moments: [vector(3), vector(4)] }),
+  ],
+  run: (bytes) => {
+    promise(equalBytes(encodeState(decodeState(bytes)), bytes), 'encodes to other bytes');
+    return 'read';
+  },
+};
+
+const JOB_FILE = {
+  name: 'mnist',
+  model: 'zoo:mlp',
+  data: { task: 'mnist', input: { dtype: 'float32', shape: [784] }, classes: 10 },
+  training: { epochs: 1, batchSize: 32, learningRate: 0.1 },
+  admission: { minPeers: 3, maxPeers: 64 },
+  stop: { rounds: 10 },
+};
+const CONFIG = {
+  network: 'home',
+  listen: ['/ip4/127.0.0.1/tcp/0'],
+  policy: { trust: [peerIdOf(new Uint8Array(32).fill(3))], minPeers: 3 },
+  trainer: { threads: 2 },
+};
+
+const isRefusal = (error: unknown): boolean =>
+  error instanceof z.ZodError || error instanceof ProtocolError || error instanceof ConfigError;
+/** Bytes that are no JSON never reach a schema. */
+const isJsonRefusal = (error: unknown): boolean => error instanceof SyntaxError || isRefusal(error);
+const polluted = (): boolean => 'polluted' in {} || 'isAdmin' in {};
+
+function schemaTarget(name: string, schema: z.ZodType, seeds: readonly unknown[]): Target {
+  return {
+    name: `control.${name}`,
+    format: 'json',
+    seeds: seeds.map(json),
+    refuses: isJsonRefusal,
+    run: (bytes) => {
+      const value = schema.parse(JSON.parse(textOf(bytes)));
+      // Defaults are filled in once: what was accepted is accepted again, the same.
+      const again = schema.parse(value);
+      promise(JSON.stringify(again) === JSON.stringify(value), 'parsed again it differs');
+      promise(!polluted(), 'a prototype was changed');
+      return 'parsed';
+    },
+  };
+}
+
+const configFile: Target = {
+  name: 'daemon.parseConfig',
+  format: 'json',
+  // JSON is YAML; aliases, tags and merges are YAML's own.
+  seeds: [json(CONFIG), text('network: a\nlisten: &x [a]\nannounce: *x\n')],
+  refuses: (error) => error instanceof ConfigError,
+  run: (bytes) => {
+    const config = parseConfig(textOf(bytes), 'file');
+    promise(configSchema.safeParse(config).success, 'what was parsed does not fit the schema');
+    return 'parsed';
+  },
+};
+
+const overrides: Target = {
+  name: 'daemon.withOverrides',
+  format: 'json',
+  seeds: [json(CONFIG), json({ policy: { minPeers: 4 } }), json({ log: 'debug' })],
+  refuses: (error) => error instanceof ConfigError,
+  run: (bytes) => {
+    withOverrides(configSchema.parse({}), [textOf(bytes)]);
+    return 'merged';
+  },
+};
+
+const peerId: Target = {
+  name: 'crypto.parsePeerId',
+  format: 'words',
+  seeds: [0, 1, 255].map((byte) => text(peerIdOf(new Uint8Array(32).fill(byte)))),
+  run: (bytes) => {
+    const peer = parsePeerId(textOf(bytes));
+    if (peer === undefined) return 'none';
+    promise(peerIdOf(publicKeyOf(peer)) === textOf(bytes), 'another spelling of the same key');
+    return 'peer';
+  },
+};
+
+const failure: Target = {
+  name: 'control.errorOf',
+  format: 'json',
+  seeds: [json({ error: 'key: bad', code: 'config', key: 'key' }), json({ error: 'x', code: 'y' })],
+  refuses: isJsonRefusal,
+  run: (bytes) => errorOf(JSON.parse(textOf(bytes))).name,
+};
+
+export function fileTargets(): readonly Target[] {
+  const launch = { job: JOB_FILE, model: 'AAAA' };
+  return [
+    readsModel,
+    idx,
+    state,
+    peerId,
+    schemaTarget('jobFileSchema', jobFileSchema, [JOB_FILE]),
+    schemaTarget('launchSchema', launchSchema, [launch]),
+    schemaTarget('dataSchema', dataSchema, [{ name: 'a', path: '/b', task: 'mnist' }]),
+    schemaTarget('approveSchema', approveSchema, [{ dataset: 'a' }, {}]),
+    failure,
+    configFile,
+    overrides,
+  ];
+}

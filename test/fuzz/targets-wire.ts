@@ -1,0 +1,158 @@
+/** Everything that decodes what peers send: all codecs that the protocols export, and the rest. */
+import { readdirSync, readFileSync } from 'node:fs';
+import {
+  type Codec,
+  decodeCanonical,
+  encodeCanonical,
+  equalBytes,
+  fromHex,
+  packWire,
+  unpackWire,
+  type Wire,
+} from '@starling/core';
+import { signingKeyFromSeed } from '@starling/crypto';
+import * as blobs from '@starling/protocol-blobs';
+import * as rounds from '@starling/protocol-rounds';
+import * as secagg from '@starling/protocol-secagg';
+import { promise, type Target } from './target.ts';
+
+/** Above every limit of a message; a codec's own limits are its caller's business. */
+const BYTES_MAX = 8 * 1024 * 1024;
+const PROTOCOLS = { blobs, rounds, secagg };
+
+const isCodec = (value: unknown): value is Codec<unknown> =>
+  typeof value === 'object' && value !== null && 'read' in value && 'write' in value;
+
+const decodes = <T>(codec: Codec<T>, bytes: Uint8Array): boolean => {
+  try {
+    decodeCanonical(codec, bytes, BYTES_MAX);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Some bad vectors are whole values that mean nothing, others are not even that. */
+function unpacks(bytes: Uint8Array): boolean {
+  try {
+    unpackWire(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Every encoding in the vectors of all protocols. */
+function published(): readonly Uint8Array[] {
+  return Object.keys(PROTOCOLS).flatMap((protocol) => {
+    const folder = new URL(`../../protocols/${protocol}/vectors/`, import.meta.url);
+    return readdirSync(folder).flatMap((file) => {
+      const entries = JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as { hex?: string }[];
+      return entries.flatMap(({ hex }) => (hex === undefined ? [] : [fromHex(hex)]));
+    });
+  });
+}
+
+/** A proof is in no vector: one made of the published certificate and manifest. */
+function madeUp(all: readonly Uint8Array[]): readonly Uint8Array[] {
+  const certificates = all
+    .filter((bytes) => decodes(rounds.certificateCodec, bytes))
+    .map((bytes) => decodeCanonical(rounds.certificateCodec, bytes, BYTES_MAX));
+  const manifest = all.find((bytes) => decodes(rounds.signedManifestCodec, bytes))!;
+  return [encodeCanonical(rounds.proofCodec, { manifest, certificates })];
+}
+
+function codecTarget(name: string, codec: Codec<unknown>, all: readonly Uint8Array[]): Target {
+  return {
+    name,
+    format: 'msgpack',
+    seeds: all.filter((bytes) => decodes(codec, bytes)),
+    run: (bytes) => {
+      const value = decodeCanonical(codec, bytes, BYTES_MAX);
+      promise(equalBytes(encodeCanonical(codec, value), bytes), 'encodes to other bytes');
+      return 'read';
+    },
+  };
+}
+
+const prescan = (seeds: readonly Uint8Array[]): Target => ({
+  name: 'unpackWire',
+  format: 'msgpack',
+  seeds,
+  run: (bytes) => {
+    const before = bytes.slice();
+    const value = unpackWire(bytes);
+    promise(equalBytes(before, bytes), 'the input was changed');
+    // An item takes a byte at least, so what is built is never more than what came.
+    promise(countItems(value) <= bytes.length, 'more items than bytes');
+    packWire(value as Wire);
+    return 'unpacked';
+  },
+});
+
+export function countItems(value: unknown): number {
+  const known = value === null || ['boolean', 'number', 'string'].includes(typeof value);
+  if (known || value instanceof Uint8Array) return 1;
+  promise(Array.isArray(value), `unpacked to a ${Object.prototype.toString.call(value)}`);
+  return (value as unknown[]).reduce<number>((sum, item) => sum + countItems(item), 1);
+}
+
+const openedEnvelope = (seeds: readonly Uint8Array[]): Target => ({
+  name: 'openEnvelope',
+  format: 'msgpack',
+  seeds,
+  run: (bytes) => {
+    const envelope = rounds.openEnvelope(bytes);
+    if (envelope === undefined) return 'forged';
+    promise(equalBytes(envelope.bytes, bytes), 'passes on other bytes');
+    return `signed ${envelope.body.kind}`;
+  },
+});
+
+const job = (seeds: readonly Uint8Array[]): Target => ({
+  name: 'readJob',
+  format: 'msgpack',
+  seeds,
+  run: (bytes) => {
+    const read = rounds.readJob(bytes);
+    if (read === undefined) return 'forged';
+    const { manifest } = decodeCanonical(rounds.signedManifestCodec, bytes, BYTES_MAX);
+    const again = encodeCanonical(rounds.manifestCodec, read.manifest);
+    promise(equalBytes(again, manifest), 'the manifest encodes to other bytes');
+    return 'signed';
+  },
+});
+
+/** Envelopes with every kind of body, sealed by a key that mutations do not have. */
+function envelopes(all: readonly Uint8Array[]): readonly Uint8Array[] {
+  const key = signingKeyFromSeed(new Uint8Array(32).fill(7));
+  const bodies = all
+    .filter((bytes) => decodes(rounds.bodyCodec, bytes))
+    .map((bytes) => decodeCanonical(rounds.bodyCodec, bytes, BYTES_MAX));
+  const messages = all
+    .filter((bytes) => decodes(secagg.messageCodec, bytes))
+    .map((message): rounds.Body => ({ kind: 'session', message }));
+  return [...bodies, ...messages].map((body, i) => {
+    const roster = body.kind === 'join' || body.kind === 'roster' ? null : new Uint8Array(32);
+    const roundId = 'ab'.repeat(32) as never;
+    return rounds.sealEnvelope({ roundId, attempt: i, roster }, body, key).bytes;
+  });
+}
+
+export function wireTargets(): readonly Target[] {
+  const vectors = published();
+  const all = [...vectors, ...madeUp(vectors)];
+  const codecs = Object.entries(PROTOCOLS).flatMap(([protocol, exports]) =>
+    Object.entries(exports).flatMap(([name, value]) =>
+      isCodec(value) ? [codecTarget(`${protocol}.${name}`, value, all)] : [],
+    ),
+  );
+  const sealed = envelopes(all);
+  const outer = all.filter((bytes) => decodes(rounds.signedManifestCodec, bytes));
+  return [
+    ...codecs,
+    prescan([...all.filter(unpacks), ...sealed]),
+    openedEnvelope(sealed),
+    job(outer),
+  ];
+}
