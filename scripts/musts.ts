@@ -13,8 +13,6 @@ const LETTERS: ReadonlyMap<string, string> = new Map([
   ['rounds', 'R'],
   ['secagg', 'S'],
 ]);
-/** Protocols whose rules have no ids yet. REMOVE when the spec of secure aggregation has them. */
-const NOT_YET: readonly string[] = ['secagg'];
 
 const TEST_FOLDERS = ['packages', 'protocols', 'test', 'apps'];
 const ID = /\[([A-Z]-\d+)\]/g;
@@ -31,8 +29,7 @@ export interface Rule {
 
 /** All rules below `root`, and `path:line message` of everything to mend. */
 export function checkMusts(root: string): { rules: readonly Rule[]; faults: readonly string[] } {
-  const protocols = foldersIn(root, 'protocols').filter((name) => !NOT_YET.includes(name));
-  const exempt = NOT_YET.map((name) => LETTERS.get(name));
+  const protocols = foldersIn(root, 'protocols');
   const held = testedIds(root);
   const faults: string[] = [];
   const rules: Rule[] = [];
@@ -53,7 +50,7 @@ export function checkMusts(root: string): { rules: readonly Rule[]; faults: read
     }
   }
   for (const [id, tests] of held) {
-    if (seen.has(id) || exempt.includes(id[0]!)) continue;
+    if (seen.has(id)) continue;
     faults.push(...tests.map((where) => `${where} ${id} is in no spec`));
   }
   return { rules, faults };

@@ -61,7 +61,7 @@ describe('a JOIN counts only [R-6]', () => {
   });
 });
 
-test('keys are fresh for every attempt and every update [R-7]', () => {
+test('keys are fresh for every attempt and every update [R-7] [S-2]', () => {
   const peer = joinedPeer();
   peer.hear(...others.slice(0, 2).map((key) => joinBy(peer, key, { attempt: 1 })));
   peer.take({ kind: 'participate', on: false });

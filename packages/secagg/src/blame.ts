@@ -15,7 +15,7 @@ import {
 /**
  * A sum whose tag does not fit its parts: this peer opens all parts of that chunk, each under its
  * contributor's COMMIT, and sees for itself who lied. The parts add up to the right sum, so the
- * round goes on. Spec §5.10.
+ * round goes on. Spec §5.9.
  */
 export const isBlamed = (d: SessionState, chunk: number): boolean =>
   !d.verified.has(chunk) && sumsOf(d, chunk).some(({ refused }) => d.done.has(refused));

@@ -13,7 +13,7 @@ import {
 
 /**
  * Tells the cell which dealers' shares do not open and which owners do not answer. One complaint
- * proves nothing; more than f of them have an honest one among them. Spec §5.1 and §5.6.
+ * proves nothing; more than f of them have an honest one among them. Spec §5.1 and §5.4.
  */
 export function sendComplaints(d: Draft): void {
   const dealers = [...d.dealers].filter(([, opened]) => !opened).map(([dealer]) => dealer);
@@ -48,7 +48,7 @@ function answersFor(d: SessionState, owner: number, chunk: number): boolean {
   if (d.verified.has(chunk)) return true;
   if (d.unreachable.has(owner)) return false;
   if (d.survivors.decision === undefined) {
-    if (!d.expired.has('chunks')) return true;
+    if (!d.expired.has('receipts')) return true;
     return owner === d.config.self || d.receipts.get(owner) !== undefined;
   }
   if (!d.expired.has('sums')) return true;

@@ -1,7 +1,16 @@
+import { fromHex } from '@starling/core';
 import { byzantineMax, type DecisionValue, threshold } from '@starling/protocol-secagg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { advance, createDecision, type DecideIo, receive } from './decide.ts';
+import {
+  advance,
+  createDecision,
+  type DecideIo,
+  type DecideMessage,
+  hashOfValue,
+  receive,
+  timeout,
+} from './decide.ts';
 import { Council, type CouncilOptions } from './testing/council.ts';
 import { createDice } from './testing/random.ts';
 
@@ -86,7 +95,7 @@ describe('messages', () => {
     message: { kind: 'propose', decision: 'survivors', view: 0, validView: null, value } as const,
   });
 
-  test('a proposal by anybody but the proposer is ignored', () => {
+  test('a proposal by anybody but the proposer is ignored [S-23]', () => {
     const state = createDecision('survivors', 4, [2, 0, 1, 3]);
     for (const { from, message } of [propose(0, A), propose(3, A)]) receive(state, from, message);
     expect(state.proposals.size).toBe(0);
@@ -116,6 +125,37 @@ describe('messages', () => {
     advance(state, io);
     expect([state.step, state.view]).toEqual(['propose', 5]);
   });
+});
+
+test('a value once vouched for stays so: later news do not leave its lock alone [S-22]', () => {
+  // Member 0 locks A, then may not vouch for A any more; in view 1 it is proposed again.
+  let isValid = true;
+  const sent: DecideMessage[] = [];
+  const state = createDecision('survivors', 4, [1, 2, 3, 0]);
+  const io: DecideIo = {
+    self: 0,
+    candidate: () => undefined,
+    isValid: () => isValid,
+    isAway: () => false,
+    send: (message) => {
+      sent.push(message);
+      receive(state, 0, message);
+    },
+    setTimer: () => {},
+  };
+  const hash = fromHex(hashOfValue(A));
+  const hear = (from: number, message: Omit<DecideMessage, 'decision'>) => {
+    receive(state, from, { ...message, decision: 'survivors' } as DecideMessage);
+    advance(state, io);
+  };
+  hear(1, { kind: 'propose', view: 0, validView: null, value: A } as never);
+  for (const from of [1, 2]) hear(from, { kind: 'prevote', view: 0, value: hash } as never);
+  expect(state.locked?.view).toBe(0);
+  isValid = false;
+  for (const from of [1, 2, 3]) hear(from, { kind: 'precommit', view: 0, value: null } as never);
+  timeout(state, 'precommit', 0, io);
+  hear(2, { kind: 'propose', view: 1, validView: 0, value: A } as never);
+  expect(sent.at(-1)).toMatchObject({ kind: 'prevote', view: 1, value: hash });
 });
 
 test('two quorums meet in an honest member, for every roster', () => {

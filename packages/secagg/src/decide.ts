@@ -25,7 +25,7 @@ export interface DecideState {
   locked: { readonly view: number; readonly hash: string } | undefined;
   valid: { readonly view: number; readonly value: DecisionValue } | undefined;
   decision: DecisionValue | undefined;
-  /** Whether this peer ever precommitted a value that can be opened: then it may not ABANDON. */
+  /** Whether this peer ever precommitted a set: from then on it may not ABANDON. */
   precommittedSet: boolean;
   /** A view's proposals, at most two: a proposer that makes two must not hide the one decided. */
   readonly proposals: Map<number, readonly Proposal[]>;
@@ -319,10 +319,6 @@ function othersAhead(state: DecideState): number | undefined {
   return best;
 }
 
-/** Whether deciding this value lets somebody reveal masks. */
-const isOpenable = (value: DecisionValue | undefined): boolean =>
-  value?.kind === 'set' || (value?.kind === 'cells' && value.cells.some((cell) => cell !== null));
-
 function vote(
   state: DecideState,
   kind: VoteKind,
@@ -330,7 +326,7 @@ function vote(
   io: DecideIo,
 ): void {
   state.step = kind;
-  if (kind === 'precommit' && isOpenable(value)) state.precommittedSet = true;
+  if (kind === 'precommit' && value?.kind === 'set') state.precommittedSet = true;
   const hash = value === undefined ? null : fromHex(hashOfValue(value));
   io.send({ kind, decision: state.name, view: state.view, value: hash });
 }

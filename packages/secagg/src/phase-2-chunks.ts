@@ -31,6 +31,8 @@ export function enterChunks(d: Draft): void {
   enterPhase(d, 'chunks');
   d.placement = placeChunks(d);
   setTimer(d, 'chunks', 2);
+  // Owners receipt what they have at `chunks`: only after that is one silent.
+  setTimer(d, 'receipts', 2.5);
   const members = maskSetOf(d);
   // One whose owner does not agree sends nothing: it stays a voter and a holder of shares.
   if (!members.includes(d.config.self) || isVetoed(d, members)) return;
@@ -127,6 +129,8 @@ export function holdsAll(d: SessionState, chunks: readonly number[], from: numbe
   return chunks.every((chunk) => d.chunks.get(`${chunk}/${from}`)?.verified === true);
 }
 
+const PAUSE = 'receipt-pause';
+
 /** Receipts go out when everybody reachable has delivered, and again when time has run out. */
 export function sendReceipts(d: Draft): void {
   const owned = ownedChunks(d, d.config.self);
@@ -136,8 +140,11 @@ export function sendReceipts(d: Draft): void {
   const waiting = members.some((m) => !complete.includes(m) && !d.unreachable.has(m));
   if (waiting && !d.expired.has('chunks')) return;
   const revision = nextRevision(d, 'receipt');
-  if (revision === undefined) return;
+  if (revision === undefined || d.done.has(PAUSE)) return;
   if (!once(d, `receipt/${owned.join(',')}/${complete.join(',')}`)) return;
+  // Late chunks come one by one; a receipt for each would use up the revisions.
+  own(d, 'done').add(PAUSE);
+  setTimer(d, `again/${PAUSE}`, 1 / 4);
   broadcast(d, {
     kind: 'receipt',
     revision,

@@ -37,10 +37,11 @@ function receiptsOf(d: SessionState): Receipts {
   return receipts;
 }
 
-const has = (receipts: Receipts, owner: number, chunk: number, member: number): boolean => {
+function has(receipts: Receipts, owner: number, chunk: number, member: number): boolean {
   const receipt = receipts.get(owner);
-  return receipt?.chunks.has(chunk) && receipt.members.has(member);
-};
+  if (receipt === undefined) return false;
+  return receipt.chunks.has(chunk) && receipt.members.has(member);
+}
 
 const chunkIndices = (d: SessionState): readonly number[] => [...d.placement.keys()];
 

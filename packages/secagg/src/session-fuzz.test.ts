@@ -117,13 +117,12 @@ function drawHostEvent(dice: Dice): SessionEvent {
     () => ({ kind: 'chunk-missing', from: dice.below(MEMBERS), chunk }),
     () => ({ kind: 'sums-tagged', tags: [{ chunk, hash: dice.bytes(32), tag: dice.bytes(32) }] }),
     () => ({ kind: 'chunks-tagged', tags: [{ chunk, of: 1, tag: dice.bytes(32) }] }),
-    () => ({ kind: 'confirmed', value: dice.chance(0.5) ? undefined : dice.bytes(32) }),
     () => ({ kind: 'unmasked', result: 'x', inRange: dice.chance(0.5) }),
   ];
   return dice.pick(cases)();
 }
 
-test('no event in any state throws, and an ended session stays as it ended', () => {
+test('no event in any state throws, and an ended session stays as it ended [S-21]', () => {
   const options = { members: MEMBERS, seed: 21, crashes: [] };
   const silent = { ...options, tamper: (from: number, m: SecaggMessage) => dropUnmask(from, m) };
   const real = [...sent(runCell(options).deeds), ...sent(runCell(silent).deeds)];

@@ -34,7 +34,7 @@ const burnt = (count: number, reason: string) =>
   Array.from({ length: count }, () => ({ kind: 'burnt', reason }));
 
 describe('unmasking', () => {
-  test('a wrong UNMASK counts as silence, and shares replace it', () => {
+  test('a wrong UNMASK counts as silence, and shares replace it [S-14]', () => {
     const wrong = lie(1, 'unmask', (m) => ({ ...m, selfMask: flipped(m.selfMask) }));
     const run = runCell({ members: 4, seed: 1, tamper: wrong });
     expectSumOf(run, [0, 1, 2, 3]);
@@ -61,7 +61,7 @@ describe('unmasking', () => {
     return left && badShareOf2(from, left);
   };
 
-  test('a bad share is ignored where enough good ones are there', () => {
+  test('a bad share is ignored where enough good ones are there [S-15]', () => {
     expectSumOf(runCell({ members: 7, seed: 3, tamper: both }), [0, 1, 2, 3, 4, 5, 6]);
   });
 
@@ -99,7 +99,7 @@ describe('edges', () => {
     expectSumOf(runCell({ members: 4, seed: 7, wrongKeys: 2 }), [0, 1, 3]);
   });
 
-  test('a false edge commitment costs that edge its mask, and nobody the sum', () => {
+  test('a false edge commitment costs that edge its mask, and nobody the sum [S-9]', () => {
     const wrong = lie(1, 'keyshare', (m) => ({
       ...m,
       dealt: m.dealt.map((entry, holder) =>
@@ -111,7 +111,7 @@ describe('edges', () => {
 });
 
 describe('sums', () => {
-  test('a coordinate beyond the honest range ends the session', () => {
+  test('a coordinate beyond the honest range ends the session [S-19]', () => {
     const inputs = (member: number, length: number) =>
       new Uint32Array(length).fill(member === 0 ? 2 ** 23 : 1);
     const run = runCell({ members: 4, seed: 10, inputs });
@@ -153,7 +153,7 @@ describe('malformed messages are ignored', () => {
       [0, 1, 2, 3],
     ],
   ];
-  test.each(cases)('%s', (_, tamper, survivors) => {
+  test.each(cases)('%s [S-5][S-12]', (_, tamper, survivors) => {
     for (const seed of [11, 12, 13]) {
       const run = runCell({ members: 4, seed, tamper: tamper! });
       expect(violations(run)).toEqual([]);
@@ -164,7 +164,7 @@ describe('malformed messages are ignored', () => {
     }
   });
 
-  test('a message that claims to be our own', () => {
+  test('a message that claims to be our own [S-4]', () => {
     const [config] = cellConfigs({ members: 3, seed: 14 });
     const before = step(createSession(config!), { kind: 'start' }).state;
     const { state, effects } = step(before, {
@@ -175,7 +175,7 @@ describe('malformed messages are ignored', () => {
     expect(effects).toEqual([]);
   });
 
-  test('a second message in a slot', () => {
+  test('a second message in a slot [S-3]', () => {
     const [config] = cellConfigs({ members: 3, seed: 15 });
     const commit = (fill: number): SessionEvent => ({
       kind: 'messages',

@@ -1,6 +1,7 @@
 import type { MessageOf, SecaggMessage } from '@starling/protocol-secagg';
 import { describe, expect, test } from 'vitest';
 import { toBitmap } from './bitmap.ts';
+import { isOwnerLost } from './owners.ts';
 import { type CellOptions, type CellRun, runCell } from './testing/cell.ts';
 import { endedIn, sent, violations } from './testing/checks.ts';
 
@@ -33,7 +34,7 @@ function expectRightSum(run: CellRun, liars: readonly number[]): void {
 }
 
 describe('verified sums', () => {
-  test('an owner that adds wrongly is convicted by everybody, and the sum is right', () => {
+  test('an owner that adds wrongly is convicted by everybody, and the sum is right [S-17]', () => {
     for (const replication of [1, 2, 3]) {
       for (const seed of [1, 2, 3, 4]) {
         const run = runCell({ members: 5, seed, length: 80, replication, lyingOwners: [2] });
@@ -45,7 +46,7 @@ describe('verified sums', () => {
     expect([...convictions(run, 2)]).toEqual(['2: wrong-sum']);
   });
 
-  test('owners that lie together, all of a chunk, are convicted too', () => {
+  test('owners that lie together, all of a chunk, are convicted too [S-18]', () => {
     const run = runCell({ members: 7, seed: 5, length: 160, replication: 2, lyingOwners: [1, 2] });
     expectRightSum(run, [1, 2]);
     expect([...convictions(run, 1)].every((each) => each.endsWith('wrong-sum'))).toBe(true);
@@ -169,7 +170,7 @@ describe('equivocation', () => {
 });
 
 describe('share complaints', () => {
-  test('a dealer whose shares do not open for more than f holders is left out of V', () => {
+  test('a dealer whose shares do not open for more than f holders is left out of V [S-6]', () => {
     const tamper = lie(1, 'keyshare', (m) => ({
       ...m,
       dealt: m.dealt.map((entry) => ({ ...entry, sealed: flipped(entry.sealed) })),
@@ -179,7 +180,7 @@ describe('share complaints', () => {
     expect(endedIn(run, 'sum')[0]!.outcome.survivors).toEqual([0, 2, 3, 4, 5, 6]);
   });
 
-  test('f members cannot complain an honest dealer away', () => {
+  test('f members cannot complain an honest dealer away [S-10]', () => {
     const about = toBitmap([5], 7);
     const complaint = { kind: 'complaint', revision: 0, dealers: about, owners: about } as const;
     const extra: CellOptions['extra'] = (from, message) =>
@@ -187,6 +188,10 @@ describe('share complaints', () => {
     const run = runCell({ members: 7, seed: 17, extra });
     expectRightSum(run, []);
     expect(endedIn(run, 'sum')[0]!.outcome.survivors).toContain(5);
+    for (const { state } of run.members.slice(2)) {
+      expect(state.complaints.get('owner/5')?.size).toBe(2);
+      expect(isOwnerLost(state, 5)).toBe(false);
+    }
   });
 });
 

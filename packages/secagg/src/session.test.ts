@@ -1,12 +1,13 @@
-import { byzantineMax } from '@starling/protocol-secagg';
+import { byzantineMax, type MessageOf } from '@starling/protocol-secagg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type CellOptions, type Crash, runCell } from './testing/cell.ts';
 import { endedIn, sent, violations } from './testing/checks.ts';
 import { createDice, type Dice } from './testing/random.ts';
 import type { PhaseName } from './types.ts';
+import { hararyGraph } from './wide/index.ts';
 
-const PHASES: readonly PhaseName[] = ['shares', 'chunks', 'decide', 'sums', 'unmask'];
+const PHASES: readonly PhaseName[] = ['shares', 'chunks', 'decide', 'sums', 'unmask', 'verify'];
 
 function drawCrashes(dice: Dice, members: number, count: number): readonly Crash[] {
   const left = [...Array(members).keys()];
@@ -38,7 +39,7 @@ const check = (runs: number, property: (seed: number, dice: Dice) => void) =>
   );
 
 describe('with at most f members lost, every living member opens the exact sum', () => {
-  test('crashes at any phase boundary and inside any phase', () => {
+  test('crashes at any phase boundary and inside any phase [S-16][S-24]', () => {
     check(60, (seed, dice) => {
       const cell = drawCell(seed, dice);
       const lost = dice.below(byzantineMax(cell.members) + 1);
@@ -75,7 +76,7 @@ describe('with at most f members lost, every living member opens the exact sum',
   });
 });
 
-test('with any number of members lost, rules hold and nobody waits for ever', () => {
+test('with any number of members lost, rules hold and nobody waits for ever [S-20]', () => {
   check(80, (seed, dice) => {
     const cell = drawCell(seed, dice);
     const crashes = drawCrashes(dice, cell.members, dice.below(cell.members));
@@ -94,6 +95,33 @@ test('without protection the same sums come out', () => {
     expect(violations(run)).toEqual([]);
     expect(endedIn(run, 'sum').length).toBeGreaterThan(0);
     expect(sent(run.deeds).some(([, { kind }]) => kind === 'unmask')).toBe(false);
+  });
+});
+
+describe('on a k-regular graph', () => {
+  const order = Array.from({ length: 20 }, (_, i) => (i * 7) % 20);
+  const ring = hararyGraph(order, 12);
+  const neighbours = order.map((_, member) => ring.neighbours(member));
+  const graph = { neighbours, shareThreshold: 8 };
+
+  test('members mask with their neighbours only, and the exact sum comes out', () => {
+    const crashes = [{ member: 3, phase: 'sums', count: 0 }] as const;
+    const run = runCell({ members: 20, seed: 8, graph, slow: [5], crashes, hints: true });
+    expect(violations(run)).toEqual([]);
+    const sums = endedIn(run, 'sum');
+    expect(sums).toHaveLength(19);
+    expect(sums[0]!.outcome.survivors).not.toContain(5);
+    const bundle = run.members[0]!.state.inbox.get('keyshare/0') as MessageOf<'keyshare'>;
+    expect(bundle.dealt).toHaveLength(12);
+  });
+
+  test('survivors that do not hang together are not enough', () => {
+    const halves = [...Array(20).keys()].map((m) =>
+      [...Array(20).keys()].filter((other) => other !== m && other < 10 === m < 10),
+    );
+    const split = { neighbours: halves, shareThreshold: 7 };
+    const run = runCell({ members: 20, seed: 9, graph: split });
+    expect(endedIn(run, 'sum')).toEqual([]);
   });
 });
 

@@ -6,7 +6,6 @@ import {
   advance as advanceDecision,
   type DecideIo,
   type DecideState,
-  hashOfValue,
   type TimeoutStep,
   timeout as timeoutDecision,
 } from './decide.ts';
@@ -85,9 +84,6 @@ function handle(d: Draft, event: SessionEvent): void {
         if (isWellFormed(d, from, message)) store(d, from, message);
       }
       return;
-    case 'confirmed':
-      d.confirmed = event.value === undefined ? 'out' : toHex(event.value);
-      return;
     case 'timer':
       onTimer(d, event.timer);
       return;
@@ -151,7 +147,7 @@ function advance(d: Draft): void {
     enterChunks(d);
     armStall(d, 'chunks');
     // After the owners' last receipts, and time for a chunk to move to another owner.
-    setTimer(d, 'survivors', 3);
+    setTimer(d, 'survivors', 3.5);
   }
   if (d.placement.length > 0) {
     verifyChunks(d);
@@ -159,7 +155,6 @@ function advance(d: Draft): void {
     if (d.survivors.decision === undefined) sendReceipts(d);
     advanceDecision(d.survivors, ioOf(d, d.survivors));
     if (d.phase === 'chunks' && d.survivors.step !== 'waiting') enterPhase(d, 'decide');
-    takeConfirmed(d);
     afterDecision(d);
   }
   if (!d.done.has('abandoned') && d.outcome === undefined) sendComplaints(d);
@@ -167,37 +162,21 @@ function advance(d: Draft): void {
   leaveWhenAbandoned(d);
 }
 
-/** The roster's word goes before the cell's: with more than f liars a cell may decide twice. */
-function takeConfirmed(d: Draft): void {
-  if (d.confirmed === undefined || d.confirmed === 'out') return;
-  for (const proposals of d.survivors.proposals.values()) {
-    const confirmed = proposals.find(({ hash }) => hash === d.confirmed);
-    if (confirmed === undefined || d.survivors.decision === confirmed.value) continue;
-    d.survivors.decision = confirmed.value;
-    d.survivors.step = 'decided';
-  }
-}
-
 function afterDecision(d: Draft): void {
   const { decision } = d.survivors;
-  if (d.outcome !== undefined) return;
-  if (d.confirmed === 'out' || decision?.kind === 'abort') {
+  if (decision === undefined || d.outcome !== undefined) return;
+  if (decision.kind === 'abort') {
     end(d, { kind: 'retry', reason: 'abort-decided' });
     return;
   }
-  if (decision === undefined) return;
   if (d.phase === 'decide' || d.phase === 'chunks') {
     armStall(d, 'decided');
     enterSums(d);
   }
   computeSums(d);
-  if (d.phase === 'sums' && isFinal(d) && areSumsCommitted(d)) enterUnmask(d);
+  if (d.phase === 'sums' && areSumsCommitted(d)) enterUnmask(d);
   if (d.phase === 'unmask' || d.phase === 'verify') advanceUnmask(d);
 }
-
-/** Whether U is beyond recall: nothing may be revealed before. */
-const isFinal = (d: Draft): boolean =>
-  d.config.needsConfirmation !== true || d.confirmed === hashOfValue(d.survivors.decision!);
 
 function ioOf(d: Draft, decision: DecideState): DecideIo {
   const { decideMs } = d.config.timers;
@@ -258,8 +237,6 @@ function hurryWhenQuorumIsLost(d: Draft): void {
 
 function onStall(d: Draft, stage: string): void {
   if (d.outcome !== undefined || !isStuckIn(d, stage)) return;
-  // One cell of several waits for the roster's word; the roster as a whole may stall.
-  if (d.config.needsConfirmation === true && d.confirmed === undefined) return;
   if (!d.done.has('masked')) {
     abandon(d);
     end(d, { kind: 'retry', reason: 'never-masked' });
@@ -307,7 +284,6 @@ function abandon(d: Draft): void {
  */
 function leaveWhenAbandoned(d: Draft): void {
   if (d.outcome !== undefined || d.survivors.decision !== undefined) return;
-  if (d.config.needsConfirmation === true) return;
   const count = () => allMembers(d).filter((m) => messageOf(d, 'abandon', m) !== undefined).length;
   if (count() > byzantineMaxOf(d)) abandon(d);
   if (count() < abandonsMin(rosterSize(d))) return;

@@ -45,8 +45,6 @@ export interface SessionState {
   readonly expired: ReadonlySet<string>;
   readonly maskSet: DecideState;
   readonly survivors: DecideState;
-  /** Hash of the value of U that the whole roster confirmed, or `out`. */
-  readonly confirmed: string | undefined;
   /** Members of V in order of placement for each chunk; empty until V is decided. */
   readonly placement: readonly (readonly number[])[];
   /** SHA-256 of this peer's own masked chunks; set when masking is done. */
@@ -135,7 +133,6 @@ export function createSession(config: SessionConfig): SessionState {
     expired: new Set(),
     maskSet: createDecision('mask-set', members, proposerOrder(config, 'mask-set')),
     survivors: createDecision('survivors', members, proposerOrder(config, 'survivors')),
-    confirmed: undefined,
     placement: [],
     chunkHashes: undefined,
     chunks: new Map(),

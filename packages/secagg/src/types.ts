@@ -34,7 +34,7 @@ export interface Member {
 
 /**
  * Who masks with whom and holds whose shares, when not everybody does: the wide mode's k-regular
- * graph (Bell et al. 2020). Spec §7.2.
+ * graph (Bell et al. 2020). Spec §10.
  */
 export interface MaskGraph {
   /** Neighbours of each member, ascending. */
@@ -76,11 +76,6 @@ export interface SessionConfig {
   /** The complete graph when absent. */
   readonly graph?: MaskGraph;
   readonly veto?: Veto;
-  /**
-   * One of several cells: what this cell decides counts only once the whole roster has confirmed
-   * it.
-   */
-  readonly needsConfirmation?: boolean;
   /** A rule switched off to prove that the checkers see it; only the simulator sets it. */
   readonly canary?: Canary;
 }
@@ -97,8 +92,6 @@ export type SessionEvent =
   | { readonly kind: 'timer'; readonly timer: string }
   /** The transport lost or regained a member: a hint that ends waiting, never a vote. */
   | { readonly kind: 'reachable'; readonly member: number; readonly reachable: boolean }
-  /** The whole roster has decided what of this cell counts; a set, or an abort. */
-  | { readonly kind: 'confirmed'; readonly value: Uint8Array | undefined }
   | { readonly kind: 'masked'; readonly chunkHashes: readonly Uint8Array[] }
   /** A masked chunk that its contributor sent, or that an owner opened. */
   | {

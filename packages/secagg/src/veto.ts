@@ -3,20 +3,20 @@ import { neighboursOf } from './graph.ts';
 import { rosterSize, type SessionState } from './state.ts';
 
 /**
- * Whether these members are enough for a sum to be opened: for the protocol, and for this peer's
- * own veto if it is one of them. Asked of V before masking, of U before voting and before
- * revealing. Spec §5.3 and §9.3.
+ * Whether these members are enough for a sum to be opened. On a mask graph each of them must have
+ * enough neighbours left, and all must hang together: the sum of a part that is cut off from the
+ * rest could be opened alone. Asked before voting for V and for U. Spec §5.2 and §5.6.
  */
 export function isEnough(d: SessionState, members: readonly number[]): boolean {
   const { graph } = d.config;
   if (members.length < survivorsMin(rosterSize(d))) return false;
   if (graph === undefined) return true;
-  // An adversary that silences a survivor's neighbours must not be left alone with its mask.
   const present = new Set(members);
-  return members.every((member) => {
-    const alive = neighboursOf(d.config, member).filter((other) => present.has(other)).length;
-    return alive >= graph.shareThreshold;
-  });
+  const left = (member: number) => neighboursOf(d.config, member).filter((m) => present.has(m));
+  if (members.some((member) => left(member).length < graph.shareThreshold)) return false;
+  const reached = new Set(members.slice(0, 1));
+  for (const member of reached) for (const next of left(member)) reached.add(next);
+  return reached.size === members.length;
 }
 
 /** Whether this peer's owner lets its update be added to those of `members`. */

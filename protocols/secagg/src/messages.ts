@@ -59,11 +59,8 @@ const keyshare = struct({
   dealt: list(dealt, LIMITS.holdersMax),
 });
 
-/**
- * What is decided once: in a cell whose masks are in (V) and whose inputs are in (U); among all
- * cells of a roster which U counts for each, and which opened sums.
- */
-export const DECISIONS = ['mask-set', 'survivors', 'assembly', 'results'] as const;
+/** The two things a cell decides once: whose masks are in (V), whose inputs are in (U). */
+export const DECISIONS = ['mask-set', 'survivors'] as const;
 export type DecisionName = (typeof DECISIONS)[number];
 const decision = oneOf(DECISIONS);
 
@@ -73,12 +70,6 @@ export const decisionValueCodec = union({
   set: struct({ members: bitmap, bound: list(bytes(BOUND_LENGTH), LIMITS.rosterPeersMax) }),
   /** The end of the attempt. */
   abort: struct({}),
-  /** For each cell its survivors and the hash of the value its members decided; nil: it is out. */
-  cells: struct({
-    cells: list(nullable(struct({ members: bitmap, value: hash })), LIMITS.cellsMax),
-  }),
-  /** For each cell the hash of its opened sum; nil: it has none. */
-  results: struct({ cells: list(nullable(hash), LIMITS.cellsMax) }),
 });
 export type DecisionValue = Decoded<typeof decisionValueCodec>;
 
@@ -123,10 +114,6 @@ export const messageCodec = union({
   }),
   /** Dealers whose shares did not open, owners who do not answer; one bit a member. */
   complaint: struct({ revision, dealers: bitmap, owners: bitmap }),
-  /** To the whole roster: what the sender's cell decided. */
-  nominate: struct({ members: bitmap, value: hash }),
-  /** To the whole roster: hash of the sender's cell's opened sum. */
-  opened: struct({ result: hash }),
   abandon: struct({}),
 });
 export type SecaggMessage = Decoded<typeof messageCodec>;
