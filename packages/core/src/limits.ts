@@ -11,10 +11,8 @@ export const LIMITS = {
   frameBytesMax: 1024 * 1024,
   /** Peers of one cell with a complete mask graph, hard cap. */
   cellPeersMax: 128,
-  /** Peers of one roster: all cells together, or one wide cell. */
+  /** Members that a message of the aggregation can name. */
   rosterPeersMax: 1024,
-  /** Cells of one roster. */
-  cellsMax: 128,
   /** Holders of one member's shares; their coordinates are 1 … 254. */
   holdersMax: 254,
   /** Coordinates of a job's vector. */
