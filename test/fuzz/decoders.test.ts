@@ -4,8 +4,8 @@ import { emptyTally, execute, fuzz } from './runner.ts';
 import { isFull } from './size.ts';
 import { allTargets, line } from './targets.ts';
 
-/** Of each target; some 6 seconds and some 3 minutes of all together. */
-const EXECUTIONS = isFull ? 40_000 : 1_000;
+/** Of each target; some 6 seconds and two minutes of all together. */
+const EXECUTIONS = isFull ? 20_000 : 600;
 const targets = allTargets();
 const reasons = (crashers: readonly { readonly reason: string }[]) =>
   crashers.map(({ reason }) => reason);

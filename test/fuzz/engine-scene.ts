@@ -258,7 +258,6 @@ export class Scene {
       { kind: 'chunk-missing', from: dice.below(6), chunk },
       { kind: 'sums-tagged', tags: [{ chunk, hash, tag: dice.bytes(32) }] },
       { kind: 'chunks-tagged', tags: [{ chunk, of: dice.below(6), tag: dice.bytes(32) }] },
-      { kind: 'confirmed', value: dice.chance(0.5) ? undefined : dice.bytes(1) },
       { kind: 'unmasked', result: 'result', inRange: dice.chance(0.5) },
     ];
     const slot = dice.chance(0.9) ? this.state.slot : { restarts: 0, attempt: dice.below(3) };

@@ -11,7 +11,7 @@ import { createDice } from '../../packages/secagg/src/testing/random.ts';
 import { Scene } from './engine-scene.ts';
 import { isFull } from './size.ts';
 
-const WALKS = isFull ? 1_500 : 60;
+const WALKS = isFull ? 800 : 40;
 const STEPS = 200;
 /** As many as an engine may keep; see packages/rounds/src, pool.ts, engine.ts and sync.ts. */
 const MOST = { perSender: 256, attempts: 32, early: 1_024, marks: 8_192 + STEPS };

@@ -18,6 +18,15 @@ function sizeOf(tree: Tree): number {
   return tree.kind === 'list' ? tree.items.reduce((sum, item) => sum + sizeOf(item), 1) : 1;
 }
 
+/**
+ * A copy to be changed by itself: one list in 300 places would grow in all of them at once. Bytes
+ * are only ever replaced, so they are shared.
+ */
+function copyOf(tree: Tree): Tree {
+  if (tree.kind === 'frame') return { ...tree, inner: copyOf(tree.inner) };
+  return tree.kind === 'list' ? { ...tree, items: tree.items.map(copyOf) } : { ...tree };
+}
+
 /** Puts something else in place of item `i`. */
 function replaceItem(dice: Dice, { items }: List, i: number, donors: readonly List[]): void {
   const item = items[i]!;
@@ -77,7 +86,7 @@ function changeList(dice: Dice, list: List, donors: readonly List[]): void {
       // Copies of copies of copies would be gigabytes.
       const most = Math.floor(COPIED_MAX / sizeOf(items[i]!));
       const copies = Math.min(most, dice.pick([2, 15, 16, 128, 129, 300]));
-      items.splice(i, 0, ...Array.from({ length: copies }, () => items[i]!));
+      items.splice(i, 0, ...Array.from({ length: copies }, () => copyOf(items[i]!)));
       return;
     }
     case 4:

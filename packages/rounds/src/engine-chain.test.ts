@@ -1,6 +1,7 @@
 import type { SigningKey } from '@starling/crypto';
 import { type Envelope, sealEnvelope } from '@starling/protocol-rounds';
 import { expect, test } from 'vitest';
+import { signersOf } from './chain.ts';
 import { EnginePeer, GENESIS } from './testing/engine-peer.ts';
 import { certificateAfter, hashNamed, testJob, testKeys } from './testing/fixtures.ts';
 
@@ -180,4 +181,22 @@ test('a timer of another round does nothing [R-27]', () => {
     expect(peer.take({ kind: 'timer', timer })).toEqual([]);
     expect(peer.state).toEqual(before);
   }
+});
+
+test('junk in our copy of a certificate does not hide a good signature in theirs', () => {
+  const [peer] = swarm(1) as [EnginePeer];
+  const good = certificateAfter([], { job, roster });
+  const spoilt = good.signatures.map((entry, i) =>
+    i === 0 ? { ...entry, signature: new Uint8Array(64) } : entry,
+  );
+  const from = keys[1]!.peerId;
+  const adopt = (certificates: readonly (typeof good)[]) => {
+    peer.take({ kind: 'chain', from, certificates });
+    const { stateHash } = certificates.at(-1)!.statement;
+    peer.take({ kind: 'state-fetched', stateHash });
+  };
+  adopt([{ ...good, signatures: spoilt }]);
+  expect(signersOf(peer.state.chain[0]!).size).toBe(good.signatures.length - 1);
+  adopt([good, certificateAfter([good], { job, roster })]);
+  expect(signersOf(peer.state.chain[0]!).size).toBe(good.signatures.length);
 });

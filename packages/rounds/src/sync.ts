@@ -1,5 +1,10 @@
 import type { BlobHash, PeerId } from '@starling/core';
-import { type Certificate, CHAIN_ANSWER_MAX, statementHash } from '@starling/protocol-rounds';
+import {
+  type Certificate,
+  CHAIN_ANSWER_MAX,
+  statementHash,
+  verifyStatement,
+} from '@starling/protocol-rounds';
 import { type Chain, certificateFault, headHash, isBetter, signersOf } from './chain.ts';
 import { haveOf } from './pool.ts';
 import { type Draft, notice, once, previousRoster, roundOf, selfOf, setTimer } from './state.ts';
@@ -123,9 +128,13 @@ function withOwnSignatures(d: Draft, certificate: Certificate): Certificate {
   const isSame =
     own !== undefined && statementHash(own.statement) === statementHash(certificate.statement);
   if (!isSame) return certificate;
-  const merged = new Map(own.signatures.map(({ member, signature }) => [member, signature]));
-  for (const { member, signature } of certificate.signatures) {
-    if (!merged.has(member)) merged.set(member, signature);
+  // Only those that hold: junk in the one copy must not hide a good signature in the other.
+  const merged = new Map<number, Uint8Array>();
+  for (const { member, signature } of [...own.signatures, ...certificate.signatures]) {
+    const signer = certificate.statement.roster[member];
+    if (signer !== undefined && verifyStatement(certificate.statement, signer, signature)) {
+      merged.set(member, signature);
+    }
   }
   const sorted = [...merged].sort(([a], [b]) => a - b);
   return {
