@@ -37,7 +37,7 @@ const jsonLines = ({ stdout }: Outcome) =>
 const COMMANDS = [
   ...['demo', 'up', 'status', 'stop', 'data add', 'data list', 'data inspect', 'launch', 'jobs'],
   ...['jobs approve', 'jobs refuse', 'watch', 'model pull', 'model verify', 'gradcheck'],
-  ...['autodiff', 'sim'],
+  ...['autodiff', 'sim', 'bench'],
 ];
 
 describe('usage', () => {
@@ -245,5 +245,27 @@ describe('sim', () => {
     const outcome = await starling(...small, '--seed', '1', '--canary', 'never-both');
     expect(outcome.code).toBe(1);
     expect(json(outcome)['violations']).toEqual([expect.stringMatching(/^never-both: /)]);
+  });
+});
+
+describe('bench', () => {
+  test('round prints a row for each size', async () => {
+    const outcome = await starling('bench', 'round', '--quick', '--json');
+    expect(outcome).toMatchObject({ code: 0, stderr: '' });
+    const rows = json(outcome)['rows'] as readonly Record<string, unknown>[];
+    expect(rows).toHaveLength(2);
+    for (const row of rows) {
+      expect(row).toMatchObject({
+        peers: expect.any(Number),
+        dim: expect.any(Number),
+        bits: expect.any(Number),
+        replication: expect.any(Number),
+        cpuRatioToPlain: expect.any(Number),
+        bytesRatioToPlain: expect.any(Number),
+        bytesRatioToFloat32AllReduce: expect.any(Number),
+        cpuSecondsPerPeer: expect.any(Number),
+        bytesPerPeer: expect.any(Number),
+      });
+    }
   });
 });

@@ -67,7 +67,10 @@ function rosterMembers(
   const { minPeers, maxPeers } = d.config.job.manifest.admission;
   if (joins.length < Math.max(3, minPeers) || joins.length > maxPeers) return undefined;
   const byHash = new Map<string, Envelope>();
-  for (const { envelope: join } of joinsInSlot(d, slot).values()) byHash.set(join.hash, join);
+  // Either of two JOINs of one peer will do: which of them came first here says nothing.
+  for (const { envelope: join } of pooledAttempt(d.pool, envelope.roundId, slot.attempt)) {
+    if (join.body.kind === 'join') byHash.set(join.hash, join);
+  }
   const members = joins.flatMap((hash) => byHash.get(hash) ?? []);
   if (members.length !== joins.length) return undefined;
   const peers = members.map(({ sender }) => sender);

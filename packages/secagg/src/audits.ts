@@ -1,6 +1,6 @@
 import { compareText, concatBytes, equalBytes, toHex, u32be, utf8 } from '@starling/core';
 import { type Secret, sha256 } from '@starling/crypto';
-import { SECAGG_LABEL } from '@starling/protocol-secagg';
+import { type MessageOf, SECAGG_LABEL } from '@starling/protocol-secagg';
 import { ownersOf } from './owners.ts';
 import { isTag } from './ring/index.ts';
 import {
@@ -33,9 +33,16 @@ const auditorCount = (d: SessionState): number => Math.min(AUDITORS_MAX, byzanti
 export function tagOfMember(d: SessionState, of: number, chunk: number): Uint8Array | undefined {
   const own = d.chunkTags.get(`${chunk}/${of}`);
   if (own !== undefined) return own;
-  const said = messageOf(d, 'tags', of)?.tags;
-  if (said?.length === d.placement.length && isTag(said[chunk]!)) return said[chunk];
-  return auditedTag(d, of, chunk);
+  return tagsOf(d, of)?.[chunk] ?? auditedTag(d, of, chunk);
+}
+
+const sound = new WeakMap<MessageOf<'tags'>, boolean>();
+/** What a member said of its own chunks, when it is one tag for each. */
+function tagsOf(d: SessionState, member: number): readonly Uint8Array[] | undefined {
+  const message = messageOf(d, 'tags', member);
+  if (message?.tags.length !== d.placement.length) return undefined;
+  if (!sound.has(message)) sound.set(message, message.tags.every(isTag));
+  return sound.get(message) ? message.tags : undefined;
 }
 
 function auditedTag(d: SessionState, of: number, chunk: number): Uint8Array | undefined {
@@ -89,11 +96,9 @@ const LABEL = utf8(`${SECAGG_LABEL}/auditor`);
 /** Survivors whose tags are not here although they had their time, or are gone. */
 function silentMembers(d: SessionState): readonly number[] {
   const late = d.expired.has('verify/0');
-  return survivorsOf(d).filter((member) => {
-    const said = messageOf(d, 'tags', member)?.tags;
-    const sound = said?.length === d.placement.length && said.every(isTag);
-    return !sound && (late || d.unreachable.has(member));
-  });
+  return survivorsOf(d).filter(
+    (member) => (late || d.unreachable.has(member)) && tagsOf(d, member) === undefined,
+  );
 }
 
 /** Does this peer's part of the audits: fetch, tag, sign. */

@@ -1,6 +1,6 @@
 import { toBitmap } from './bitmap.ts';
 import { ownersOf } from './owners.ts';
-import { sumsOf } from './phase-4-sums.ts';
+import { sumKey, sumsOf } from './phase-4-sums.ts';
 import {
   allMembers,
   broadcast,
@@ -52,5 +52,10 @@ function answersFor(d: SessionState, owner: number, chunk: number): boolean {
     return owner === d.config.self || d.receipts.get(owner) !== undefined;
   }
   if (!d.expired.has('sums')) return true;
-  return sumsOf(d, chunk).some((sum) => sum.owners.includes(owner) && !d.done.has(sum.refused));
+  return sumsOf(d, chunk).some(
+    (sum) =>
+      sum.owners.includes(owner) &&
+      !d.done.has(sum.refused) &&
+      !d.done.has(`unserved/${sumKey(sum)}`),
+  );
 }

@@ -146,6 +146,12 @@ const twice =
     return undefined;
   };
 
+test('an owner that names its sums and serves nothing is passed over', () => {
+  const run = runCell({ members: 7, seed: 20, length: 160, replication: 1, mute: [1] });
+  expectRightSum(run, [1]);
+  expect(sent(run.deeds).some(([, { kind }]) => kind === 'complaint')).toBe(true);
+});
+
 describe('equivocation', () => {
   test('two bundles of one dealer: it is convicted, left out, and the rest goes on', () => {
     const run = runCell({ members: 7, seed: 9, second: twice(2, 'keyshare') });

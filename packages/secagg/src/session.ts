@@ -48,7 +48,7 @@ import {
   survivorsOf,
   thresholdOf,
 } from './state.ts';
-import type { SessionEffect, SessionEvent } from './types.ts';
+import type { ChunkSum, SessionEffect, SessionEvent } from './types.ts';
 
 export interface Step {
   readonly state: SessionState;
@@ -108,6 +108,7 @@ function handle(d: Draft, event: SessionEvent): void {
       own(d, 'done').add(`here/${sumKey(event)}`);
       return;
     case 'sum-missing':
+      noteMissing(d, event);
       askAgainLater(d, `fetch/${sumKey(event)}`);
       return;
     case 'chunks-tagged':
@@ -130,6 +131,12 @@ function handle(d: Draft, event: SessionEvent): void {
 /** What nobody could deliver is asked for again, but not in the same breath. */
 function askAgainLater(d: Draft, mark: string): void {
   setTimer(d, `again/${mark}`, 1 / 4);
+}
+
+/** Twice in vain: who committed to this sum does not give it, and another owner should. */
+function noteMissing(d: Draft, sum: ChunkSum): void {
+  const key = sumKey(sum);
+  own(d, 'done').add(d.done.has(`missing/${key}`) ? `unserved/${key}` : `missing/${key}`);
 }
 
 /** Checks that need the roster; everything else the codec has checked. */

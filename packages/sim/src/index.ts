@@ -1,3 +1,4 @@
-export { BEHAVIOURS, type Behaviour } from './adversaries.ts';
+export { BEHAVIOURS, type Behaviour } from './adversaries/index.ts';
 export { type FaultMix, NO_FAULTS } from './faults.ts';
+export type { JournalStage, JournalWrite } from './journal-watch.ts';
 export { faultsOf, type SimOptions, type SimReport, type SimRound, simulate } from './simulate.ts';

@@ -32,6 +32,12 @@ class Endpoint {
   }
 }
 
+/** What a peer's process is given, and beside it what only a liar would use. */
+export interface SimTransport extends Transport {
+  /** Gossip that reaches only some, as from a peer that tells its neighbours different things. */
+  publishTo(peers: ReadonlySet<PeerId>, topic: string, message: Uint8Array): Promise<void>;
+}
+
 interface Arrival {
   readonly from: PeerId;
   readonly topic: string;
@@ -65,7 +71,7 @@ export class SimNetwork {
   }
 
   /** Brings a peer up, connected to everybody it can reach. */
-  join(peer: PeerId): Transport {
+  join(peer: PeerId): SimTransport {
     const endpoint = new Endpoint(peer);
     this.#endpoints.set(peer, endpoint);
     for (const other of this.#endpoints.values()) this.#refresh(endpoint, other, 0);
@@ -128,12 +134,17 @@ export class SimNetwork {
     return delayMinMs + this.#parts.prng.below(Math.max(1, delayMaxMs - delayMinMs));
   }
 
-  #publish(from: Endpoint, topic: string, message: Uint8Array): void {
+  #publish(
+    from: Endpoint,
+    topic: string,
+    message: Uint8Array,
+    isFor: (peer: PeerId) => boolean = () => true,
+  ): void {
     const { prng, faults, onFault } = this.#parts;
     // A gossip mesh makes a peer send a message to a handful of others, whatever the swarm's size.
     from.bytesOut += message.length * Math.min(6, this.#endpoints.size - 1);
     for (const to of [...this.#endpoints.values()]) {
-      if (to === from || !this.#canReach(from.peer, to.peer)) continue;
+      if (to === from || !isFor(to.peer) || !this.#canReach(from.peer, to.peer)) continue;
       if (prng.chance(faults.loss)) {
         onFault('loss');
         continue;
@@ -221,7 +232,7 @@ export class SimNetwork {
     onDelivery(`${time.now} ${kind} ${from.slice(-8)} ${to.slice(-8)} ${hash}`);
   }
 
-  #transport(endpoint: Endpoint): Transport {
+  #transport(endpoint: Endpoint): SimTransport {
     const never = new Promise<never>(() => {});
     return {
       self: endpoint.peer,
@@ -232,6 +243,9 @@ export class SimNetwork {
       },
       publish: async (topic, message) => {
         if (endpoint.alive) this.#publish(endpoint, topic, message);
+      },
+      publishTo: async (peers, topic, message) => {
+        if (endpoint.alive) this.#publish(endpoint, topic, message, (peer) => peers.has(peer));
       },
       subscribe: (topic, handle) => {
         const handlers = endpoint.topics.get(topic) ?? new Set();

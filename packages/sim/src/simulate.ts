@@ -4,23 +4,25 @@ import { hashHex, verifications } from '@starling/crypto';
 import type { Manifest } from '@starling/protocol-rounds';
 import { type EngineCanary, type Notice, survivorCount } from '@starling/rounds';
 import type { ProtectionName } from '@starling/secagg';
-import { BEHAVIOURS, type Behaviour } from './adversaries.ts';
+import { BEHAVIOURS, type Behaviour } from './adversaries/index.ts';
 import {
   agreement,
   belowThreshold,
   type Checker,
   exactSum,
   neverBoth,
+  noEquivocation,
   type Observation,
   Rosters,
   updateOnce,
 } from './checkers/index.ts';
 import { fakeModel } from './fake-trainer.ts';
 import { drawFaults, type FaultKind, type FaultMix } from './faults.ts';
+import type { JournalStage, JournalWrite } from './journal-watch.ts';
 import { SimNetwork } from './network.ts';
 import { Prng } from './prng.ts';
 import { VirtualTime } from './virtual-time.ts';
-import { SimPeer } from './world.ts';
+import { SimPeer, type WorldParts } from './world.ts';
 
 export interface SimOptions {
   readonly peers: number;
@@ -32,6 +34,10 @@ export interface SimOptions {
   readonly dropout: number;
   /** Part of the peers that are dishonest. */
   readonly byzantine: number;
+  /** Who is dishonest, and how; drawn from the seed when absent. */
+  readonly adversaries?: ReadonlyMap<number, Behaviour>;
+  /** Owners of each chunk; as many as the roster's size asks for when absent. */
+  readonly replication?: number;
   readonly seed: number;
   /** Drawn from the seed when absent. */
   readonly faults?: FaultMix;
@@ -41,6 +47,8 @@ export interface SimOptions {
   readonly timeLimitMs?: number;
   readonly onProgress?: (line: string) => void;
   readonly onNotice?: (peer: number, notice: Notice, atMs: number) => void;
+  /** Sees every journal write; `kill` ends the writer there, and it restarts with its disk. */
+  readonly onJournalWrite?: (write: JournalWrite) => 'kill' | undefined;
 }
 
 export interface SimRound {
@@ -57,6 +65,12 @@ export interface SimReport {
   readonly aborts: Readonly<Record<string, number>>;
   readonly faultsInjected: Readonly<Record<string, number>>;
   readonly adversaries: readonly Behaviour[];
+  /** Lies that they told. */
+  readonly misdeeds: number;
+  /** Reason → how often an honest peer gave it. */
+  readonly convictions: Readonly<Record<string, number>>;
+  /** Peers that an honest peer convicted. */
+  readonly convicted: readonly number[];
   readonly violations: readonly string[];
   readonly traceHash: string;
   readonly signaturesVerified: number;
@@ -69,6 +83,10 @@ export interface SimReport {
 
 const TIME_LIMIT_MS = 30 * 60 * 1000;
 const RING_BITS = 24;
+/** How long a peer that was killed at a journal write stays away. */
+const JOURNAL_RESTART_MS = 1_000;
+/** How long a write that never gets to the disk is under way before its writer dies. */
+const SLOW_DISK_MS = 50;
 /** Where a peer may die: each is entered after its JOIN. */
 const BOUNDARIES = [
   'joining',
@@ -103,12 +121,17 @@ class Simulation {
   readonly #violations: string[] = [];
   readonly #aborts = new Map<string, number>();
   readonly #injected = new Map<string, number>();
+  readonly #convictions = new Map<string, number>();
+  readonly #convicted = new Set<PeerId>();
+  #misdeeds = 0;
   /** Round → slots in which an aggregation began. */
   readonly #attempts = new Map<number, Set<string>>();
   readonly #survivors = new Map<number, number>();
   readonly #crash: Prng;
   /** `peer/round` → boundary at which it dies, or undefined when it lives. */
   readonly #fates = new Map<string, string | undefined>();
+  /** Dying at a journal write, not back yet: what they do then is what such a run is for. */
+  readonly #awaited = new Set<SimPeer>();
   #fatal: unknown;
   #launched = false;
   #peak = 0;
@@ -119,13 +142,15 @@ class Simulation {
     const network = this.#prng.fork();
     this.#crash = this.#prng.fork();
     this.#faults = options.faults ?? faultsOf(options.seed);
-    this.#adversaries = drawAdversaries(options, this.#prng.fork());
+    const drawn = drawAdversaries(options, this.#prng.fork());
+    this.#adversaries = options.adversaries ?? drawn;
     this.#checkers = [
       neverBoth(this.#rosters),
       this.#sums,
       agreement(),
       belowThreshold(this.#rosters, (peer) => this.#isDishonest(peer)),
       updateOnce(),
+      noEquivocation(),
     ];
     this.#network = new SimNetwork({
       time: this.#time,
@@ -146,9 +171,13 @@ class Simulation {
       adversaries: this.#adversaries,
       observe: (observation: Observation) => this.#observe(observation),
       onNotice: (peer: SimPeer, notice: Notice) => this.#onNotice(peer, notice),
+      onDeed: () => {
+        this.#misdeeds += 1;
+      },
       onFatal: (error: unknown) => {
         this.#fatal ??= error;
       },
+      ...this.#journalHook(),
     };
     this.#peers = Array.from({ length: options.peers }, (_, index) => new SimPeer(parts, index));
   }
@@ -187,6 +216,7 @@ class Simulation {
 
   /** Everybody honest and alive holds the whole chain, and all hold the same. */
   #isFinished(): boolean {
+    if (this.#awaited.size > 0) return false;
     const chains = this.#honestAlive().map(headOf);
     const done = chains.every((head) => head?.length === this.#options.rounds);
     return done && new Set(chains.map((head) => head?.hash)).size === 1;
@@ -221,6 +251,11 @@ class Simulation {
       this.#attempts.set(notice.round, slots.add(`${notice.slot.restarts}/${notice.slot.attempt}`));
     }
     if (kind === 'retry' || kind === 'burnt') this.#abort(`${kind}: ${notice.reason}`);
+    if (kind === 'convicted' && peer.isHonest) {
+      const { reason } = notice;
+      this.#convictions.set(reason, (this.#convictions.get(reason) ?? 0) + 1);
+      this.#convicted.add(notice.peer);
+    }
     if (kind === 'certified') {
       const { statement } = notice.certificate;
       if (!this.#survivors.has(statement.round)) {
@@ -231,6 +266,35 @@ class Simulation {
     }
     if (kind === 'joining') this.#maybeDie(peer, notice.round, 'joining');
     if (kind === 'phase') this.#maybeDie(peer, notice.round, notice.phase);
+  }
+
+  #journalHook(): Pick<WorldParts, 'onJournalWrite'> {
+    const { onJournalWrite } = this.#options;
+    if (onJournalWrite === undefined) return {};
+    return {
+      onJournalWrite: (peer: SimPeer, count: number, stage: JournalStage) => {
+        if (onJournalWrite({ peer: peer.index, count, stage }) !== 'kill') return false;
+        this.#awaited.add(peer);
+        const die = () => this.#crashAndRestart(peer, JOURNAL_RESTART_MS);
+        // What does not wait for the disk, as it should, gets the time to go out.
+        if (stage === 'before') this.#time.after(SLOW_DISK_MS, die);
+        else die();
+        return true;
+      },
+    };
+  }
+
+  #crashAndRestart(peer: SimPeer, afterMs: number | undefined): void {
+    this.#count('crash');
+    peer.kill();
+    if (afterMs === undefined) return;
+    this.#time.after(afterMs, () => {
+      this.#awaited.delete(peer);
+      this.#count('restart');
+      peer.boot().catch((error: unknown) => {
+        this.#fatal ??= error;
+      });
+    });
   }
 
   /** Draws once a round whether and where a peer dies; the launcher is as mortal as any. */
@@ -246,15 +310,8 @@ class Simulation {
     this.#fates.set(key, undefined);
     // A swarm below three can do nothing but wait, for ever if nobody comes back.
     if (this.#honestAlive().length <= 4 && this.#faults.restart < 1) return;
-    this.#count('crash');
-    peer.kill();
-    if (!this.#crash.chance(this.#faults.restart)) return;
-    this.#time.after(2_000 + this.#crash.below(20_000), () => {
-      this.#count('restart');
-      peer.boot().catch((error: unknown) => {
-        this.#fatal ??= error;
-      });
-    });
+    const returns = this.#crash.chance(this.#faults.restart);
+    this.#crashAndRestart(peer, returns ? 2_000 + this.#crash.below(20_000) : undefined);
   }
 
   #planPartitions(): void {
@@ -299,6 +356,9 @@ class Simulation {
       aborts: Object.fromEntries([...this.#aborts].sort()),
       faultsInjected: Object.fromEntries([...this.#injected].sort()),
       adversaries: [...this.#adversaries.values()],
+      misdeeds: this.#misdeeds,
+      convictions: Object.fromEntries([...this.#convictions].sort()),
+      convicted: this.#peers.filter((p) => this.#convicted.has(p.peer)).map((p) => p.index),
       violations: this.#violations,
       traceHash: this.#trace.digest('hex'),
       signaturesVerified,
@@ -339,7 +399,7 @@ function drawAdversaries(
   return chosen;
 }
 
-function manifestOf({ peers, rounds }: SimOptions, model: Uint8Array): Manifest {
+function manifestOf({ peers, rounds, replication }: SimOptions, model: Uint8Array): Manifest {
   assert(peers >= 3, 'a swarm of fewer than three peers cannot aggregate');
   return {
     name: 'simulated',
@@ -351,7 +411,7 @@ function manifestOf({ peers, rounds }: SimOptions, model: Uint8Array): Manifest 
       algorithm: 'fedavg',
       ringBits: RING_BITS,
       clippingNorm: 10,
-      replication: 0,
+      replication: replication ?? 0,
       phaseSeconds: 2,
     },
     admission: { minPeers: 3, maxPeers: 128, joinWindowSeconds: 5 },

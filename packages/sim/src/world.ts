@@ -1,22 +1,15 @@
-import {
-  decodeCanonical,
-  type JobId,
-  LIMITS,
-  type Log,
-  type PeerId,
-  type Transport,
-} from '@starling/core';
+import type { JobId, Journal, Log, PeerId } from '@starling/core';
 import { type SigningKey, signingKeyFromSeed } from '@starling/crypto';
 import { type InputObserver, inlineCompute, type NodeOptions, StarlingNode } from '@starling/node';
-import { type Envelope, gossipCodec, openEnvelope } from '@starling/protocol-rounds';
 import { decodeMessage } from '@starling/protocol-secagg';
 import type { EngineCanary, Notice } from '@starling/rounds';
 import type { ProtectionName } from '@starling/secagg';
 import { MemoryBlobStore, MemoryJournal } from '@starling/store';
-import { type Behaviour, corrupted } from './adversaries.ts';
+import { adversaryOf, type Behaviour, envelopeIn } from './adversaries/index.ts';
 import type { Observation } from './checkers/index.ts';
 import { fakeTrainer, mortalJournal } from './fake-trainer.ts';
-import type { SimNetwork } from './network.ts';
+import { type JournalStage, watchedJournal } from './journal-watch.ts';
+import type { SimNetwork, SimTransport } from './network.ts';
 import { type Prng, seededRandom } from './prng.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -32,7 +25,11 @@ export interface WorldParts {
   readonly adversaries: ReadonlyMap<number, Behaviour>;
   readonly observe: (observation: Observation) => void;
   readonly onNotice: (peer: SimPeer, notice: Notice) => void;
+  /** Called for every lie that a dishonest peer tells. */
+  readonly onDeed: () => void;
   readonly onFatal: (error: unknown) => void;
+  /** Told of every journal write, before it is on disk and after; true when the peer dies there. */
+  readonly onJournalWrite?: (peer: SimPeer, count: number, stage: JournalStage) => boolean;
 }
 
 /** One virtual peer: a real node on memory ports. Its disk outlives its process. */
@@ -42,6 +39,7 @@ export class SimPeer {
   readonly #parts: WorldParts;
   readonly #disk = { blobs: new MemoryBlobStore(), journal: new MemoryJournal() };
   #boots = 0;
+  #writes = 0;
   #alive: { value: boolean } = { value: false };
   node: StarlingNode | undefined;
 
@@ -66,24 +64,27 @@ export class SimPeer {
 
   /** Starts the process, with what its disk holds. */
   async boot(): Promise<void> {
-    const { seed, network, time, prng, adversaries } = this.#parts;
+    const { seed, network, time, prng, adversaries, onDeed } = this.#parts;
     const alive = { value: true };
     this.#alive = alive;
     const isAlive = () => alive.value;
     const behaviour = adversaries.get(this.index);
-    const wire = this.#watched(network.join(this.peer));
-    const transport = behaviour === undefined ? wire : corrupted(wire, behaviour, prng.fork());
+    const clock = time.clock(isAlive);
+    const honest = this.#watched(network.join(this.peer));
+    const { key } = this;
+    const wire = () => ({ transport: honest, key, prng: prng.fork(), clock, onDeed });
+    const transport = behaviour === undefined ? honest : adversaryOf(behaviour)(wire());
     this.node = new StarlingNode(
       {
-        clock: time.clock(isAlive),
+        clock,
         random: seededRandom(seed, this.index, this.#boots++),
         log: SILENT,
         transport,
         blobs: this.#disk.blobs,
-        journal: mortalJournal(this.#disk.journal, isAlive),
+        journal: this.#journal(isAlive),
         trainer: fakeTrainer(prng.fork()),
         compute: inlineCompute,
-        key: this.key,
+        key,
         observer: this.#observer(),
       },
       this.#options(isAlive),
@@ -97,6 +98,17 @@ export class SimPeer {
     this.#alive.value = false;
     this.node = undefined;
     this.#parts.network.kill(this.peer);
+  }
+
+  #journal(isAlive: () => boolean): Journal {
+    const { onJournalWrite } = this.#parts;
+    const journal = mortalJournal(this.#disk.journal, isAlive);
+    if (onJournalWrite === undefined) return journal;
+    return watchedJournal(journal, {
+      isAlive,
+      nextCount: () => ++this.#writes,
+      onWrite: (count, stage) => onJournalWrite(this, count, stage),
+    });
   }
 
   #options(isAlive: () => boolean): NodeOptions {
@@ -127,18 +139,24 @@ export class SimPeer {
   }
 
   /** Shows the checkers every envelope that leaves this peer. */
-  #watched(transport: Transport): Transport {
+  #watched(transport: SimTransport): SimTransport {
     const { observe } = this.#parts;
+    const watch = (bytes: Uint8Array) => {
+      const envelope = this.isAlive ? envelopeIn(bytes) : undefined;
+      if (envelope === undefined) return;
+      const { body } = envelope;
+      const message = body.kind === 'session' ? decodeMessage(body.message) : undefined;
+      observe({ kind: 'sent', by: this.peer, honest: this.isHonest, envelope, message });
+    };
     return {
       ...transport,
       publish: async (topic, bytes) => {
-        const envelope = this.isAlive ? envelopeIn(bytes) : undefined;
-        if (envelope !== undefined) {
-          const { body } = envelope;
-          const message = body.kind === 'session' ? decodeMessage(body.message) : undefined;
-          observe({ kind: 'sent', by: this.peer, honest: this.isHonest, envelope, message });
-        }
+        watch(bytes);
         await transport.publish(topic, bytes);
+      },
+      publishTo: async (peers, topic, bytes) => {
+        watch(bytes);
+        await transport.publishTo(peers, topic, bytes);
       },
     };
   }
@@ -146,14 +164,5 @@ export class SimPeer {
 
 /** In a simulated swarm everybody takes every job. */
 const TRUST_ALL = { includes: () => true };
-
-function envelopeIn(bytes: Uint8Array): Envelope | undefined {
-  try {
-    const gossip = decodeCanonical(gossipCodec, bytes, LIMITS.controlBytesMax);
-    return gossip.kind === 'envelope' ? openEnvelope(gossip.bytes) : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

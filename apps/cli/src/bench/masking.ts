@@ -10,13 +10,14 @@ import {
 } from '@starling/secagg';
 import { addChaCha20 } from './chacha20.ts';
 import { type Contender, interleave, median, medianRatio } from './interleave.ts';
-import type { Benchmark, BenchmarkRow } from './registry.ts';
+import { type Benchmark, columnsOf } from './registry.ts';
 
 const WORDS = 1_000_000;
 const MASKS = 32;
 /** Masks of the slow comparisons: rates are compared, and a run shall not take a minute. */
 const SLOW_MASKS = 4;
 const REPETITIONS = 15;
+const QUICK_REPETITIONS = 1;
 const PIECE = new Uint8Array(128 * 1024);
 
 const OURS = `addMasks (${tileKernel.name})`;
@@ -66,19 +67,24 @@ function contenders(): readonly Contender[] {
  * node:crypto alone, and the same work without node:crypto and WASM.
  */
 export const masking: Benchmark = {
-  async run() {
-    const rates = interleave(contenders(), REPETITIONS);
-    const rows = [...rates].map(([name, each]): BenchmarkRow => {
-      return { name, bytesPerSecond: median(each), ratio: medianRatio(rates, OURS, name) };
-    });
+  async run({ quick }) {
+    const repetitions = quick ? QUICK_REPETITIONS : REPETITIONS;
+    const rates = interleave(contenders(), repetitions);
+    const lines = [...rates].map(([name, each]) => [
+      name,
+      (median(each) / 1e6).toFixed(0),
+      `×${medianRatio(rates, OURS, name).toFixed(2)}`,
+    ]);
     return {
-      title: `${WORDS} words, ${MASKS} masks, median of ${REPETITIONS} repetitions`,
-      rows,
+      title: `${WORDS} words, ${MASKS} masks, median of ${repetitions} repetitions`,
+      columns: columnsOf(['CONTENDER', 'MB/S', 'OURS IS']),
+      lines,
+      notes: [],
       result: {
         bytesPerSecond: median(rates.get(OURS)!),
         ratioToRawKeystream: medianRatio(rates, OURS, RAW),
         ratioToPureJs: medianRatio(rates, OURS, PURE_JS),
-        ...{ kernel: tileKernel.name, words: WORDS, masks: MASKS, repetitions: REPETITIONS },
+        ...{ kernel: tileKernel.name, words: WORDS, masks: MASKS, repetitions },
       },
     };
   },

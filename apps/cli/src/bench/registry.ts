@@ -1,27 +1,41 @@
-export interface BenchmarkRow {
-  readonly name: string;
-  readonly bytesPerSecond: number;
-  /** Ours over this one, within the same run: the figure that counts. */
-  readonly ratio: number;
-}
+import type { Column } from '../table.ts';
+
+/** One line of a report's table: its cells in the order of the columns. */
+export type BenchmarkLine = readonly string[];
 
 export interface BenchmarkReport {
   /** What was measured, for people. */
   readonly title: string;
-  /** Ours first, then what it is compared with. */
-  readonly rows: readonly BenchmarkRow[];
+  readonly columns: readonly Column<BenchmarkLine>[];
+  readonly lines: readonly BenchmarkLine[];
+  /** What the table does not say by itself, such as which target is missed and why. */
+  readonly notes: readonly string[];
   /** The JSON object: figures with their units in their names, and ratios. */
-  readonly result: Readonly<Record<string, string | number>>;
+  readonly result: Readonly<Record<string, unknown>>;
+}
+
+export interface BenchmarkOptions {
+  /** A size for tests: it shows that the benchmark works, and its figures mean nothing. */
+  readonly quick: boolean;
 }
 
 export interface Benchmark {
-  run(): Promise<BenchmarkReport>;
+  run(options: BenchmarkOptions): Promise<BenchmarkReport>;
 }
 
+/** Columns of these titles: a name on the left, then numbers. */
+export const columnsOf = (titles: readonly string[]): readonly Column<BenchmarkLine>[] =>
+  titles.map((title, i) => ({
+    title,
+    value: (line) => line[i] ?? '',
+    ...(i === 0 ? {} : { align: 'right' }),
+  }));
+
 /**
- * Every benchmark by its name; each is loaded when it runs. The next ones stand here too: `round`,
+ * Every benchmark by its name; each is loaded when it runs. The next ones stand here too:
  * `training`, `network`, `system`, `serving`.
  */
 export const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   masking: async () => (await import('./masking.ts')).masking,
+  round: async () => (await import('./round.ts')).round,
 };

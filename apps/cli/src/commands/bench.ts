@@ -1,8 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { BENCHMARKS, type BenchmarkReport, type BenchmarkRow } from '../bench/registry.ts';
+import { BENCHMARKS, type BenchmarkReport } from '../bench/registry.ts';
 import { addCommand, type JsonOption } from '../options.ts';
 import { print, printJson, printTable } from '../output.ts';
-import type { Column } from '../table.ts';
+
+interface BenchOptions extends JsonOption {
+  readonly quick?: true;
+}
 
 const NAMES = Object.keys(BENCHMARKS);
 
@@ -10,12 +13,13 @@ export function registerBench(program: Command): void {
   addCommand(program, {
     usage: 'bench',
     summary: 'measure a part of Starling beside a comparison in the same run',
-    examples: ['bench masking', 'bench masking --json'],
+    examples: ['bench masking', 'bench round --json'],
   })
     .argument('<name>', NAMES.join(', '), benchmarkName)
-    .action(async (name: string, { json }: JsonOption) => {
+    .option('--quick', 'a small size, to see that it works; its figures mean nothing')
+    .action(async (name: string, { json, quick }: BenchOptions) => {
       const { run } = await BENCHMARKS[name]!();
-      const report = await run();
+      const report = await run({ quick: quick ?? false });
       if (json) printJson(report.result);
       else show(report);
     });
@@ -26,13 +30,8 @@ function benchmarkName(text: string): string {
   throw new InvalidArgumentError(`the benchmarks are ${NAMES.join(', ')}`);
 }
 
-const COLUMNS: readonly Column<BenchmarkRow>[] = [
-  { title: 'CONTENDER', value: ({ name }) => name },
-  { title: 'MB/S', value: ({ bytesPerSecond: rate }) => (rate / 1e6).toFixed(0), align: 'right' },
-  { title: 'OURS IS', value: ({ ratio }) => `×${ratio.toFixed(2)}`, align: 'right' },
-];
-
-function show({ title, rows }: BenchmarkReport): void {
+function show({ title, columns, lines, notes }: BenchmarkReport): void {
   print(title);
-  printTable(COLUMNS, rows);
+  printTable(columns, lines);
+  for (const note of notes) print(note);
 }

@@ -53,6 +53,8 @@ export interface CellOptions {
   readonly inputs?: (member: number, length: number) => Uint32Array;
   /** Owners that add one to the first word of every sum they commit to and serve. */
   readonly lyingOwners?: readonly number[];
+  /** Owners that commit to their sums and give them to nobody. */
+  readonly mute?: readonly number[];
   readonly graph?: MaskGraph;
   readonly veto?: (member: number) => Veto | undefined;
 }
@@ -285,7 +287,8 @@ class Cell {
   }
 
   #fetchSum(peer: Peer, { chunk, hash, from }: Extract<SessionEffect, { kind: 'fetch-sum' }>) {
-    const holders = from.filter((owner) => this.#peers[owner]!.alive);
+    const isMute = (member: number) => this.#options.mute?.includes(member) ?? false;
+    const holders = from.filter((owner) => this.#peers[owner]!.alive && !isMute(owner));
     const served = holders.map((owner) => this.#peers[owner]!.host.sumOf(chunk, hash));
     const sum = served.find((bytes) => bytes !== undefined);
     if (sum !== undefined) peer.host.keepSum(chunk, sum);
