@@ -1,24 +1,13 @@
 import { fromHex, toHex } from '@starling/core';
-import type { MessageOf, SecaggMessage } from '@starling/protocol-secagg';
+import type { MessageOf } from '@starling/protocol-secagg';
 import { describe, expect, test } from 'vitest';
 import { toBitmap } from './bitmap.ts';
 import { step } from './session.ts';
 import { createSession, type SessionState } from './state.ts';
 import { type CellOptions, type CellRun, cellConfigs, runCell } from './testing/cell.ts';
 import { endedIn, sent, violations } from './testing/checks.ts';
+import { flipped, lie } from './testing/lies.ts';
 import type { SessionEvent, SessionOutcome } from './types.ts';
-
-const flipped = (bytes: Uint8Array): Uint8Array => bytes.map((byte, i) => (i === 0 ? ~byte : byte));
-
-/** Makes `liar` send something else for one kind of message; `undefined` is silence. */
-const lie =
-  <K extends SecaggMessage['kind']>(
-    liar: number,
-    kind: K,
-    change: (message: MessageOf<K>) => SecaggMessage | undefined,
-  ): NonNullable<CellOptions['tamper']> =>
-  (from, message) =>
-    from === liar && message.kind === kind ? change(message as MessageOf<K>) : message;
 
 const outcomes = (run: CellRun): readonly (SessionOutcome | undefined)[] =>
   run.members.map(({ state }) => state.outcome);

@@ -1,20 +1,10 @@
-import type { MessageOf, SecaggMessage } from '@starling/protocol-secagg';
+import type { SecaggMessage } from '@starling/protocol-secagg';
 import { describe, expect, test } from 'vitest';
 import { toBitmap } from './bitmap.ts';
 import { isOwnerLost } from './owners.ts';
 import { type CellOptions, type CellRun, runCell } from './testing/cell.ts';
 import { endedIn, sent, violations } from './testing/checks.ts';
-
-const flipped = (bytes: Uint8Array): Uint8Array =>
-  bytes.map((byte, i) => (i === 0 ? byte ^ 1 : byte));
-const lie =
-  <K extends SecaggMessage['kind']>(
-    liar: number,
-    kind: K,
-    change: (message: MessageOf<K>) => SecaggMessage | undefined,
-  ): NonNullable<CellOptions['tamper']> =>
-  (from, message) =>
-    from === liar && message.kind === kind ? change(message as MessageOf<K>) : message;
+import { flipped, lie } from './testing/lies.ts';
 
 /** Who was convicted of what by the members other than `liar`. */
 function convictions(run: CellRun, liar: number): ReadonlySet<string> {
