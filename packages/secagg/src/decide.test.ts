@@ -144,18 +144,19 @@ test('a value once vouched for stays so: later news do not leave its lock alone 
     setTimer: () => {},
   };
   const hash = fromHex(hashOfValue(A));
-  const hear = (from: number, message: Omit<DecideMessage, 'decision'>) => {
-    receive(state, from, { ...message, decision: 'survivors' } as DecideMessage);
+  const decision = 'survivors' as const;
+  const hear = (from: number, message: DecideMessage) => {
+    receive(state, from, message);
     advance(state, io);
   };
-  hear(1, { kind: 'propose', view: 0, validView: null, value: A } as never);
-  for (const from of [1, 2]) hear(from, { kind: 'prevote', view: 0, value: hash } as never);
+  hear(1, { kind: 'propose', decision, view: 0, validView: null, value: A });
+  for (const from of [1, 2]) hear(from, { kind: 'prevote', decision, view: 0, value: hash });
   expect(state.locked?.view).toBe(0);
   isValid = false;
-  for (const from of [1, 2, 3]) hear(from, { kind: 'precommit', view: 0, value: null } as never);
+  for (const from of [1, 2, 3]) hear(from, { kind: 'precommit', decision, view: 0, value: null });
   timeout(state, 'precommit', 0, io);
-  hear(2, { kind: 'propose', view: 1, validView: 0, value: A } as never);
-  expect(sent.at(-1)).toMatchObject({ kind: 'prevote', view: 1, value: hash });
+  hear(2, { kind: 'propose', decision, view: 1, validView: 0, value: A });
+  expect(sent.at(-1)).toMatchObject({ kind: 'prevote', decision, view: 1, value: hash });
 });
 
 test('two quorums meet in an honest member, for every roster', () => {

@@ -110,6 +110,7 @@ type Collection = keyof Collections;
 
 /** A collection to write to: copied the first time, so that earlier states stay as they were. */
 export function own<K extends Collection>(d: Draft, name: K): Collections[K] {
+  // `name` ties a collection to its copy, which the type of a record cannot say.
   const mine: Mutable<Collections> & { readonly owned: Set<Collection> } = d as never;
   if (!mine.owned.has(name)) {
     mine.owned.add(name);
