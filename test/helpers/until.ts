@@ -7,7 +7,7 @@ const POLL_MS = 20;
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  timeoutMs = 10_000,
+  timeoutMs = 60_000,
   what = 'the condition',
 ): Promise<Exclude<T, false | undefined>> {
   const deadline = performance.now() + timeoutMs;
