@@ -126,7 +126,7 @@ async function unmaskAndApply(count: number): Promise<void> {
   );
   if (!inRange) throw new Error('the opened sum is out of range');
   await step('apply', 2, () => {
-    return pool.run('apply', { state: stateOf(WEIGHTS), words, survivors, codec });
+    return pool.run('apply', { state: stateOf(WEIGHTS), sums: [words], survivors, codec });
   });
 }
 

@@ -7,7 +7,7 @@ import { agreementKeyFromSeed, deriveSecret, Secret, sha256 } from '@starling/cr
 import { ramp } from './shared.ts';
 
 const own = (seed: Uint8Array, name: string): Uint8Array =>
-  deriveSecret(new Secret(seed), utf8(`starling/secagg/2/own/${name}`)).reveal();
+  deriveSecret(new Secret(seed), utf8(`starling/secagg/3/own/${name}`)).reveal();
 
 export function derivationVectors(): readonly unknown[] {
   return [0, 70_000].map((attempt) => {
@@ -18,12 +18,12 @@ export function derivationVectors(): readonly unknown[] {
       mask: agreementKeyFromSeed(own(seed, 'mask-key')),
     }));
     const selfMask = own(seeds[0]!, 'self-mask');
-    const label = utf8('starling/secagg/2/pair-mask');
+    const label = utf8('starling/secagg/3/pair-mask');
     const ends = concatBytes(u32be(0), u32be(1));
     const info = concatBytes(label, roundId, u32be(attempt), rosterDigest, context, ends);
     const edge = deriveSecret(pairs[0]!.mask.agree(pairs[1]!.mask.publicKey)!, info).reveal();
     const commit = (use: string, ...rest: Uint8Array[]) =>
-      toHex(sha256(utf8(`starling/secagg/2/${use}`), rosterDigest, ...rest));
+      toHex(sha256(utf8(`starling/secagg/3/${use}`), rosterDigest, ...rest));
     return {
       name: `attempt ${attempt}`,
       seeds: seeds.map(toHex),

@@ -56,6 +56,7 @@ const manifest: Manifest = {
     ringBits: 24,
     clippingNorm: 10,
     replication: 0,
+    cellSize: 0,
     phaseSeconds: 2.5,
   },
   admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5 },
@@ -89,12 +90,16 @@ const join: Body = {
   parent: hash<CertificateHash>(1),
   stateHash: hash<BlobHash>(2),
   hello: ramp(70),
+  beacon: ramp(32, 5),
   light: 1,
 };
 const BODIES: readonly Body[] = [
   join,
   { kind: 'roster', joins: [hash(4), hash(5), hash(6)] },
+  { kind: 'ack', reveal: ramp(32, 6) },
+  { kind: 'cells', acked: ramp(3, 1) },
   { kind: 'session', message: ramp(3) },
+  { kind: 'assembly', message: ramp(3) },
   { kind: 'final', statement: hash<CertificateHash>(7), signature: ramp(64) },
 ];
 
@@ -127,6 +132,7 @@ export const roundsGood = (): readonly GoodVector[] => [
     kind: 'envelopes',
     job: hash<JobId>(1),
     round: 3,
+    salt: 4_000_000_000,
     have: ramp(16),
   }),
   good('chain', 'sync-request', syncRequestCodec, {
@@ -176,17 +182,23 @@ export function roundsBad(): readonly BadVector[] {
       ramp(64),
     ]),
     badWire('short signature', 'signed-manifest', signedManifestCodec, [ramp(9), h, ramp(63)]),
-    badWire('join that is light twice', 'body', bodyCodec, [0, [1, 0, h, h, ramp(9), 2]]),
-    badWire('join with a hello of 257 bytes', 'body', bodyCodec, [0, [1, 0, h, h, ramp(257), 0]]),
-    badWire('join of round 1000001', 'body', bodyCodec, [0, [1_000_001, 0, h, h, ramp(9), 0]]),
-    badWire('roster of 129', 'body', bodyCodec, [1, [Array.from({ length: 129 }, () => h)]]),
-    badWire('session without a message', 'body', bodyCodec, [2, [new Uint8Array(0)]]),
-    badWire('final with a short signature', 'body', bodyCodec, [3, [h, ramp(63)]]),
-    badWire('signature by member 128', 'certificate', certificateCodec, [
-      [h, 1, 0, 0, h, h, [h], ramp(1), [0, 0, 0]],
-      [[128, ramp(64)]],
+    badWire('join that is light twice', 'body', bodyCodec, [0, [1, 0, h, h, ramp(9), h, 2]]),
+    badWire('join with a hello of 257 bytes', 'body', bodyCodec, [
+      0,
+      [1, 0, h, h, ramp(257), h, 0],
     ]),
-    badWire('survivors of 17 bytes', 'statement', statementCodec, [
+    badWire('join of round 1000001', 'body', bodyCodec, [0, [1_000_001, 0, h, h, ramp(9), h, 0]]),
+    badWire('join with a short beacon', 'body', bodyCodec, [0, [1, 0, h, h, ramp(9), ramp(31), 0]]),
+    badWire('roster of 1025', 'body', bodyCodec, [1, [Array.from({ length: 1025 }, () => h)]]),
+    badWire('ack with a short reveal', 'body', bodyCodec, [2, [ramp(31)]]),
+    badWire('cells of 129 bytes', 'body', bodyCodec, [3, [ramp(129)]]),
+    badWire('session without a message', 'body', bodyCodec, [4, [new Uint8Array(0)]]),
+    badWire('final with a short signature', 'body', bodyCodec, [6, [h, ramp(63)]]),
+    badWire('signature by member 1024', 'certificate', certificateCodec, [
+      [h, 1, 0, 0, h, h, [h], ramp(1), [0, 0, 0]],
+      [[1024, ramp(64)]],
+    ]),
+    badWire('survivors of 129 bytes', 'statement', statementCodec, [
       h,
       1,
       0,
@@ -194,7 +206,7 @@ export function roundsBad(): readonly BadVector[] {
       h,
       h,
       [h],
-      ramp(17),
+      ramp(129),
       [0, 0, 0],
     ]),
     badWire('fifth request', 'sync-request', syncRequestCodec, [4, []]),

@@ -93,6 +93,25 @@ const MESSAGES: readonly (readonly [string, SecaggMessage])[] = [
     },
   ],
   ['abandon', { kind: 'abandon' }],
+  ['nominate', { kind: 'nominate', members: new Uint8Array([0b1101]), digest: ramp(32) }],
+  ['opened', { kind: 'opened', members: new Uint8Array([0b1101]), digest: ramp(32, 1) }],
+  [
+    'propose three cells, one left out',
+    {
+      kind: 'propose',
+      decision: 'assembly',
+      view: 0,
+      validView: null,
+      value: {
+        kind: 'cells',
+        cells: [
+          { members: new Uint8Array([0b111]), digest: ramp(32) },
+          null,
+          { members: new Uint8Array([0b1011]), digest: ramp(32, 1) },
+        ],
+      },
+    },
+  ],
 ];
 
 function proposal(
@@ -149,9 +168,13 @@ export function secaggBad(): readonly BadVector[] {
     message('keyshare for 255 holders', [0, [h, many(255, [new Uint8Array(0), h, h, h])]]),
     message('keyshare with 129 sealed bytes', [0, [h, [[ramp(129), h, h, h]]]]),
     message('keyshare without an edge commitment', [0, [h, [[ramp(85), h, h]]]]),
-    message('propose for a third decision', [1, [2, 0, null, [1, []]]]),
+    message('propose for a fifth decision', [1, [4, 0, null, [1, []]]]),
     message('propose in view 1001', [1, [0, 1001, null, [1, []]]]),
-    message('propose of a third kind of value', [1, [0, 0, null, [2, []]]]),
+    message('propose of a fourth kind of value', [1, [0, 0, null, [3, []]]]),
+    message('propose of 257 cells', [1, [2, 0, null, [2, [many(257, null)]]]]),
+    message('propose of a cell without a digest', [1, [2, 0, null, [2, [[[ramp(1)]]]]]]),
+    message('nominate with a digest of 31 bytes', [13, [ramp(1), ramp(31)]]),
+    message('opened without members', [14, [new Uint8Array(0), h]]),
     message('propose of an empty bitmap', [1, [0, 0, null, [0, [new Uint8Array(0), []]]]]),
     message('propose of a bitmap of 129 bytes', [1, [0, 0, null, [0, [ramp(129), []]]]]),
     message('propose bound by 15 bytes', [1, [0, 0, null, [0, [ramp(1), [ramp(15)]]]]]),
@@ -179,7 +202,7 @@ export function secaggBad(): readonly BadVector[] {
     message('audit without a tag', [10, [0, [[1, 0]]]]),
     message('complaint without owners', [11, [0, ramp(1)]]),
     message('abandon with a reason', [12, [1]]),
-    message('a fourteenth kind', [13, []]),
+    message('a sixteenth kind', [15, []]),
     badWire('hello with one key', 'hello', helloCodec, [h]),
     badWire('hello with a short key', 'hello', helloCodec, [h, ramp(31)]),
     badWire('shares of 31 bytes', 'sealed-shares', sealedSharesCodec, [h, ramp(31)]),

@@ -125,7 +125,7 @@ export class Scene {
       : (hashNamed(`round ${dice.below(4)}`) as never);
     const { body, sender = key } = this.#drawBody(restarts, attempt, key);
     const { phase } = this.state;
-    const running = 'session' in phase ? phase.session.config.rosterDigest : dice.bytes(32);
+    const running = 'session' in phase ? phase.session.digest : dice.bytes(32);
     const isOpen = body.kind === 'join' || body.kind === 'roster';
     const roster = isOpen === dice.chance(0.95) ? null : running;
     const envelope = sealEnvelope({ roundId, attempt, roster }, body, sender);
@@ -156,6 +156,7 @@ export class Scene {
       parent: sometimes(parentOf(this.state), hashNamed('parent') as string as CertificateHash),
       stateHash: sometimes(stateHashOf(this.state)!, hashNamed('other')),
       hello: sometimes(HELLO, dice.bytes(dice.below(257))),
+      beacon: new Uint8Array(32),
       light: dice.below(2),
     };
   }
@@ -207,7 +208,7 @@ export class Scene {
       () => this.#sessionEvent(),
       () => this.#sessionEvent(),
       () => this.#applied(),
-      () => ({ kind: 'head', from: peer, round: dice.below(5) }),
+      () => ({ kind: 'head', from: peer, round: dice.below(5), certificate: null }),
       () => ({ kind: 'chain', from: peer, certificates: this.#certificates() }),
       () => this.#fetched(),
       // Answers to nothing that was asked.

@@ -55,9 +55,9 @@ function checkEffect(effect: EngineEffect, reason: string | undefined): void {
       encodeCanonical(gossipCodec, effect.message);
       return;
     case 'pull': {
-      const { round, have } = effect;
+      const { round, salt, have } = effect;
       const job = 'ab'.repeat(32) as never;
-      encodeCanonical(syncRequestCodec, { kind: 'envelopes', job, round, have });
+      encodeCanonical(syncRequestCodec, { kind: 'envelopes', job, round, salt, have });
       return;
     }
     case 'fetch-chain': {

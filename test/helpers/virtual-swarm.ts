@@ -1,6 +1,6 @@
 import type { BlobHash, JobId, Transport } from '@starling/core';
 import { hashHex, type SigningKey, signingKeyFromSeed } from '@starling/crypto';
-import { inlineCompute, type NodeOptions, StarlingNode } from '@starling/node';
+import { inlineCompute, type NodeOptions, plainWire, StarlingNode } from '@starling/node';
 import type { Manifest } from '@starling/protocol-rounds';
 import type { DataMatch, Notice, Policy, Trainer } from '@starling/rounds';
 import { NO_FAULTS } from '@starling/sim';
@@ -25,6 +25,7 @@ export const virtualManifest = (changes: Partial<Manifest> = {}): Manifest => ({
     ringBits: 24,
     clippingNorm: 10,
     replication: 0,
+    cellSize: 0,
     phaseSeconds: 2,
   },
   admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5 },
@@ -159,6 +160,7 @@ export class VirtualSwarm {
       journal,
       trainer: settings.trainer,
       compute: inlineCompute,
+      wire: plainWire,
       key,
     };
     return new StarlingNode(parts, options, { match: async () => settings.match });

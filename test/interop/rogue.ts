@@ -118,6 +118,7 @@ export class Rogue {
         parent: roundId,
         stateHash: roundId,
         hello: this.#bytes(200),
+        beacon: new Uint8Array(32),
         light: 1,
       }),
     ];

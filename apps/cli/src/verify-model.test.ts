@@ -31,7 +31,14 @@ const MANIFEST: Manifest = {
   loss: 'softmax-cross-entropy',
   training: { epochs: 1, batchSize: 32, optimizer: 'sgd', learningRate: 0.1, momentum: 0 },
   aggregation: {
-    ...{ algorithm: 'fedavg', ringBits: 24, clippingNorm: 10, replication: 0, phaseSeconds: 10 },
+    ...{
+      algorithm: 'fedavg',
+      ringBits: 24,
+      clippingNorm: 10,
+      replication: 0,
+      cellSize: 0,
+      phaseSeconds: 10,
+    },
   },
   admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5 },
   stop: { rounds: 2 },

@@ -7,6 +7,7 @@ import {
   createComputePool,
   type InputObserver,
   metered,
+  plainWire,
   StarlingNode,
   type Traffic,
 } from '@starling/node';
@@ -118,6 +119,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
       journal,
       trainer,
       compute: createComputePool(entry('kernel-worker')),
+      wire: plainWire,
       key,
       ...(hooks.observer && { observer: hooks.observer }),
     },

@@ -48,6 +48,8 @@ export const jobFileSchema = z.strictObject({
       clippingNorm: positive.default(10),
       /** Owners of each chunk; 0 takes f + 1 of the roster, at most 4. */
       replication: z.number().int().min(0).max(4).default(0),
+      /** Peers of one cell, about; a roster of more than twice as many is cut. 0 means 64. */
+      cellSize: z.number().int().min(0).max(64).default(0),
       phaseSeconds: positive.max(3600).default(10),
     })
     .prefault({}),

@@ -75,8 +75,8 @@ export function quantise(
 }
 
 /**
- * The mean of `count` updates from the sum of their grid points, reduced modulo 2^bits. Float64
- * operations in a fixed order, equal in every engine.
+ * The mean of `count` updates from the sum of their grid points, of one cell or of several added
+ * up. Float64 operations in a fixed order, equal in every engine.
  * @throws ProtocolError 'sum-out-of-range' where no `count` honest values can add up to the sum: a
  *   contributor used wrong masks
  */
@@ -88,11 +88,14 @@ export function dequantiseSum(sum: Uint32Array, count: number, codec: UpdateCode
   return mean;
 }
 
-/** @throws ProtocolError 'sum-out-of-range' on a word above count · (2^v − 1) */
+/**
+ * `count` may be that of many cells together: the sums are whole numbers, below 2^32.
+ * @throws ProtocolError 'sum-out-of-range' on a word above count · (2^v − 1)
+ */
 export function checkSums(sums: Uint32Array, count: number, codec: UpdateCodec): void {
-  const legal = Number.isInteger(count) && count >= 1 && count <= codec.peersMax;
-  assert(legal, `${count} contributors, at most ${codec.peersMax}`);
   const sumMax = count * codec.valueMax;
+  const legal = Number.isInteger(count) && count >= 1 && sumMax < 2 ** 32;
+  assert(legal, `${count} contributors: their sum does not fit a word`);
   for (let i = 0; i < sums.length; i++) {
     if (sums[i]! > sumMax) {
       throw new ProtocolError('sum-out-of-range', `sum ${sums[i]} of coordinate ${i} > ${sumMax}`);

@@ -77,7 +77,7 @@ async function aggregate(compute: Compute): Promise<Run> {
   const model = new Float32Array(WEIGHTS).fill(0.5);
   const state = encodeState({ round: 0, model, trainable: WEIGHTS, moments: [] });
   const { words } = opened;
-  const applied = await compute.run('apply', { state, words, survivors: PEERS, codec });
+  const applied = await compute.run('apply', { state, sums: [words], survivors: PEERS, codec });
   return { inputs, masked, summed, opened, applied };
 }
 

@@ -91,11 +91,22 @@ export interface ComputeTasks {
     };
     out: { readonly words: Uint32Array; readonly inRange: boolean };
   };
-  /** The next global state from the opened sum; the old state's bytes are given away. */
+  /** Words packed in `bits` bits each, and their SHA-256: how an opened sum travels. */
+  pack: {
+    in: { readonly words: Uint32Array; readonly bits: number };
+    out: { readonly bytes: Uint8Array; readonly hash: Uint8Array };
+  };
+  /** The reverse, `length` words. */
+  unpack: {
+    in: { readonly bytes: Uint8Array; readonly bits: number; readonly length: number };
+    out: { readonly words: Uint32Array };
+  };
+  /** The next global state from the cells' opened sums; the old state's bytes are given away. */
   apply: {
     in: {
       readonly state: Uint8Array;
-      readonly words: Uint32Array;
+      readonly sums: readonly Uint32Array[];
+      /** Of all cells together. */
       readonly survivors: number;
       readonly codec: CodecOptions;
     };

@@ -10,3 +10,4 @@ export {
   StarlingNode,
 } from './node.ts';
 export type { InputObserver, NodeOptions, NodeParts } from './parts.ts';
+export { type Heard, plainWire, readGossip, type Wire } from './wire.ts';

@@ -4,9 +4,11 @@ import {
   errorMessage,
   InvariantError,
   millis,
+  type PeerId,
 } from '@starling/core';
 import {
   type Certificate,
+  cellTopic,
   type Envelope,
   gossipCodec,
   type Job,
@@ -61,6 +63,8 @@ export class JobHost {
   readonly #loop: Promise<void>;
   #state: EngineState;
   #prepared: PreparedJob | undefined;
+  /** Stops hearing the cell that this peer is in. */
+  #cell: (() => void) | undefined;
   #training = 0;
   #stopped = false;
 
@@ -111,6 +115,16 @@ export class JobHost {
     this.enqueue({ kind: 'participate', on: prepared !== undefined });
   }
 
+  /** Takes what came on one of the job's topics. @throws DecodeError */
+  hear(message: Uint8Array, from: PeerId): void {
+    const heard = this.#parts.node.wire.gossip(message);
+    if (heard?.kind === 'head') {
+      const { round, certificate } = heard;
+      this.enqueue({ kind: 'head', from, round, certificate });
+    }
+    if (heard?.kind === 'envelope') this.receive(heard.envelope);
+  }
+
   receive(envelope: Envelope): void {
     this.#queue.push({ kind: 'envelopes', envelopes: [envelope] }, { droppable: true });
   }
@@ -124,6 +138,7 @@ export class JobHost {
     this.#queue.close();
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
+    this.#leaveCells();
     await this.#loop;
     await this.#prepared?.close();
   }
@@ -185,9 +200,13 @@ export class JobHost {
         return;
       case 'gossip': {
         const bytes = encodeCanonical(gossipCodec, effect.message);
-        this.#inBackground(node.transport.publish(jobTopic(job.id), bytes));
+        const topic = effect.cell ? cellTopic(job.id, effect.cell) : jobTopic(job.id);
+        this.#inBackground(node.transport.publish(topic, bytes));
         return;
       }
+      case 'listen':
+        this.#listen(cellTopic(job.id, effect.cell));
+        return;
       case 'set-timer':
         this.#setTimer(effect.timer, effect.afterMs);
         return;
@@ -197,10 +216,14 @@ export class JobHost {
       case 'session':
         this.#inBackground(this.#session.perform(effect));
         return;
+      case 'fetch-cell':
+        this.#inBackground(this.#session.fetchCell(effect));
+        return;
       case 'apply':
         this.#inBackground(this.#session.apply(effect));
         return;
       case 'release':
+        this.#leaveCells();
         this.#parts.vectors.release(job.id, `${job.id}/${effect.roundId}/`);
         return;
       case 'notice':
@@ -218,6 +241,18 @@ export class JobHost {
       if (error instanceof InvariantError) this.#parts.onFatal(error);
       else this.#parts.node.log.warn('effect failed', { error: errorMessage(error) });
     });
+  }
+
+  /** Hears one cell of the running attempt, and none of those before. */
+  #listen(topic: string): void {
+    this.#leaveCells();
+    const { transport } = this.#parts.node;
+    this.#cell = transport.subscribe(topic, (message, from) => this.hear(message, from));
+  }
+
+  #leaveCells(): void {
+    this.#cell?.();
+    this.#cell = undefined;
   }
 
   #setTimer(timer: string, afterMs: number): void {

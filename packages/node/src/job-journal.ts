@@ -4,11 +4,14 @@ import {
   encodeCanonical,
   type JobId,
   type Journal,
-  LIMITS,
   type RoundId,
   utf8,
 } from '@starling/core';
-import { type Certificate, certificateCodec } from '@starling/protocol-rounds';
+import {
+  CERTIFICATE_BYTES_MAX,
+  type Certificate,
+  certificateCodec,
+} from '@starling/protocol-rounds';
 import { parseSlot, type Slot } from '@starling/rounds';
 
 export interface Recovered {
@@ -46,7 +49,7 @@ export class JobJournal {
   async recover(): Promise<Recovered> {
     const certificates: Certificate[] = [];
     for await (const [, value] of this.#journal.entries(`${this.#prefix}chain/`)) {
-      certificates.push(decodeCanonical(certificateCodec, value, LIMITS.controlBytesMax));
+      certificates.push(decodeCanonical(certificateCodec, value, CERTIFICATE_BYTES_MAX));
     }
     const joined: { roundId: RoundId; slot: Slot }[] = [];
     const prefix = `${this.#prefix}note/join/`;

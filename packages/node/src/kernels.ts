@@ -123,8 +123,21 @@ export const kernels: Kernels = {
     return { words, inRange };
   },
 
-  apply({ state, words, survivors, codec }) {
+  pack({ words, bits }) {
+    const bytes = newBytes(packedBytes(words.length, bits));
+    packInto(bytes, words, bits);
+    return { bytes, hash: sha256(bytes) };
+  },
+
+  unpack({ bytes, bits, length }) {
+    const words = newWords(length);
+    unpackInto(words, bytes, bits);
+    return { words };
+  },
+
+  apply({ state, sums, survivors, codec }) {
     const grid = updateCodec(codec);
+    const words = addSums(sums);
     const split = words.length - METRIC_COORDINATES;
     const metrics = decodeMetrics(words.subarray(split), survivors, grid);
     const before = decodeState(state);
@@ -149,6 +162,16 @@ function greatest(words: Uint32Array): number {
   let most = 0;
   for (let i = 0; i < words.length; i++) most = Math.max(most, words[i]!);
   return most;
+}
+
+/** The cells' sums as one; whole numbers, which all together stay below 2^32. */
+export function addSums(sums: readonly Uint32Array[]): Uint32Array {
+  const [first, ...others] = sums;
+  assert(first !== undefined, 'no sums');
+  if (others.length === 0) return first;
+  const total = first.slice();
+  for (const sum of others) sumInto(total, sum);
+  return total;
 }
 
 /** Packed chunks of these sizes side by side in one piece of memory, each on a word's boundary. */

@@ -15,12 +15,10 @@ import {
 import { encodeState, FEDAVG, initialState } from '@starling/federation';
 import {
   type Certificate,
-  gossipCodec,
   type Job,
   jobsTopic,
   jobTopic,
   type Manifest,
-  openEnvelope,
   readJob,
   SYNC_PROTOCOL,
   signManifest,
@@ -303,7 +301,7 @@ export class StarlingNode {
       onFatal: (error) => this.#onFatal(error),
     });
     const leave = transport.subscribe(jobTopic(job.id), (bytes, from) => {
-      this.#takeGossip(host, bytes, from);
+      host.hear(bytes, from);
     });
     const standing: JobStanding = { kind: 'waiting-for-approval', reason: 'not looked at yet' };
     const ready = Promise.resolve();
@@ -385,16 +383,6 @@ export class StarlingNode {
       known.standing = { kind: 'failed', reason: errorMessage(error) };
       this.#parts.log.warn('cannot take part', { job: job.id, reason: errorMessage(error) });
     }
-  }
-
-  #takeGossip(host: JobHost, bytes: Uint8Array, from: PeerId): void {
-    const gossip = decodeCanonical(gossipCodec, bytes, LIMITS.controlBytesMax);
-    if (gossip.kind === 'head') {
-      host.enqueue({ kind: 'head', from, round: gossip.round });
-      return;
-    }
-    const envelope = openEnvelope(gossip.bytes);
-    if (envelope !== undefined) host.receive(envelope);
   }
 
   /** A masked chunk for this owner; refused while it is not in the attempt, so it is sent again. */

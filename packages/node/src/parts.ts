@@ -3,6 +3,7 @@ import type { SigningKey } from '@starling/crypto';
 import type { EngineCanary, Notice, Policy, Slot, Trainer } from '@starling/rounds';
 import type { ProtectionName } from '@starling/secagg';
 import type { Compute } from './compute.ts';
+import type { Wire } from './wire.ts';
 
 /** Everything a node needs from outside; the daemon passes the real ones, the simulator its own. */
 export interface NodeParts {
@@ -15,6 +16,7 @@ export interface NodeParts {
   readonly trainer: Trainer;
   readonly compute: Compute;
   readonly key: SigningKey;
+  readonly wire: Wire;
   /**
    * Sees what no product may show, a peer's own unmasked input. Only the demo and the simulator
    * have one to compare secure sums with plain ones.
@@ -25,7 +27,7 @@ export interface NodeParts {
 export interface InputObserver {
   /** This peer's ring input of an attempt, before masking. */
   input(job: JobId, round: number, slot: Slot, words: Uint32Array): void;
-  /** The opened sum of an attempt. */
+  /** The opened sum of an attempt, of all its cells together. */
   sum(job: JobId, round: number, slot: Slot, words: Uint32Array): void;
   /** A packed masked chunk as it leaves this peer. */
   chunk(job: JobId, round: number, bytes: Uint8Array): void;

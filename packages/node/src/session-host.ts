@@ -30,6 +30,7 @@ import {
   slotKey,
 } from '@starling/rounds';
 import {
+  type AssemblyEvent,
   type ChunkSum,
   chunkLayout,
   keepersOf,
@@ -44,6 +45,7 @@ import {
 import type { PlainTerm } from './compute.ts';
 import { delay } from './delay.ts';
 import type { JobHostParts } from './job-host.ts';
+import { addSums } from './kernels.ts';
 import { codecOf } from './training.ts';
 
 type SessionEffect = Extract<EngineEffect, { kind: 'session' }>;
@@ -109,9 +111,11 @@ export class SessionHost {
     const { node, job, vectors } = this.#parts;
     const before = await node.blobs.get(effect.stateHash);
     if (before === undefined) throw new ProtocolError('state-missing', effect.stateHash);
+    const sums = effect.results.map((handle) => vectors.words(handle));
+    node.observer?.sum(job.id, effect.round, effect.slot, addSums(sums));
     const { state, metrics } = await node.compute.run('apply', {
       state: before,
-      words: vectors.words(effect.result),
+      sums,
       survivors: effect.survivors,
       codec: codecOf(job.manifest),
     });
@@ -194,8 +198,8 @@ export class SessionHost {
   }
 
   async #unmask(place: Place, { sums, terms, survivors }: Task<'unmask'>): Promise<void> {
-    const { node, vectors, job } = this.#parts;
-    const { shape, members } = place.config;
+    const { node, vectors } = this.#parts;
+    const { shape, members, isCell } = place.config;
     const input = {
       sums: sums.map((sum) => this.#held(place.sum(sum))),
       terms: plain(terms),
@@ -205,8 +209,44 @@ export class SessionHost {
     };
     const { words, inRange } = await node.compute.run('unmask', input);
     vectors.putWords(place.result, words);
-    node.observer?.sum(job.id, this.#round, place.slot, words);
-    this.#tell(place, { kind: 'unmasked', result: place.result, inRange });
+    // Of many cells the others fetch what this one opened.
+    const digest = isCell ? await this.#offer(place, words) : undefined;
+    this.#tell(place, { kind: 'unmasked', result: place.result, inRange, digest });
+  }
+
+  /** Serves this cell's opened sum by its hash. */
+  async #offer(place: Place, words: Uint32Array): Promise<Uint8Array> {
+    const { node, vectors } = this.#parts;
+    const { bits } = place.config.shape;
+    const { bytes, hash } = await node.compute.run('pack', { words, bits });
+    vectors.putBytes(`${place.result}/packed`, bytes, hash);
+    return hash;
+  }
+
+  /** Another cell's opened sum, from members of it who vouch for it. */
+  async fetchCell(effect: Extract<EngineEffect, { kind: 'fetch-cell' }>): Promise<void> {
+    const { blobs, vectors, node, job } = this.#parts;
+    const { roundId, slot, config, cell, digest, from } = effect;
+    const { length, bits } = config.shape;
+    const tell = (event: AssemblyEvent) => {
+      this.#parts.enqueue({ kind: 'assembly', roundId, slot, event });
+    };
+    const place = new Place(job.id, roundId, slot, config);
+    try {
+      const options = { timeoutMs: CHUNK_TIMEOUT_MS, bodyBytesMax: packedBytes(length, bits) };
+      const bytes = await blobs.fetch(toHex(digest) as BlobHash, from, options);
+      if (!isPacked(bytes, length, bits)) {
+        throw new ProtocolError('malformed', 'an opened sum is not packed as it must be');
+      }
+      const { words } = await node.compute.run('unpack', { bytes, bits, length });
+      vectors.putWords(place.cell(cell), words);
+      vectors.putBytes(`${place.cell(cell)}/packed`, bytes, digest);
+      tell({ kind: 'cell-fetched', cell, result: place.cell(cell) });
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      await delay(node, MISSING_MS);
+      tell({ kind: 'cell-missing', cell });
+    }
   }
 
   /** Bytes that the session counts as here. */
@@ -362,6 +402,7 @@ class Place {
 
   chunk = (chunk: number, member: number): string => `${this.#prefix}/chunk/${chunk}/${member}`;
   sum = ({ chunk, hash }: ChunkSum): string => `${this.#prefix}/sum/${chunk}/${toHex(hash)}`;
+  cell = (cell: number): string => `${this.#prefix}/cell/${cell}`;
   get result(): string {
     return `${this.#prefix}/result`;
   }

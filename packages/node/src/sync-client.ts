@@ -7,7 +7,6 @@ import {
 } from '@starling/core';
 import {
   type Job,
-  openEnvelope,
   SYNC_ANSWER_BYTES_MAX,
   SYNC_PROTOCOL,
   type SyncAnswer,
@@ -73,14 +72,20 @@ export class SyncClient {
     const { node, job, enqueue } = this.#parts;
     const request: SyncRequest =
       effect.kind === 'pull'
-        ? { kind: 'envelopes', job: job.id, round: effect.round, have: effect.have }
+        ? {
+            kind: 'envelopes',
+            job: job.id,
+            round: effect.round,
+            salt: effect.salt,
+            have: effect.have,
+          }
         : { kind: 'chain', job: job.id, fromRound: effect.fromRound };
     const answer = await askSync(node, effect.to, request);
     if (answer.kind === 'chain') {
       enqueue({ kind: 'chain', from: effect.to, certificates: answer.certificates });
     }
     if (answer.kind !== 'envelopes') return;
-    const envelopes = answer.envelopes.flatMap((bytes) => openEnvelope(bytes) ?? []);
+    const envelopes = answer.envelopes.flatMap((bytes) => node.wire.envelope(bytes) ?? []);
     if (envelopes.length > 0) enqueue({ kind: 'envelopes', envelopes });
   }
 

@@ -16,7 +16,7 @@ import {
   syncAnswerCodec,
   syncRequestCodec,
 } from '@starling/protocol-rounds';
-import { missingFrom, roundOf } from '@starling/rounds';
+import { type Have, isFor, missingFrom, roundOf } from '@starling/rounds';
 import type { JobHost } from './job-host.ts';
 
 export interface SyncServerParts {
@@ -68,7 +68,7 @@ async function answerOf(
       if (host === undefined) return refused('unknown job');
       if (request.round < roundOf(host.state)) return chainFrom(host, request.round);
       if (request.round > roundOf(host.state)) return { kind: 'envelopes', envelopes: [] };
-      return { kind: 'envelopes', envelopes: lacking(host, request.have, parts) };
+      return { kind: 'envelopes', envelopes: lacking(host, from, request, parts) };
     }
     default:
       return refused('unknown request');
@@ -80,10 +80,15 @@ const chainFrom = (host: JobHost, fromRound: number): SyncAnswer => ({
   certificates: host.certificates(fromRound).slice(0, CHAIN_ANSWER_MAX),
 });
 
-function lacking(host: JobHost, have: Uint8Array, parts: SyncServerParts): readonly Uint8Array[] {
+function lacking(
+  { state }: JobHost,
+  from: PeerId,
+  have: Have,
+  parts: SyncServerParts,
+): readonly Uint8Array[] {
   const envelopes: Uint8Array[] = [];
   let size = 0;
-  const missing = missingFrom(host.state.pool, have);
+  const missing = missingFrom(state.pool, have, (envelope) => isFor(state, from, envelope));
   // From a random place on: junk that somebody else planted must not hide what is wanted for ever.
   const start = Math.floor((parts.random.bytes(1)[0]! / 256) * missing.length);
   for (const { bytes } of [...missing.slice(start), ...missing.slice(0, start)]) {

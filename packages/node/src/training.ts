@@ -1,15 +1,15 @@
 import { type BlobHash, ProtocolError, toHex } from '@starling/core';
 import { type CodecOptions, examplesMax, updateCodec } from '@starling/federation';
 import type { Job, Manifest } from '@starling/protocol-rounds';
-import type { PreparedJob, Update } from '@starling/rounds';
+import { type PreparedJob, sumPeersMax, type Update } from '@starling/rounds';
 import type { NodeParts } from './parts.ts';
 import type { VectorStore } from './vectors.ts';
 
 /** The grid of a job: the same for every round and roster, because it follows from the manifest. */
-export const codecOf = ({ aggregation, admission }: Manifest): CodecOptions => ({
-  bits: aggregation.ringBits,
-  peersMax: admission.maxPeers,
-  clippingNorm: aggregation.clippingNorm,
+export const codecOf = (manifest: Manifest): CodecOptions => ({
+  bits: manifest.aggregation.ringBits,
+  peersMax: sumPeersMax(manifest),
+  clippingNorm: manifest.aggregation.clippingNorm,
 });
 
 interface RoundInput {

@@ -2,6 +2,7 @@ import type { PeerId } from '@starling/core';
 import type { Job, Manifest } from '@starling/protocol-rounds';
 import { survivorsMin } from '@starling/protocol-secagg';
 import { ceilLog2 } from '@starling/secagg';
+import { sumPeersMax } from './cells.ts';
 
 /** What a volunteer lets in (design decisions 18 and 19). */
 export interface Policy {
@@ -13,19 +14,18 @@ export interface Policy {
 
 /** Fewest peers whose sum hides anything: of two, each knows the other's. */
 export const PEERS_MIN = 3;
+/** Cells may shrink by a third before they are cut: what is left must still hide its inputs. */
+const CELL_SIZE_MIN = 5;
 
 /** Fewer bits need the random rotation, which does not exist yet; more leave no room for sums. */
 const RING_BITS_MIN = 16;
 const RING_BITS_MAX = 30;
 
 /** Why no peer should take part in such a job, or undefined. Checked at launch and on arrival. */
-export function manifestFault({
-  training,
-  aggregation,
-  admission,
-  stop,
-}: Manifest): string | undefined {
-  const { ringBits, clippingNorm, phaseSeconds } = aggregation;
+export function manifestFault(manifest: Manifest): string | undefined {
+  const { training, aggregation, admission, stop } = manifest;
+  const { ringBits, clippingNorm, phaseSeconds, cellSize } = aggregation;
+  const addends = ceilLog2(sumPeersMax(manifest));
   const { minPeers, maxPeers, joinWindowSeconds } = admission;
   const checks: readonly [ok: boolean, fault: string][] = [
     [training.epochs >= 1 && training.batchSize >= 1, 'training.epochs and batchSize start at 1'],
@@ -36,11 +36,15 @@ export function manifestFault({
       `aggregation.ringBits must be ${RING_BITS_MIN} to ${RING_BITS_MAX}`,
     ],
     [isPositive(clippingNorm), 'aggregation.clippingNorm must be positive'],
+    [
+      cellSize === 0 || cellSize >= CELL_SIZE_MIN,
+      `aggregation.cellSize must be 0 or at least ${CELL_SIZE_MIN}`,
+    ],
     [phaseSeconds >= 0.1 && phaseSeconds <= 3600, 'aggregation.phaseSeconds must be 0.1 to 3600'],
     [minPeers >= PEERS_MIN, `admission.minPeers must be at least ${PEERS_MIN}`],
     [maxPeers >= minPeers, 'admission.maxPeers must not be below minPeers'],
     [
-      ringBits + ceilLog2(maxPeers) <= 32 && ringBits - ceilLog2(maxPeers) >= 5,
+      ringBits + addends <= 32 && ringBits - addends >= 5,
       'aggregation.ringBits leaves no room for the sum of admission.maxPeers inputs',
     ],
     [

@@ -8,8 +8,10 @@ import {
 } from '@starling/protocol-rounds';
 import { threshold } from '@starling/protocol-secagg';
 import { toBitmap } from '@starling/secagg';
+import { outcomeOf } from './attempt.ts';
 import { pooledAttempt } from './pool.ts';
 import { slotKey } from './round-id.ts';
+import { indexIn } from './running.ts';
 import { type Draft, once, parentOf, roundOf, send, setTimer } from './state.ts';
 
 /** Phases of the secure aggregation that a lost quorum of signatures is waited for. */
@@ -24,9 +26,10 @@ export function enterCertifying(
 ): void {
   if (d.phase.name !== 'applying') return;
   const { session } = d.phase;
-  const { outcome } = session.state;
+  const outcome = outcomeOf(session);
   if (outcome?.kind !== 'sum') return;
-  const roster = session.config.members.map(({ peer }) => peer);
+  const { roster } = session;
+  const survivors = outcome.sums.flatMap((sum) => sum.survivors);
   const statement: Statement = {
     jobId: d.config.job.id,
     round: roundOf(d),
@@ -35,16 +38,16 @@ export function enterCertifying(
     parent: parentOf(d),
     stateHash,
     roster,
-    survivors: toBitmap(outcome.survivors, roster.length),
+    survivors: toBitmap(survivors, roster.length),
     metrics,
   };
   const hash = statementHash(statement);
   const key = `final/${session.roundId}/${slotKey(session.slot)}`;
   d.effects.push({ kind: 'journal', key, value: hash });
-  const { roundId, slot, config } = session;
+  const { roundId, slot, config, digest } = session;
   send(
     d,
-    { roundId, attempt: slot.attempt, roster: config.rosterDigest },
+    { roundId, attempt: slot.attempt, roster: digest },
     { kind: 'final', statement: hash, signature: signStatement(statement, d.config.key) },
   );
   d.phase = { name: 'certifying', session, statement, hash };
@@ -54,9 +57,9 @@ export function enterCertifying(
 /** Whether too few of the roster are connected to sign. */
 export function isQuorumAway(d: Draft): boolean {
   if (d.phase.name !== 'certifying') return false;
-  const { members } = d.phase.session.config;
-  const alive = members.filter(({ peer }) => !d.lost.has(peer)).length;
-  return alive < threshold(members.length);
+  const { roster } = d.phase.session;
+  const alive = roster.filter((peer) => !d.lost.has(peer)).length;
+  return alive < threshold(roster.length);
 }
 
 /** With a quorum away the full time is not waited for, unless it comes back soon. */
@@ -75,8 +78,8 @@ export function certificateReady(d: Draft): Certificate | undefined {
   for (const { envelope } of pooledAttempt(d.pool, session.roundId, session.slot.attempt)) {
     const { body, sender } = envelope;
     if (body.kind !== 'final' || body.statement !== hash) continue;
-    const member = statement.roster.indexOf(sender);
-    if (member !== -1 && verifyStatement(statement, sender, body.signature)) {
+    const member = indexIn(statement.roster, sender);
+    if (member !== undefined && verifyStatement(statement, sender, body.signature)) {
       signatures.set(member, body.signature);
     }
   }

@@ -55,10 +55,20 @@ export function signersOf({ statement, signatures }: Certificate): ReadonlySet<P
 }
 
 /**
- * Whether more than half of the parent's roster signed certificate `i` or its child (design
- * decision 9d); the first certificate has no parent's roster and counts as settled.
+ * Whether more than half of the parent's roster signed certificate `i` or its child, and the parent
+ * is settled, too (design decision 9d): what a few go on to certify among themselves never is. The
+ * first certificate has no parent's roster and counts as settled.
  */
-export function isSettled(chain: Chain, i: number): boolean {
+export const isSettled = (chain: Chain, i: number): boolean => settledLength(chain, i + 1) > i;
+
+/** Certificates of the chain's settled beginning, of the first `most`. */
+function settledLength(chain: Chain, most = chain.length): number {
+  let length = 0;
+  while (length < most && followsSettled(chain, length)) length++;
+  return length;
+}
+
+function followsSettled(chain: Chain, i: number): boolean {
   const parent = chain[i - 1];
   if (parent === undefined) return true;
   const child = chain[i + 1];
@@ -68,17 +78,19 @@ export function isSettled(chain: Chain, i: number): boolean {
 }
 
 /**
- * Fork choice: most settled certificates, then the longer chain, then most survivors where the two
- * part, then the lower hash there. Total, so every peer that sees both chains takes the same.
+ * Fork choice: the longer settled beginning, then the longer chain, then most survivors where the
+ * two part, then the lower hash there. In round 1, where no roster before tells who the job's peers
+ * are, survivors come first: else three peers alone outrun the many. Total, so every peer that sees
+ * both chains takes the same.
  */
 export function isBetter(candidate: Chain, mine: Chain): boolean {
   const fork = firstDifference(candidate, mine);
   if (fork === undefined) return false;
-  const settled = (chain: Chain) =>
-    chain.filter((_, i) => i >= fork - 1 && isSettled(chain, i)).length;
   const rank = (chain: Chain): readonly number[] => {
     const at = chain[fork]?.statement;
-    return [settled(chain), chain.length, at ? survivorCount(at) : 0];
+    const survivors = at ? survivorCount(at) : 0;
+    const lengths = [settledLength(chain), chain.length];
+    return fork === 0 ? [survivors, ...lengths] : [...lengths, survivors];
   };
   const theirs = rank(candidate);
   const ours = rank(mine);

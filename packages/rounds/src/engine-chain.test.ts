@@ -20,6 +20,7 @@ const joinOf = (round: number, sender: SigningKey, parent = hashNamed('later')):
       parent: parent as never,
       stateHash: hashNamed('later state'),
       hello: new Uint8Array(0),
+      beacon: new Uint8Array(32),
       light: 0,
     },
     sender,
@@ -40,7 +41,7 @@ test('rounds and parents made up without end make it ask no more than so often',
   const [peer] = swarm(1) as [EnginePeer];
   for (let i = 0; i < 100; i++) {
     peer.hear(joinOf(4, keys[1]!, hashNamed(`made up ${i}`)));
-    peer.take({ kind: 'head', from: keys[1]!.peerId, round: 5 + i });
+    peer.take({ kind: 'head', from: keys[1]!.peerId, round: 5 + i, certificate: null });
   }
   expect(peer.of('fetch-chain')).toHaveLength(32);
   peer.hear(joinOf(4, keys[2]!));
@@ -155,7 +156,7 @@ test('a fork deeper than the first look back is found by looking further back', 
   peer.take({ kind: 'start', certificates: mine, joined: [] });
   peer.take({ kind: 'prepared', vectorLength: 8, stateHash: GENESIS });
   const from = keys[1]!.peerId;
-  peer.take({ kind: 'head', from, round: theirs.length });
+  peer.take({ kind: 'head', from, round: theirs.length, certificate: null });
   // The other side answers whatever it is asked for.
   for (let asked = 0; asked < peer.of('fetch-chain').length; asked++) {
     const { fromRound } = peer.of('fetch-chain')[asked]!;

@@ -1,11 +1,20 @@
 import { type PeerId, unreachable } from '@starling/core';
 import { Secret } from '@starling/crypto';
 import { type Certificate, type Envelope, statementHash } from '@starling/protocol-rounds';
-import { deliverEnvelopes, drive, startAttempt } from './attempt.ts';
+import type { CellSum } from '@starling/secagg';
+import {
+  deliverEnvelopes,
+  drive,
+  driveAssembly,
+  outcomeOf,
+  startAttempt,
+  tellReachable,
+} from './attempt.ts';
 import { certificateReady, enterCertifying, hurryCertifying, isQuorumAway } from './certify.ts';
-import { type Chain, firstDifference } from './chain.ts';
+import { type Chain, firstDifference, isBetter } from './chain.ts';
 import { advanceJoining, enterJoining, onRosterTimeout } from './joining.ts';
 import { barKey, isJoinCurrent } from './joins.ts';
+import { advancePlacing } from './placing.ts';
 import { addAllToPool, emptyPool } from './pool.ts';
 import { compareSlots, parseSlot, type Slot, slotAfter, slotKey } from './round-id.ts';
 import {
@@ -16,13 +25,14 @@ import {
   notice,
   once,
   parentOf,
+  type RunningSession,
   roundOf,
   setTimer,
   stateHashOf,
   undo,
   withItem,
 } from './state.ts';
-import { armPull, askChain, candidateWith, considerChain, pullOnce } from './sync.ts';
+import { armPull, askChain, candidateWith, considerChain, isOutrun, pullOnce } from './sync.ts';
 import type { EngineEffect, EngineEvent, TimedEvent } from './types.ts';
 
 export interface EngineStep {
@@ -82,6 +92,9 @@ function handle(d: Draft, event: EngineEvent): void {
     case 'session':
       onSessionEvent(d, event);
       return;
+    case 'assembly':
+      if (isRunning(d, event)) driveAssembly(d, event.event);
+      return;
     case 'applied':
       if (d.phase.name === 'applying' && d.phase.session.roundId === event.roundId) {
         enterCertifying(d, event.stateHash, event.metrics);
@@ -93,14 +106,13 @@ function handle(d: Draft, event: EngineEvent): void {
       }
       return;
     case 'head':
-      if (event.round >= roundOf(d)) askChain(d, event.from, `head/${event.round}`);
+      onHead(d, event);
       return;
     case 'chain':
       considerChain(d, event.from, event.certificates);
       return;
     case 'state-fetched': {
-      const chain = candidateWith(d, event.stateHash);
-      if (chain !== undefined) adoptChain(d, chain, false);
+      d.outrun = candidateWith(d, event.stateHash) ?? d.outrun;
       return;
     }
     case 'state-missing':
@@ -114,6 +126,7 @@ function handle(d: Draft, event: EngineEvent): void {
 /** Follows up on what any event may have made possible. */
 function advance(d: Draft): void {
   if (d.phase.name === 'joining') advanceJoining(d);
+  if (d.phase.name === 'placing') advancePlacing(d);
   if (d.phase.name === 'session') {
     const { session } = d.phase;
     if (once(d, `started/${slotKey(session.slot)}`)) startAttempt(d, session);
@@ -122,6 +135,15 @@ function advance(d: Draft): void {
   const certificate = certificateReady(d);
   if (certificate !== undefined) adoptChain(d, [...d.chain, certificate], true);
   else hurryCertifying(d);
+  adoptOutrun(d);
+}
+
+/** Takes over the better chain that is ready, unless this peer's own attempt may make one. */
+function adoptOutrun(d: Draft): void {
+  const { outrun } = d;
+  if (outrun === undefined || isOutrun(d, outrun)) return;
+  d.outrun = undefined;
+  if (isBetter(outrun, d.chain)) adoptChain(d, outrun, false);
 }
 
 function onStart(d: Draft, event: Extract<EngineEvent, { kind: 'start' }>): void {
@@ -226,17 +248,25 @@ function onReachable(d: Draft, peer: PeerId, reachable: boolean): void {
   d.reachable = reachable ? withItem(d.reachable, peer) : without(d.reachable);
   d.lost = reachable ? without(d.lost) : withItem(d.lost, peer);
   if (reachable) askChain(d, peer, 'connected');
-  if (d.phase.name !== 'session') return;
-  const { members } = d.phase.session.config;
-  const member = members.findIndex((entry) => entry.peer === peer);
-  if (member !== -1) drive(d, { kind: 'reachable', member, reachable });
+  tellReachable(d, peer, reachable);
 }
 
 function onSessionEvent(d: Draft, event: Extract<EngineEvent, { kind: 'session' }>): void {
-  if (d.phase.name !== 'session') return;
+  const { roundId, message } = event;
+  if (isRunning(d, { roundId, slot: message.slot })) drive(d, message.event);
+}
+
+/** Somebody is further on, or as far on another branch. */
+function onHead(d: Draft, event: Extract<EngineEvent, { kind: 'head' }>): void {
+  const { round, certificate, from } = event;
+  const isElsewhere = round === d.chain.length && certificate !== parentOf(d);
+  if (round > d.chain.length || isElsewhere) askChain(d, from, `head/${round}/${certificate}`);
+}
+
+function isRunning(d: Draft, { roundId, slot }: { roundId: string; slot: Slot }): boolean {
+  if (d.phase.name !== 'session') return false;
   const { session } = d.phase;
-  const same = slotKey(session.slot) === slotKey(event.message.slot);
-  if (same && session.roundId === event.roundId) drive(d, event.message.event);
+  return slotKey(session.slot) === slotKey(slot) && session.roundId === roundId;
 }
 
 function onTimer(d: Draft, timer: string): void {
@@ -264,10 +294,20 @@ function onTimer(d: Draft, timer: string): void {
       if (isCertifying(d, slot) && isQuorumAway(d)) burn(d, 'certificate-missing');
       else undo(d, `hurry-certify/${slotKey(slot)}`);
       return;
-    case 'session':
-      if (d.phase.name === 'session' && slotKey(d.phase.session.slot) === slotKey(slot)) {
-        drive(d, { kind: 'timer', timer: rest.join('/') });
+    case 'acks':
+      once(d, `acks/${slotKey(slot)}`);
+      return;
+    case 'cells':
+      if (d.phase.name === 'placing' && slotKey(d.phase.placing.slot) === slotKey(slot)) {
+        notice(d, { kind: 'retry', round: roundOf(d), slot, reason: 'no-cells', proven: false });
+        enterJoining(d, slotAfter(slot));
       }
+      return;
+    case 'session':
+    case 'assembly':
+      if (d.phase.name !== 'session' || slotKey(d.phase.session.slot) !== slotKey(slot)) return;
+      if (name === 'session') drive(d, { kind: 'timer', timer: rest.join('/') });
+      else driveAssembly(d, { kind: 'timer', timer: rest.join('/') });
       return;
     default:
   }
@@ -279,24 +319,11 @@ const isCertifying = (d: Draft, slot: Slot): boolean =>
 function onOutcome(d: Draft): void {
   if (d.phase.name !== 'session') return;
   const { session } = d.phase;
-  const { slot, roundId, config, state } = session;
-  const { outcome } = state;
+  const { slot } = session;
+  const outcome = outcomeOf(session);
   if (outcome === undefined) return;
   if (outcome.kind === 'sum') {
-    const survivors = outcome.survivors.map((member) => config.members[member]!.peer);
-    notice(d, { kind: 'sum', round: roundOf(d), slot, survivors });
-    d.phase = { name: 'applying', session };
-    const { result } = outcome;
-    const stateHash = stateHashOf(d)!;
-    const round = roundOf(d);
-    d.effects.push({
-      kind: 'apply',
-      roundId,
-      result,
-      survivors: survivors.length,
-      stateHash,
-      round,
-    });
+    enterApplying(d, session, outcome.sums);
     return;
   }
   if (outcome.kind === 'retry') {
@@ -309,6 +336,19 @@ function onOutcome(d: Draft): void {
     return;
   }
   burn(d, outcome.reason);
+}
+
+function enterApplying(d: Draft, session: RunningSession, sums: readonly CellSum[]): void {
+  const { slot, roundId, roster } = session;
+  const cells = sums.map((sum) => sum.survivors.map((index) => roster[index]!));
+  const survivors = cells.flat();
+  const round = roundOf(d);
+  notice(d, { kind: 'sum', round, slot, survivors, cells });
+  d.phase = { name: 'applying', session };
+  const results = sums.map(({ result }) => result);
+  const stateHash = stateHashOf(d)!;
+  const { length } = survivors;
+  d.effects.push({ kind: 'apply', roundId, slot, results, survivors: length, stateHash, round });
 }
 
 /** The update may still be opened by somebody: it is never used again (design decision 9b). */

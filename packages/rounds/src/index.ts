@@ -1,7 +1,17 @@
 export { type Consent, consentTo, manifestFault, type Policy } from './admission.ts';
+export { type AttemptOutcome, outcomeOf } from './attempt.ts';
+export {
+  cellSizeOf,
+  cellsDigest,
+  cutCells,
+  oneCellMax,
+  rosterDigest,
+  sumPeersMax,
+} from './cells.ts';
 export { type Chain, isSettled, signersOf, survivorCount, verifyChain } from './chain.ts';
 export { type EngineStep, engineStep } from './engine.ts';
-export { missingFrom, pooled } from './pool.ts';
+export { type Have, missingFrom } from './have.ts';
+export { messageIn, pooled } from './pool.ts';
 export { parseSlot, roundIdOf, type Slot, slotKey } from './round-id.ts';
 export { METRIC_COORDINATES, ringShapeOf, valueBitsOf } from './shape.ts';
 export {
@@ -12,5 +22,6 @@ export {
   roundOf,
   stateHashOf,
 } from './state.ts';
+export { isFor } from './sync.ts';
 export * from './trainer.ts';
 export * from './types.ts';

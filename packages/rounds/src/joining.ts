@@ -3,10 +3,13 @@ import { hashHex } from '@starling/crypto';
 import type { BodyOf } from '@starling/protocol-rounds';
 import { byzantineMax, helloCodec } from '@starling/protocol-secagg';
 import { helloOf } from '@starling/secagg';
+import { beaconCommitment, beaconReveal, oneCellMax } from './cells.ts';
 import { attemptSeed, barKey, joinsInSlot, proposerOf } from './joins.ts';
+import { enterPlacing } from './placing.ts';
 import { type Pooled, pooled } from './pool.ts';
 import { acceptableRoster, isRosterMade } from './roster.ts';
 import { compareSlots, parseSlot, SLOT_MAX, type Slot, slotAfter, slotKey } from './round-id.ts';
+import { sessionOver } from './running.ts';
 import {
   currentRoundId,
   type Draft,
@@ -52,7 +55,8 @@ function joinSlot(d: Draft, slot: Slot): void {
   d.joined = withItem(d.joined, key);
   const roundId = currentRoundId(d, slot.restarts);
   d.effects.push({ kind: 'journal', key: `join/${roundId}/${key}`, value: d.update!.id });
-  const hello = encodeCanonical(helloCodec, helloOf(attemptSeed(d, roundId, slot.attempt)));
+  const seed = attemptSeed(d, roundId, slot.attempt);
+  const hello = encodeCanonical(helloCodec, helloOf(seed));
   const context = { roundId, attempt: slot.attempt, roster: null };
   send(d, context, {
     kind: 'join',
@@ -61,6 +65,7 @@ function joinSlot(d: Draft, slot: Slot): void {
     parent: parentOf(d),
     stateHash,
     hello,
+    beacon: beaconCommitment(beaconReveal(seed)),
     light: d.config.light ? 1 : 0,
   });
 }
@@ -71,10 +76,14 @@ export function advanceJoining(d: Draft): void {
   followOthers(d);
   const { slot } = d.phase;
   const key = slotKey(slot);
-  const session = acceptableRoster(d, slot);
-  if (session !== undefined) {
+  const roster = acceptableRoster(d, slot);
+  if (roster !== undefined) {
     leaveForGood(d, slot);
-    d.phase = { name: 'session', session };
+    if (roster.joins.length > oneCellMax(d.config.job.manifest)) enterPlacing(d, roster);
+    else {
+      const session = sessionOver(d, roster);
+      if (session !== undefined) d.phase = { name: 'session', session };
+    }
     return;
   }
   const joins = joinsInSlot(d, slot);

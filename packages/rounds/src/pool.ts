@@ -1,5 +1,5 @@
-import { fromHex, type Millis, type PeerId, type RoundId, toHex } from '@starling/core';
-import { type Envelope, HAVE_BYTES } from '@starling/protocol-rounds';
+import type { Millis, PeerId, RoundId } from '@starling/core';
+import type { Envelope } from '@starling/protocol-rounds';
 import { decodeMessage, type SecaggMessage, slotOf } from '@starling/protocol-secagg';
 
 /** Most envelopes that one sender can make us keep for one attempt. */
@@ -115,7 +115,7 @@ export function messageIn(envelope: Envelope): SecaggMessage | undefined {
 }
 
 function decodeBody({ body }: Envelope): SecaggMessage | undefined {
-  if (body.kind !== 'session') return undefined;
+  if (body.kind !== 'session' && body.kind !== 'assembly') return undefined;
   try {
     return decodeMessage(body.message);
   } catch {
@@ -124,9 +124,10 @@ function decodeBody({ body }: Envelope): SecaggMessage | undefined {
 }
 
 function slotOfEnvelope(envelope: Envelope): string | undefined {
-  if (envelope.body.kind !== 'session') return envelope.body.kind;
+  const { kind } = envelope.body;
+  if (kind !== 'session' && kind !== 'assembly') return kind;
   const message = messageIn(envelope);
-  return message && `session/${slotOf(message)}`;
+  return message && `${kind}/${slotOf(message)}`;
 }
 
 /** Everything held, oldest attempts first. */
@@ -149,25 +150,4 @@ export function joinsOf(pool: Pool, roundId: RoundId, attempt: number): Map<Peer
     if (join !== undefined) joins.set(sender, join);
   }
   return joins;
-}
-
-/** First bytes of the hashes of the newest `most` envelopes held, for a pull. */
-export function haveOf(pool: Pool, most: number): Uint8Array {
-  const hashes = [...pooled(pool)].slice(-most);
-  const out = new Uint8Array(hashes.length * HAVE_BYTES);
-  for (const [i, { envelope }] of hashes.entries()) {
-    out.set(fromHex(envelope.hash.slice(0, 2 * HAVE_BYTES)), i * HAVE_BYTES);
-  }
-  return out;
-}
-
-/** Envelopes that a peer with `have` lacks. */
-export function missingFrom(pool: Pool, have: Uint8Array): readonly Envelope[] {
-  const held = new Set<string>();
-  for (let at = 0; at + HAVE_BYTES <= have.length; at += HAVE_BYTES) {
-    held.add(toHex(have.subarray(at, at + HAVE_BYTES)));
-  }
-  return [...pooled(pool)]
-    .map(({ envelope }) => envelope)
-    .filter(({ hash }) => !held.has(hash.slice(0, 2 * HAVE_BYTES)));
 }

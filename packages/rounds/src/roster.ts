@@ -1,32 +1,16 @@
-import { compareText, concatBytes, fromHex, type PeerId, utf8 } from '@starling/core';
-import { sha256 } from '@starling/crypto';
-import {
-  type BodyOf,
-  type Envelope,
-  REPLICATION_MAX,
-  ROUNDS_LABEL,
-} from '@starling/protocol-rounds';
-import { byzantineMax } from '@starling/protocol-secagg';
-import { createSession, type Member, type SessionConfig } from '@starling/secagg';
-import { attemptSeed, barKey, joinsInSlot, proposerOf, readHello } from './joins.ts';
+import { compareText, type PeerId } from '@starling/core';
+import type { BodyOf, Envelope } from '@starling/protocol-rounds';
+import { rosterDigest } from './cells.ts';
+import { barKey, joinsInSlot, proposerOf } from './joins.ts';
 import { type Pooled, pooledAttempt } from './pool.ts';
 import type { Slot } from './round-id.ts';
-import { ringShapeOf } from './shape.ts';
-import {
-  currentRoundId,
-  type Draft,
-  notice,
-  once,
-  type RunningSession,
-  selfOf,
-  stateHashOf,
-} from './state.ts';
+import { currentRoundId, type Draft, notice, once, type Placing, selfOf } from './state.ts';
 
 /**
- * The aggregation over the first sound ROSTER of a slot that has this peer in it; accepted once an
- * attempt. Spec protocols/rounds/spec.md §4.3.
+ * The first sound ROSTER of a slot that has this peer in it; accepted once an attempt. Spec
+ * protocols/rounds/spec.md §4.3.
  */
-export function acceptableRoster(d: Draft, slot: Slot): RunningSession | undefined {
+export function acceptableRoster(d: Draft, slot: Slot): Placing | undefined {
   if (d.update === undefined || d.barred.has(barKey(d, slot))) return undefined;
   const roundId = currentRoundId(d, slot.restarts);
   for (const { envelope, at } of pooledAttempt(d.pool, roundId, slot.attempt)) {
@@ -34,7 +18,10 @@ export function acceptableRoster(d: Draft, slot: Slot): RunningSession | undefin
     const members = rosterMembers(d, slot, envelope, envelope.body);
     if (members === undefined || !members.some(({ sender }) => sender === selfOf(d))) continue;
     const left = leftOut(d, slot, members, at);
-    if (left === undefined) return sessionOver(d, slot, envelope.body, members);
+    if (left === undefined) {
+      const digest = rosterDigest(envelope.body.joins);
+      return { slot, roundId, joins: members, digest, proposer: envelope.sender };
+    }
     if (once(d, `refused/${envelope.hash}`)) {
       const reason = `roster leaves out ${left}, who had JOINed in time`;
       notice(d, { kind: 'refused', reason, peer: envelope.sender });
@@ -98,50 +85,3 @@ function leftOut(
   }
   return undefined;
 }
-
-/**
- * Owners of a chunk, so that f deaths at any moment leave one; beyond 12 peers it costs too much.
- */
-const defaultReplication = (peers: number): number =>
-  Math.min(REPLICATION_MAX, byzantineMax(peers) + 1);
-
-function sessionOver(
-  d: Draft,
-  slot: Slot,
-  body: BodyOf<'roster'>,
-  joins: readonly Envelope[],
-): RunningSession | undefined {
-  const roundId = currentRoundId(d, slot.restarts);
-  const members = joins.flatMap((join): Member[] => {
-    const hello = readHello(join);
-    const light = join.body.kind === 'join' && join.body.light === 1;
-    return hello ? [{ peer: join.sender, hello, light }] : [];
-  });
-  if (members.length !== joins.length) return undefined;
-  const { manifest } = d.config.job;
-  const { phaseSeconds, replication } = manifest.aggregation;
-  const config: SessionConfig = {
-    roundId: fromHex(roundId),
-    attempt: slot.attempt,
-    members,
-    rosterDigest: rosterDigest(body),
-    self: members.findIndex(({ peer }) => peer === selfOf(d)),
-    context: sha256(
-      utf8(`${ROUNDS_LABEL}/context`),
-      fromHex(d.config.job.id),
-      fromHex(stateHashOf(d)!),
-    ),
-    shape: ringShapeOf(manifest, d.vectorLength, members.length),
-    replication: replication === 0 ? defaultReplication(members.length) : replication,
-    timers: { phaseMs: phaseSeconds * 1000, decideMs: phaseSeconds * 500 },
-    seed: attemptSeed(d, roundId, slot.attempt),
-    input: d.update!.handle,
-    protection: d.config.protection,
-    ...(d.config.canary === 'never-both' ? { canary: d.config.canary } : {}),
-  };
-  return { slot, roundId, config, state: createSession(config) };
-}
-
-/** What every later message of the attempt is bound to. */
-export const rosterDigest = ({ joins }: BodyOf<'roster'>): Uint8Array =>
-  sha256(utf8(`${ROUNDS_LABEL}/roster`), concatBytes(...joins.map(fromHex)));

@@ -29,8 +29,19 @@ export function roundIdOf(
  * Order in which JOINed peers may propose the roster of an attempt: by H(roundId ‖ attempt ‖ peer).
  */
 export function proposerRank(roundId: RoundId, attempt: number, peer: PeerId): string {
-  return hashHex(fromHex(roundId), u32be(attempt), publicKeyOf(peer));
+  const place = `${roundId}/${attempt}`;
+  if (ranks.place !== place) ranks = { place, of: new Map() };
+  const known = ranks.of.get(peer);
+  const rank = known ?? hashHex(fromHex(roundId), u32be(attempt), publicKeyOf(peer));
+  if (known === undefined && ranks.of.size < RANKS_MAX) ranks.of.set(peer, rank);
+  return rank;
 }
+/** Ranks of the last attempt that was asked for: they are wanted after every JOIN. */
+let ranks: { readonly place: string; readonly of: Map<PeerId, string> } = {
+  place: '',
+  of: new Map(),
+};
+const RANKS_MAX = 4_096;
 
 /** One attempt of a round: `restarts` counts burnt updates, `attempt` rosters since then. */
 export interface Slot {

@@ -1,5 +1,6 @@
 import type { Manifest } from '@starling/protocol-rounds';
 import type { RingShape } from '@starling/secagg';
+import { sumPeersMax } from './cells.ts';
 
 /** Coordinates behind the model's: loss sum, correct, examples (design decision 14b). */
 export const METRIC_COORDINATES = 3;
@@ -19,9 +20,10 @@ export function ringShapeOf(manifest: Manifest, length: number, members: number)
 }
 
 /**
- * Bits of one honest coordinate: what the ring leaves when `maxPeers` of them are added, 18 at
+ * Bits of one honest coordinate: what the ring leaves when those of a whole cell are added, 18 at
  * most.
  */
-export function valueBitsOf({ aggregation, admission }: Manifest): number {
-  return Math.min(18, aggregation.ringBits - Math.ceil(Math.log2(admission.maxPeers)));
+export function valueBitsOf(manifest: Manifest): number {
+  const { ringBits } = manifest.aggregation;
+  return Math.min(18, ringBits - Math.ceil(Math.log2(sumPeersMax(manifest))));
 }

@@ -7,7 +7,7 @@ import {
   type Statement,
   sealEnvelope,
 } from '@starling/protocol-rounds';
-import type { SessionConfig, SessionState } from '@starling/secagg';
+import type { AssemblyState, SessionConfig, SessionState } from '@starling/secagg';
 import { type Chain, headHash } from './chain.ts';
 import { addToPool, emptyPool, type Pool } from './pool.ts';
 import { roundIdOf, type Slot } from './round-id.ts';
@@ -17,8 +17,25 @@ import type { EngineConfig, EngineEffect, Notice, Update } from './types.ts';
 export interface RunningSession {
   readonly slot: Slot;
   readonly roundId: RoundId;
+  /** Everybody who takes part, in order of peer ids. */
+  readonly roster: readonly PeerId[];
+  /** What its messages are bound to: the digest of the roster, or of its cells. */
+  readonly digest: Uint8Array;
+  /** This peer's own cell, which is the whole roster when there is but one. */
   readonly config: SessionConfig;
   readonly state: SessionState;
+  /** How many cells become one result. */
+  readonly assembly: AssemblyState | undefined;
+}
+
+/** A roster that is to be cut into cells: ACKs are collected. */
+export interface Placing {
+  readonly slot: Slot;
+  readonly roundId: RoundId;
+  /** The members' JOINs, in order of peer ids. */
+  readonly joins: readonly Envelope[];
+  readonly digest: Uint8Array;
+  readonly proposer: PeerId;
 }
 
 /** Where one job stands on this peer. */
@@ -29,6 +46,7 @@ export type Phase =
   | { readonly name: 'watching' }
   | { readonly name: 'training' }
   | { readonly name: 'joining'; readonly slot: Slot }
+  | { readonly name: 'placing'; readonly placing: Placing }
   | { readonly name: 'session'; readonly session: RunningSession }
   /** The sum is open; the new global model is computed. */
   | { readonly name: 'applying'; readonly session: RunningSession }
@@ -68,6 +86,8 @@ export interface EngineState {
   readonly marks: ReadonlySet<string>;
   /** A better chain whose state is on its way. */
   readonly candidate: Chain | undefined;
+  /** A better chain, ready, that waits for this peer's own, larger attempt to end. */
+  readonly outrun: Chain | undefined;
   readonly pullTurn: number;
 }
 
@@ -96,6 +116,7 @@ export function createEngine(config: EngineConfig): EngineState {
     lost: new Set(),
     marks: new Set(),
     candidate: undefined,
+    outrun: undefined,
     pullTurn: 0,
   };
 }
@@ -147,11 +168,11 @@ interface SendContext {
   readonly roster: Uint8Array | null;
 }
 
-/** Signs, keeps and gossips a message. */
-export function send(d: Draft, context: SendContext, body: Body): Envelope {
+/** Signs, keeps and gossips a message; `cell` names the cell to which alone it goes. */
+export function send(d: Draft, context: SendContext, body: Body, cell?: Uint8Array): Envelope {
   const envelope = sealEnvelope(context, body, d.config.key);
   d.pool = addToPool(d.pool, envelope, d.at);
-  d.effects.push({ kind: 'gossip', message: { kind: 'envelope', bytes: envelope.bytes } });
+  d.effects.push({ kind: 'gossip', message: { kind: 'envelope', bytes: envelope.bytes }, cell });
   return envelope;
 }
 

@@ -1,16 +1,32 @@
-import type { BlobHash, PeerId } from '@starling/core';
+import { type BlobHash, equalBytes, type PeerId } from '@starling/core';
 import {
   type Certificate,
   CHAIN_ANSWER_MAX,
+  type Envelope,
   statementHash,
   verifyStatement,
 } from '@starling/protocol-rounds';
-import { type Chain, certificateFault, headHash, isBetter, signersOf } from './chain.ts';
-import { haveOf } from './pool.ts';
-import { type Draft, notice, once, previousRoster, roundOf, selfOf, setTimer } from './state.ts';
+import {
+  type Chain,
+  certificateFault,
+  firstDifference,
+  headHash,
+  isBetter,
+  isSettled,
+  signersOf,
+} from './chain.ts';
+import { haveOf, saltOf } from './have.ts';
+import {
+  type Draft,
+  type EngineState,
+  notice,
+  once,
+  previousRoster,
+  roundOf,
+  selfOf,
+  setTimer,
+} from './state.ts';
 
-/** Hashes named in a pull, at most; older messages are those that everybody has. */
-const HAVE_MAX = 2048;
 /** Certificates before our own head that are asked for, so that a fork's root is among them. */
 const LOOK_BACK = 8;
 /** Further back when the fork lies deeper: half an answer, so that the rest reaches our end. */
@@ -20,30 +36,55 @@ const ASKS_PER_PEER_MAX = 32;
 const MARKS_MAX = 8_192;
 const PULL_ACTIVE_MS = 1_000;
 const PULL_IDLE_MS = 4_000;
+/** One idle pull in so many asks for the chain when the job is over. */
+const FINISHED_TURNS = 4;
+const PEERS_AT_FULL_PACE = 128;
 
 /** Re-armed for ever: gossip may lose anything, a pull from one peer after another finds it. */
 export function armPull(d: Draft): void {
   const active = d.phase.name !== 'watching' && d.phase.name !== 'finished';
-  setTimer(d, 'pull', active ? PULL_ACTIVE_MS : PULL_IDLE_MS);
+  // In a large roster a pull costs more, and gossip brings more of what was lost by other ways.
+  const pace = Math.max(1, rosterOf(d).length / PEERS_AT_FULL_PACE);
+  setTimer(d, 'pull', (active ? PULL_ACTIVE_MS : PULL_IDLE_MS) * pace);
+}
+
+/** The roster under way, or the last one. */
+function rosterOf(d: Draft): readonly PeerId[] {
+  if ('session' in d.phase) return d.phase.session.roster;
+  if (d.phase.name === 'placing') return d.phase.placing.joins.map(({ sender }) => sender);
+  return previousRoster(d);
 }
 
 export function pullOnce(d: Draft): void {
   d.pullTurn += 1;
   armPull(d);
   const peers = pullTargets(d);
-  const to = peers[d.pullTurn % Math.max(1, peers.length)];
-  if (to === undefined || d.phase.name === 'finished') return;
-  d.effects.push({ kind: 'pull', to, round: roundOf(d), have: haveOf(d.pool, HAVE_MAX) });
+  const salt = saltOf(selfOf(d), d.pullTurn);
+  // Everybody asks somebody else: news then spreads like a rumour, whoever had it first.
+  const to = peers[salt % Math.max(1, peers.length)];
+  if (to === undefined) return;
+  if (d.phase.name === 'finished') {
+    // Nothing is left to do but to learn of a better branch.
+    const fromRound = Math.max(1, d.chain.length - LOOK_BACK);
+    if (d.pullTurn % FINISHED_TURNS === 0) d.effects.push({ kind: 'fetch-chain', to, fromRound });
+    return;
+  }
+  d.effects.push({ kind: 'pull', to, round: roundOf(d), ...haveOf(d.pool, salt) });
 }
 
-/** Members of the running roster first; else whoever is connected. */
+/** Members of the running cell first; else whoever is connected. */
 function pullTargets(d: Draft): readonly PeerId[] {
-  const roster =
-    d.phase.name === 'session' || d.phase.name === 'applying' || d.phase.name === 'certifying'
-      ? d.phase.session.config.members.map(({ peer }) => peer)
-      : previousRoster(d);
-  const known = new Set([...roster, ...d.reachable]);
+  const near = 'session' in d.phase ? d.phase.session.config.members.map(({ peer }) => peer) : [];
+  const known = new Set([...(near.length > 0 ? near : previousRoster(d)), ...d.reachable]);
   return [...known].filter((peer) => peer !== selfOf(d) && !d.lost.has(peer));
+}
+
+/** Whether a peer that pulls should get an envelope: what is said in a cell stays there. */
+export function isFor({ phase }: EngineState, peer: PeerId, { body, roster }: Envelope): boolean {
+  if (body.kind !== 'session' || !('session' in phase) || roster === null) return true;
+  const { assembly, digest, config } = phase.session;
+  if (assembly === undefined || !equalBytes(roster, digest)) return true;
+  return config.members.some((member) => member.peer === peer);
 }
 
 /**
@@ -141,6 +182,18 @@ function withOwnSignatures(d: Draft, certificate: Certificate): Certificate {
     statement: certificate.statement,
     signatures: sorted.map(([member, signature]) => ({ member, signature })),
   };
+}
+
+/**
+ * Whether a better chain should wait: it only adds what a smaller roster made of the round that
+ * this peer's own attempt is still at, and nothing settled. A few who left early must not outrun
+ * the many.
+ */
+export function isOutrun({ phase, chain: own }: EngineState, chain: Chain): boolean {
+  if (!('session' in phase) || firstDifference(chain, own) !== own.length) return false;
+  const { roster } = chain[own.length]!.statement;
+  const isSettledThere = own.length > 0 && isSettled(chain, own.length);
+  return roster.length < phase.session.roster.length && !isSettledThere;
 }
 
 /** The candidate whose state has arrived, if it is still better than what we have. */

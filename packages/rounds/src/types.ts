@@ -9,6 +9,8 @@ import type {
   Statement,
 } from '@starling/protocol-rounds';
 import type {
+  AssemblyEvent,
+  AssemblyPhase,
   Canary,
   Conviction,
   PhaseName,
@@ -76,6 +78,13 @@ export type EngineEvent =
   | { readonly kind: 'reachable'; readonly peer: PeerId; readonly reachable: boolean }
   /** Something for the running session, named by its slot so that stale answers fall away. */
   | { readonly kind: 'session'; readonly roundId: RoundId; readonly message: SlotMessage }
+  /** Something for the assembly of its cells. */
+  | {
+      readonly kind: 'assembly';
+      readonly roundId: RoundId;
+      readonly slot: Slot;
+      readonly event: AssemblyEvent;
+    }
   | {
       readonly kind: 'applied';
       readonly roundId: RoundId;
@@ -84,7 +93,13 @@ export type EngineEvent =
     }
   /** The opened sum gives no new state: it is out of range, or the state before it is not held. */
   | { readonly kind: 'apply-failed'; readonly roundId: RoundId; readonly reason: string }
-  | { readonly kind: 'head'; readonly from: PeerId; readonly round: number }
+  /** How far a peer says it is, and on which branch. */
+  | {
+      readonly kind: 'head';
+      readonly from: PeerId;
+      readonly round: number;
+      readonly certificate: CertificateHash | null;
+    }
   | {
       readonly kind: 'chain';
       readonly from: PeerId;
@@ -102,12 +117,21 @@ export interface TimedEvent {
 }
 
 export type EngineEffect =
-  | { readonly kind: 'gossip'; readonly message: Gossip }
+  /** To everybody who follows the job, or to one cell by its digest. */
+  | {
+      readonly kind: 'gossip';
+      readonly message: Gossip;
+      readonly cell?: Uint8Array | undefined;
+    }
+  /** Hears from now on what is said in this cell, until `release`. */
+  | { readonly kind: 'listen'; readonly cell: Uint8Array }
   /** Asks `to` for what this peer has not seen of its present round. */
   | {
       readonly kind: 'pull';
       readonly to: PeerId;
       readonly round: number;
+      /** A Bloom filter of what this peer holds, and the salt of its hashes. */
+      readonly salt: number;
       readonly have: Uint8Array;
     }
   | { readonly kind: 'fetch-chain'; readonly to: PeerId; readonly fromRound: number }
@@ -132,14 +156,25 @@ export type EngineEffect =
       readonly config: SessionConfig;
       readonly effect: Exclude<
         SessionEffect,
-        { kind: 'broadcast' | 'set-timer' | 'ended' | 'journal' | 'phase' | 'convict' }
+        { kind: 'broadcast' | 'set-timer' | 'ended' | 'journal' | 'phase' | 'convict' | 'nominate' }
       >;
     }
-  /** Global model from the opened sum; answered by `applied`. */
+  /** Another cell's opened sum, by its hash; answered by an `assembly` event. */
+  | {
+      readonly kind: 'fetch-cell';
+      readonly roundId: RoundId;
+      readonly slot: Slot;
+      readonly config: SessionConfig;
+      readonly cell: number;
+      readonly digest: Uint8Array;
+      readonly from: readonly PeerId[];
+    }
+  /** Global model from the opened sums of all cells; answered by `applied`. */
   | {
       readonly kind: 'apply';
       readonly roundId: RoundId;
-      readonly result: VectorHandle;
+      readonly slot: Slot;
+      readonly results: readonly VectorHandle[];
       readonly survivors: number;
       readonly stateHash: BlobHash;
       readonly round: number;
@@ -175,13 +210,15 @@ export type Notice =
       readonly kind: 'phase';
       readonly round: number;
       readonly slot: Slot;
-      readonly phase: PhaseName;
+      readonly phase: PhaseName | AssemblyPhase;
     }
   | {
       readonly kind: 'sum';
       readonly round: number;
       readonly slot: Slot;
       readonly survivors: readonly PeerId[];
+      /** The survivors by cells. */
+      readonly cells: readonly (readonly PeerId[])[];
     }
   /** A member provably broke the rules of the aggregation. */
   | {

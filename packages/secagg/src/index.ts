@@ -1,3 +1,4 @@
+export * from './assembly/index.ts';
 export { fromBitmap, toBitmap } from './bitmap.ts';
 export { keepersOf } from './owners.ts';
 export * from './ring/index.ts';

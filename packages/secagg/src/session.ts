@@ -1,4 +1,4 @@
-import { toHex, unreachable } from '@starling/core';
+import { fromHex, toHex, unreachable } from '@starling/core';
 import { abandonsMin, type SecaggMessage } from '@starling/protocol-secagg';
 import { onRecounted } from './blame.ts';
 import { sendComplaints } from './complaints.ts';
@@ -6,6 +6,7 @@ import {
   advance as advanceDecision,
   type DecideIo,
   type DecideState,
+  hashOfValue,
   type TimeoutStep,
   timeout as timeoutDecision,
 } from './decide.ts';
@@ -120,8 +121,12 @@ function handle(d: Draft, event: SessionEvent): void {
     case 'unmasked':
       if (!d.done.has('unmask')) return;
       if (event.inRange) {
-        end(d, { kind: 'sum', survivors: survivorsOf(d), result: event.result });
+        const { result, digest } = event;
+        end(d, { kind: 'sum', survivors: survivorsOf(d), result, digest });
       } else end(d, { kind: 'burnt', reason: 'sum-out-of-range' });
+      return;
+    case 'confirmed':
+      onConfirmed(d, event.digest);
       return;
     default:
       unreachable(event);
@@ -177,12 +182,42 @@ function afterDecision(d: Draft): void {
     return;
   }
   if (d.phase === 'decide' || d.phase === 'chunks') {
-    armStall(d, 'decided');
+    armStall(d, 'decided', d.config.isCell ? CELL_STALL_PHASES : STALL_PHASES);
     enterSums(d);
   }
+  nominate(d);
   computeSums(d);
-  if (d.phase === 'sums' && areSumsCommitted(d)) enterUnmask(d);
+  if (d.phase === 'sums' && areSumsCommitted(d) && isConfirmed(d)) enterUnmask(d);
   if (d.phase === 'unmask' || d.phase === 'verify') advanceUnmask(d);
+}
+
+/** Tells the roster, once, what this cell decided. */
+function nominate(d: Draft): void {
+  const { decision } = d.survivors;
+  if (!d.config.isCell || decision?.kind !== 'set' || !once(d, 'nominated')) return;
+  if (d.done.has('confirmed') && !isConfirmed(d)) end(d, { kind: 'burnt', reason: 'cell-divided' });
+  const entry = { members: decision.members, digest: fromHex(hashOfValue(decision)) };
+  d.effects.push({ kind: 'nominate', entry });
+}
+
+/** A cell opens nothing before the roster has confirmed it: see design decision 10. */
+function isConfirmed(d: Draft): boolean {
+  const { decision } = d.survivors;
+  if (!d.config.isCell || decision === undefined) return !d.config.isCell;
+  return d.done.has(`confirmed/${hashOfValue(decision)}`);
+}
+
+function onConfirmed(d: Draft, digest: Uint8Array | null): void {
+  if (digest === null) {
+    end(d, { kind: 'retry', reason: 'cell-left-out' });
+    return;
+  }
+  own(d, 'done')
+    .add('confirmed')
+    .add(`confirmed/${toHex(digest)}`);
+  // Not decided here yet: the others' precommits will bring the decision, or the stall ends it.
+  if (d.survivors.decision === undefined || isConfirmed(d)) return;
+  end(d, { kind: 'burnt', reason: 'cell-divided' });
 }
 
 function ioOf(d: Draft, decision: DecideState): DecideIo {
@@ -230,6 +265,8 @@ function rearm(d: Draft, timer: string, round: number): void {
 
 /** A stage that takes this long is stuck: see design decision 9b. */
 const STALL_PHASES = 8;
+/** A cell waits for the slowest other cell, too. */
+const CELL_STALL_PHASES = 24;
 
 function armStall(d: Draft, stage: string, phases: number = STALL_PHASES): void {
   setTimer(d, `stall/${stage}`, phases);

@@ -1,6 +1,6 @@
 import type { PeerId } from '@starling/core';
 import type { Secret } from '@starling/crypto';
-import type { Hello, SecaggMessage } from '@starling/protocol-secagg';
+import type { CellEntry, Hello, SecaggMessage } from '@starling/protocol-secagg';
 import type { MaskTerm } from './ring/index.ts';
 
 /** Name of a vector that the host holds; the session never sees its words. */
@@ -76,6 +76,11 @@ export interface SessionConfig {
   /** The complete graph when absent. */
   readonly graph?: MaskGraph;
   readonly veto?: Veto;
+  /**
+   * One of many cells: what it decided is opened only after the whole roster has confirmed it
+   * (`confirmed`). Spec §11.
+   */
+  readonly isCell?: boolean;
   /** A rule switched off to prove that the checkers see it; only the simulator sets it. */
   readonly canary?: Canary;
 }
@@ -110,7 +115,15 @@ export type SessionEvent =
       readonly kind: 'chunks-tagged';
       readonly tags: readonly (ChunkOf & Tagged)[];
     }
-  | { readonly kind: 'unmasked'; readonly result: VectorHandle; readonly inRange: boolean };
+  | {
+      readonly kind: 'unmasked';
+      readonly result: VectorHandle;
+      readonly inRange: boolean;
+      /** Of a cell, whose result others fetch: SHA-256 of the words packed in the ring's bits. */
+      readonly digest?: Uint8Array | undefined;
+    }
+  /** The roster decided which U of this cell may be opened; null when it is left out. */
+  | { readonly kind: 'confirmed'; readonly digest: Uint8Array | null };
 
 export interface ReceivedMessage {
   readonly from: number;
@@ -200,6 +213,8 @@ export type SessionEffect =
       readonly from: readonly number[];
     }
   | { readonly kind: 'convict'; readonly member: number; readonly conviction: Conviction }
+  /** This cell decided U: the roster must confirm it. */
+  | { readonly kind: 'nominate'; readonly entry: CellEntry }
   | { readonly kind: 'phase'; readonly phase: PhaseName }
   | { readonly kind: 'ended'; readonly outcome: SessionOutcome };
 
@@ -208,11 +223,23 @@ export type SessionOutcome =
       readonly kind: 'sum';
       readonly survivors: readonly number[];
       readonly result: VectorHandle;
+      readonly digest?: Uint8Array | undefined;
     }
   /** Nothing can be certified in this attempt: the next one may use the same update. */
   | { readonly kind: 'retry'; readonly reason: RetryReason }
   /** Somebody may still open this attempt: its update is never used again. */
   | { readonly kind: 'burnt'; readonly reason: BurnReason };
 
-export type RetryReason = 'never-masked' | 'vetoed' | 'abort-decided' | 'abandoned';
-export type BurnReason = 'quorum-lost' | 'sum-out-of-range' | 'shares-inconsistent';
+export type RetryReason =
+  | 'never-masked'
+  | 'vetoed'
+  | 'abort-decided'
+  | 'abandoned'
+  /** The roster's decision leaves this cell out. */
+  | 'cell-left-out';
+export type BurnReason =
+  | 'quorum-lost'
+  | 'sum-out-of-range'
+  | 'shares-inconsistent'
+  /** The roster confirmed another U of this cell than its members decided. */
+  | 'cell-divided';

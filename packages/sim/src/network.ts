@@ -47,6 +47,8 @@ interface Arrival {
 export interface NetworkParts {
   /** Gossip arrives in bursts this far apart, in milliseconds: many messages, one wake-up. */
   readonly burstMs: number;
+  /** Connections of a peer, about; everybody is connected to everybody when absent. */
+  readonly degree?: number | undefined;
   readonly time: VirtualTime;
   readonly prng: Prng;
   readonly faults: FaultMix;
@@ -63,6 +65,8 @@ export interface NetworkParts {
 export class SimNetwork {
   readonly #parts: NetworkParts;
   readonly #endpoints = new Map<PeerId, Endpoint>();
+  /** Whom a peer is connected to, beside those who are to it. */
+  readonly #links = new Map<PeerId, ReadonlySet<PeerId> | undefined>();
   /** Side of each peer while the network is split. */
   #sides: ReadonlyMap<PeerId, number> | undefined;
 
@@ -74,6 +78,7 @@ export class SimNetwork {
   join(peer: PeerId): SimTransport {
     const endpoint = new Endpoint(peer);
     this.#endpoints.set(peer, endpoint);
+    this.#links.set(peer, this.#linksOf(peer));
     for (const other of this.#endpoints.values()) this.#refresh(endpoint, other, 0);
     return this.#transport(endpoint);
   }
@@ -86,6 +91,7 @@ export class SimNetwork {
     this.#endpoints.delete(peer);
     const { detectMs } = this.#parts.faults;
     for (const other of this.#endpoints.values()) {
+      if (!this.#isLinked(other.peer, peer)) continue;
       this.#parts.time.after(detectMs, () => this.#setConnected(other, peer));
     }
   }
@@ -106,13 +112,29 @@ export class SimNetwork {
     for (const a of all) for (const b of all) this.#refresh(a, b, this.#parts.faults.detectMs);
   }
 
+  /** Those of the peers before it that a peer connects to; the same ones when it comes back. */
+  #linksOf(peer: PeerId): ReadonlySet<PeerId> | undefined {
+    const { degree, prng } = this.#parts;
+    const known = this.#links.get(peer);
+    if (degree === undefined || known !== undefined) return known;
+    const others = [...this.#links.keys()];
+    const links = new Set<PeerId>();
+    while (links.size < Math.min(degree / 2, others.length)) links.add(prng.pick(others));
+    return links;
+  }
+
+  #isLinked(a: PeerId, b: PeerId): boolean {
+    if (this.#parts.degree === undefined) return true;
+    return this.#links.get(a)?.has(b) === true || this.#links.get(b)?.has(a) === true;
+  }
+
   #canReach(a: PeerId, b: PeerId): boolean {
     if (!this.#endpoints.has(a) || !this.#endpoints.has(b)) return false;
     return this.#sides === undefined || this.#sides.get(a) === this.#sides.get(b);
   }
 
   #refresh(a: Endpoint, b: Endpoint, delay: number): void {
-    if (a === b) return;
+    if (a === b || !this.#isLinked(a.peer, b.peer)) return;
     this.#parts.time.after(delay, () => {
       this.#setConnected(a, b.peer);
       this.#setConnected(b, a.peer);

@@ -21,6 +21,7 @@ import { drawFaults, type FaultKind, type FaultMix } from './faults.ts';
 import type { JournalStage, JournalWrite } from './journal-watch.ts';
 import { SimNetwork } from './network.ts';
 import { Prng } from './prng.ts';
+import { sharedWire } from './shared-wire.ts';
 import { VirtualTime } from './virtual-time.ts';
 import { SimPeer, type WorldParts } from './world.ts';
 
@@ -38,6 +39,8 @@ export interface SimOptions {
   readonly adversaries?: ReadonlyMap<number, Behaviour>;
   /** Owners of each chunk; as many as the roster's size asks for when absent. */
   readonly replication?: number;
+  /** Peers of one cell, about; 64 when absent. */
+  readonly cellSize?: number;
   readonly seed: number;
   /** Drawn from the seed when absent. */
   readonly faults?: FaultMix;
@@ -83,6 +86,9 @@ export interface SimReport {
 
 const TIME_LIMIT_MS = 30 * 60 * 1000;
 const RING_BITS = 24;
+/** Larger swarms are not fully connected: a peer has this many connections, about. */
+const FULLY_CONNECTED_MAX = 128;
+const DEGREE = 64;
 /** How long a peer that was killed at a journal write stays away. */
 const JOURNAL_RESTART_MS = 1_000;
 /** How long a write that never gets to the disk is under way before its writer dies. */
@@ -114,7 +120,7 @@ class Simulation {
   readonly #network: SimNetwork;
   readonly #peers: readonly SimPeer[];
   readonly #adversaries: ReadonlyMap<number, Behaviour>;
-  readonly #rosters = new Rosters();
+  readonly #rosters: Rosters;
   readonly #sums = exactSum(RING_BITS);
   readonly #checkers: readonly Checker[];
   readonly #trace = createHash('sha256');
@@ -144,6 +150,7 @@ class Simulation {
     this.#faults = options.faults ?? faultsOf(options.seed);
     const drawn = drawAdversaries(options, this.#prng.fork());
     this.#adversaries = options.adversaries ?? drawn;
+    this.#rosters = new Rosters(options.cellSize || 64);
     this.#checkers = [
       neverBoth(this.#rosters),
       this.#sums,
@@ -157,6 +164,7 @@ class Simulation {
       prng: network,
       faults: this.#faults,
       burstMs: options.peers > 32 ? 20 : 2,
+      degree: options.peers > FULLY_CONNECTED_MAX ? DEGREE : undefined,
       onFault: (kind) => this.#count(kind),
       onDelivery: (line) => void this.#trace.update(`${line}\n`),
     });
@@ -166,6 +174,7 @@ class Simulation {
       prng: this.#prng.fork(),
       time: this.#time,
       network: this.#network,
+      wire: sharedWire(),
       protection: options.protection ?? 'double-masking',
       canary: options.canary,
       adversaries: this.#adversaries,
@@ -399,7 +408,10 @@ function drawAdversaries(
   return chosen;
 }
 
-function manifestOf({ peers, rounds, replication }: SimOptions, model: Uint8Array): Manifest {
+function manifestOf(
+  { peers, rounds, replication, cellSize }: SimOptions,
+  model: Uint8Array,
+): Manifest {
   assert(peers >= 3, 'a swarm of fewer than three peers cannot aggregate');
   return {
     name: 'simulated',
@@ -412,9 +424,10 @@ function manifestOf({ peers, rounds, replication }: SimOptions, model: Uint8Arra
       ringBits: RING_BITS,
       clippingNorm: 10,
       replication: replication ?? 0,
+      cellSize: cellSize ?? 0,
       phaseSeconds: 2,
     },
-    admission: { minPeers: 3, maxPeers: 128, joinWindowSeconds: 5 },
+    admission: { minPeers: 3, maxPeers: Math.max(128, peers), joinWindowSeconds: 5 },
     stop: { rounds },
     nonce: new Uint8Array(16),
   };

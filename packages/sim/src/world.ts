@@ -1,8 +1,13 @@
 import type { JobId, Journal, Log, PeerId } from '@starling/core';
 import { type SigningKey, signingKeyFromSeed } from '@starling/crypto';
-import { type InputObserver, inlineCompute, type NodeOptions, StarlingNode } from '@starling/node';
-import { decodeMessage } from '@starling/protocol-secagg';
-import type { EngineCanary, Notice } from '@starling/rounds';
+import {
+  type InputObserver,
+  inlineCompute,
+  type NodeOptions,
+  StarlingNode,
+  type Wire,
+} from '@starling/node';
+import { type EngineCanary, messageIn, type Notice } from '@starling/rounds';
 import type { ProtectionName } from '@starling/secagg';
 import { MemoryBlobStore, MemoryJournal } from '@starling/store';
 import { adversaryOf, type Behaviour, envelopeIn } from './adversaries/index.ts';
@@ -19,6 +24,7 @@ export interface WorldParts {
   readonly prng: Prng;
   readonly time: VirtualTime;
   readonly network: SimNetwork;
+  readonly wire: Wire;
   readonly protection: ProtectionName;
   readonly canary: EngineCanary | undefined;
   /** Behaviour of each peer that is not honest. */
@@ -85,6 +91,7 @@ export class SimPeer {
         trainer: fakeTrainer(prng.fork()),
         compute: inlineCompute,
         key,
+        wire: this.#parts.wire,
         observer: this.#observer(),
       },
       this.#options(isAlive),
@@ -142,10 +149,9 @@ export class SimPeer {
   #watched(transport: SimTransport): SimTransport {
     const { observe } = this.#parts;
     const watch = (bytes: Uint8Array) => {
-      const envelope = this.isAlive ? envelopeIn(bytes) : undefined;
+      const envelope = this.isAlive ? envelopeIn(bytes, this.#parts.wire) : undefined;
       if (envelope === undefined) return;
-      const { body } = envelope;
-      const message = body.kind === 'session' ? decodeMessage(body.message) : undefined;
+      const message = messageIn(envelope);
       observe({ kind: 'sent', by: this.peer, honest: this.isHonest, envelope, message });
     };
     return {

@@ -6,6 +6,7 @@ import {
   type Decoded,
   decodeCanonical,
   encodeCanonical,
+  fromHex,
   type JobId,
   LIMITS,
   list,
@@ -32,9 +33,9 @@ export const statementCodec = struct({
   /** The certificate before, or the job's id for round 1. */
   parent: hashCodec<CertificateHash>(),
   stateHash: hashCodec<BlobHash>(),
-  roster: list(peerCodec, LIMITS.cellPeersMax),
+  roster: list(peerCodec, LIMITS.rosterPeersMax),
   /** One bit per member of `roster`, least significant bit of byte 0 first. */
-  survivors: bytes(1, LIMITS.cellPeersMax / 8),
+  survivors: bytes(1, LIMITS.rosterPeersMax / 8),
   /**
    * Of the state before this round, summed over the survivors' validation splits (decision 14b).
    */
@@ -45,16 +46,19 @@ export type Statement = Decoded<typeof statementCodec>;
 export const certificateCodec = struct({
   statement: statementCodec,
   signatures: list(
-    struct({ member: u32(LIMITS.cellPeersMax - 1), signature: signatureCodec }),
-    LIMITS.cellPeersMax,
+    struct({ member: u32(LIMITS.rosterPeersMax - 1), signature: signatureCodec }),
+    LIMITS.rosterPeersMax,
   ),
 });
 export type Certificate = Decoded<typeof certificateCodec>;
 
+/** Bytes of one certificate: the largest roster with everybody's signature. */
+export const CERTIFICATE_BYTES_MAX = 128 * 1024;
+
 /** A certificate inside a longer message: as its own bytes, so that it counts as one item there. */
-const certificateBytesCodec = mapped<Uint8Array, Certificate>(
-  bytes(1, LIMITS.controlBytesMax),
-  (encoded) => decodeCanonical(certificateCodec, encoded, LIMITS.controlBytesMax),
+export const certificateBytesCodec = mapped<Uint8Array, Certificate>(
+  bytes(1, CERTIFICATE_BYTES_MAX),
+  (encoded) => decodeCanonical(certificateCodec, encoded, CERTIFICATE_BYTES_MAX),
   (certificate) => encodeCanonical(certificateCodec, certificate),
 );
 
@@ -68,11 +72,22 @@ export const proofCodec = struct({
 export type Proof = Decoded<typeof proofCodec>;
 export const PROOF_BYTES_MAX = 256 * 1024 * 1024;
 
-const signedBytes = (statement: Statement): Uint8Array =>
-  concatBytes(utf8(`${ROUNDS_LABEL}/certificate`), encodeCanonical(statementCodec, statement));
+const hashes = new WeakMap<Statement, CertificateHash>();
+/** Names a certificate, whoever signed it; computed once, since a statement never changes. */
+export function statementHash(statement: Statement): CertificateHash {
+  const known = hashes.get(statement);
+  if (known !== undefined) return known;
+  const hash = hashHex(
+    utf8(`${ROUNDS_LABEL}/statement`),
+    encodeCanonical(statementCodec, statement),
+  ) as CertificateHash;
+  hashes.set(statement, hash);
+  return hash;
+}
 
-export const statementHash = (statement: Statement): CertificateHash =>
-  hashHex(signedBytes(statement)) as CertificateHash;
+/** The hash is signed, not the statement: a quorum checks hundreds of signatures over it. */
+const signedBytes = (statement: Statement): Uint8Array =>
+  concatBytes(utf8(`${ROUNDS_LABEL}/certificate`), fromHex(statementHash(statement)));
 
 export const signStatement = (statement: Statement, key: SigningKey): Uint8Array =>
   key.sign(signedBytes(statement));

@@ -29,18 +29,28 @@ const join = struct({
   stateHash: hashCodec<BlobHash>(),
   /** The session's public keys; opaque here. */
   hello: bytes(0, 256),
+  /** Commitment to what the sender reveals in its ACK, when the roster is cut into cells. */
+  beacon: bytes(32),
   /** A light peer contributes but owns no chunk (decision 14). */
   light: u32(1),
 });
 const roster = struct({
   /** SHA-256 of the members' JOIN envelopes, in order of the members' peer ids. */
-  joins: list(hashCodec<string>(), LIMITS.cellPeersMax),
+  joins: list(hashCodec<string>(), LIMITS.rosterPeersMax),
 });
+/** Acceptance of a roster that is cut into cells, and a part of the beacon that cuts it. */
+const ack = struct({ reveal: bytes(32) });
+/** Whose ACKs make the beacon: one bit per member of the roster. Nobody else is in a cell. */
+const cells = struct({ acked: bytes(1, LIMITS.rosterPeersMax / 8) });
 export const bodyCodec = union({
   join,
   roster,
-  /** A message of the secure aggregation, in its own protocol's encoding. */
+  ack,
+  cells,
+  /** A message of one cell's secure aggregation, in its own protocol's encoding. */
   session: struct({ message: bytes(1, LIMITS.controlBytesMax - 512) }),
+  /** A message by which many cells become one result; for the whole roster. */
+  assembly: struct({ message: bytes(1, LIMITS.controlBytesMax - 512) }),
   /** The sender's signature under the round's certificate. */
   final: struct({ statement: hashCodec<CertificateHash>(), signature: signatureCodec }),
 });
@@ -50,7 +60,7 @@ export type BodyOf<K extends Body['kind']> = Extract<Body, { kind: K }>;
 const envelopeCodec = struct({
   roundId: hashCodec<RoundId>(),
   attempt: u32(1_000),
-  /** Digest of the roster the sender took part in; null for JOIN and ROSTER. */
+  /** Digest of the roster, or of its cells, that the sender is in; null for JOIN and ROSTER. */
   roster: nullable(bytes(32)),
   sender: peerCodec,
   body: bytes(1, LIMITS.controlBytesMax - 256),

@@ -53,12 +53,14 @@ export const manifestCodec = struct({
     clippingNorm: f64,
     /** Owners of each chunk; 0 means f + 1 of the roster, at most REPLICATION_MAX. */
     replication: u32(REPLICATION_MAX),
+    /** Peers of one cell, about; a roster of more than twice as many is cut. 0 means 64. */
+    cellSize: u32(LIMITS.cellPeersMax / 2),
     /** How long one phase of the secure aggregation waits for the slowest member. */
     phaseSeconds: f64,
   }),
   admission: struct({
-    minPeers: u32(LIMITS.cellPeersMax),
-    maxPeers: u32(LIMITS.cellPeersMax),
+    minPeers: u32(LIMITS.rosterPeersMax),
+    maxPeers: u32(LIMITS.rosterPeersMax),
     joinWindowSeconds: f64,
   }),
   stop: struct({ rounds: u32(1_000_000) }),

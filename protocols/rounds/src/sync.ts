@@ -6,10 +6,11 @@ import {
   list,
   nullable,
   struct,
+  toHex,
   u32,
   union,
 } from '@starling/core';
-import { type CertificateHash, certificateCodec } from './certificate.ts';
+import { type CertificateHash, certificateBytesCodec } from './certificate.ts';
 import { hashCodec } from './common.ts';
 import { ROUNDS_VERSION } from './version.ts';
 
@@ -21,11 +22,15 @@ export const jobsTopic = `starling/rounds/${ROUNDS_VERSION}/jobs`;
 /** Gossip topic of one job's control messages. */
 export const jobTopic = (job: JobId): string => `starling/rounds/${ROUNDS_VERSION}/job/${job}`;
 
+/** Gossip topic of one cell of an attempt, by the cell's digest. */
+export const cellTopic = (job: JobId, cell: Uint8Array): string =>
+  `${jobTopic(job)}/cell/${toHex(cell)}`;
+
 /** Certificates in one answer; whoever gets so many asks again from where it got. */
 export const CHAIN_ANSWER_MAX = 32;
 
-/** First bytes of an envelope's hash, enough to tell what one holds. */
-export const HAVE_BYTES = 8;
+/** Bytes of the filter that says what one holds; 16 bits for each of 12,000 envelopes. */
+export const HAVE_BYTES_MAX = 24 * 1024;
 
 /** What travels on a job's topic: signed envelopes, and hints of how far the sender is. */
 export const gossipCodec = union({
@@ -40,13 +45,14 @@ export const syncRequestCodec = union({
   /** Holds a signed manifest and its model for the launcher; answered when both are durable. */
   hold: struct({ manifest: bytes(1, 16 * 1024) }),
   /**
-   * Envelopes of round `round` that are not among `have`; answered by `chain` when
-   * the other side is further on.
+   * Envelopes of round `round` that are not in the Bloom filter `have`; answered by `chain` when
+   * the other side is further on. A fresh salt each time: what it hid once comes the next time.
    */
   envelopes: struct({
     job: hashCodec<JobId>(),
     round: u32(1_000_000),
-    have: bytes(0, 24 * 1024),
+    salt: u32(),
+    have: bytes(0, HAVE_BYTES_MAX),
   }),
   /** The job's certificates from `fromRound` on. */
   chain: struct({ job: hashCodec<JobId>(), fromRound: u32(1_000_000) }),
@@ -57,7 +63,7 @@ export const syncAnswerCodec = union({
   jobs: struct({ manifests: list(bytes(1, 16 * 1024), 256) }),
   held: struct({}),
   envelopes: struct({ envelopes: list(bytes(1, LIMITS.controlBytesMax), 1024) }),
-  chain: struct({ certificates: list(certificateCodec, CHAIN_ANSWER_MAX) }),
+  chain: struct({ certificates: list(certificateBytesCodec, CHAIN_ANSWER_MAX) }),
   refused: struct({ reason: bytes(0, 256) }),
 });
 export type SyncAnswer = Decoded<typeof syncAnswerCodec>;

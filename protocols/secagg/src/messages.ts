@@ -13,7 +13,7 @@ import {
 } from '@starling/core';
 
 /** Version of this protocol; it stands in every label and in the protocol ids. */
-export const SECAGG_VERSION = 2;
+export const SECAGG_VERSION = 3;
 /** Prefix of every domain-separation label of this protocol. */
 export const SECAGG_LABEL = `starling/secagg/${SECAGG_VERSION}`;
 /** Direct-stream protocol that carries masked chunks to their owners. */
@@ -59,10 +59,19 @@ const keyshare = struct({
   dealt: list(dealt, LIMITS.holdersMax),
 });
 
-/** The two things a cell decides once: whose masks are in (V), whose inputs are in (U). */
-export const DECISIONS = ['mask-set', 'survivors'] as const;
+/**
+ * What is decided once. By a cell: whose masks are in (V), whose inputs are in (U). By the whole
+ * roster when it has many cells: which cells' U may be opened, and which opened sums count.
+ */
+export const DECISIONS = ['mask-set', 'survivors', 'assembly', 'results'] as const;
 export type DecisionName = (typeof DECISIONS)[number];
 const decision = oneOf(DECISIONS);
+
+/** Most cells of a roster. */
+export const CELLS_MAX = LIMITS.rosterPeersMax / 4;
+/** What one cell puts in: whose inputs, and the hash of its decision U or of its opened sum. */
+const cellEntry = struct({ members: bitmap, digest: hash });
+export type CellEntry = Decoded<typeof cellEntry>;
 
 /** A value of a decision. */
 export const decisionValueCodec = union({
@@ -70,6 +79,8 @@ export const decisionValueCodec = union({
   set: struct({ members: bitmap, bound: list(bytes(BOUND_LENGTH), LIMITS.rosterPeersMax) }),
   /** The end of the attempt. */
   abort: struct({}),
+  /** One entry a cell, nil for a cell that is left out. */
+  cells: struct({ cells: list(nullable(cellEntry), CELLS_MAX) }),
 });
 export type DecisionValue = Decoded<typeof decisionValueCodec>;
 
@@ -115,6 +126,10 @@ export const messageCodec = union({
   /** Dealers whose shares did not open, owners who do not answer; one bit a member. */
   complaint: struct({ revision, dealers: bitmap, owners: bitmap }),
   abandon: struct({}),
+  /** The sender's cell decided this U; roster-wide. */
+  nominate: cellEntry,
+  /** The sender's cell opened this sum: SHA-256 of the packed ring words; roster-wide. */
+  opened: cellEntry,
 });
 export type SecaggMessage = Decoded<typeof messageCodec>;
 export type MessageOf<K extends SecaggMessage['kind']> = Extract<SecaggMessage, { kind: K }>;

@@ -115,6 +115,7 @@ export class BenchCell {
         return;
       case 'fetch-chunk':
       case 'convict':
+      case 'nominate':
         throw new Error(`nobody lies or dies here, but: ${effect.kind}`);
       case 'journal':
       case 'set-timer':

@@ -47,6 +47,7 @@ export const testManifest = (changes: ManifestChanges = {}): Manifest => ({
     ringBits: 24,
     clippingNorm: 10,
     replication: 0,
+    cellSize: 0,
     phaseSeconds: 2,
     ...changes.aggregation,
   },

@@ -203,7 +203,7 @@ class Cell {
       case 'compute': {
         const slow = effect.compute.task === 'mask' && this.#options.slow?.includes(peer.index);
         const answer = peer.host.compute(effect.compute);
-        this.#after(slow ? 4 * PHASE_MS : this.#delay(), () => this.#deliver(peer, answer));
+        this.#after(slow ? 5 * PHASE_MS : this.#delay(), () => this.#deliver(peer, answer));
         return;
       }
       case 'send-chunk':

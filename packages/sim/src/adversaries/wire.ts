@@ -2,18 +2,17 @@ import {
   type Clock,
   decodeCanonical,
   encodeCanonical,
-  LIMITS,
   millis,
   type Parcel,
   type PeerId,
   type Transport,
 } from '@starling/core';
 import { hashHex, type SigningKey } from '@starling/crypto';
+import { type Wire as NodeWire, plainWire } from '@starling/node';
 import {
   type Body,
   type Envelope,
   gossipCodec,
-  openEnvelope,
   SYNC_ANSWER_BYTES_MAX,
   SYNC_PROTOCOL,
   sealEnvelope,
@@ -46,10 +45,13 @@ type Said = readonly Envelope[] | { readonly halves: readonly [Envelope, Envelop
 export type Rewrite = (envelope: Envelope, topic: string) => Said | Promise<Said>;
 
 /** The envelope in a gossip message; undefined when there is none, or its signature is wrong. */
-export function envelopeIn(bytes: Uint8Array): Envelope | undefined {
+export function envelopeIn(
+  bytes: Uint8Array,
+  { gossip }: NodeWire = plainWire,
+): Envelope | undefined {
   try {
-    const gossip = decodeCanonical(gossipCodec, bytes, LIMITS.controlBytesMax);
-    return gossip.kind === 'envelope' ? openEnvelope(gossip.bytes) : undefined;
+    const heard = gossip(bytes);
+    return heard?.kind === 'envelope' ? heard.envelope : undefined;
   } catch {
     return undefined;
   }
@@ -63,10 +65,13 @@ export const resealed = ({ key }: Wire, at: Envelope, body: Body): Envelope =>
   sealEnvelope({ roundId: at.roundId, attempt: at.attempt, roster: at.roster }, body, key);
 
 export const sealedMessage = (wire: Wire, at: Envelope, message: SecaggMessage): Envelope =>
-  resealed(wire, at, { kind: 'session', message: encodeMessage(message) });
+  resealed(wire, at, {
+    kind: at.body.kind === 'assembly' ? 'assembly' : 'session',
+    message: encodeMessage(message),
+  });
 
 export const messageIn = ({ body }: Envelope): SecaggMessage | undefined =>
-  body.kind === 'session' ? decodeMessage(body.message) : undefined;
+  body.kind === 'session' || body.kind === 'assembly' ? decodeMessage(body.message) : undefined;
 
 /** Changes what the peer says itself, in gossip and in answers to pulls alike. */
 export function rewriting(wire: Wire, rewrite: Rewrite): Transport {

@@ -14,7 +14,9 @@ export function belowThreshold(rosters: Rosters, isDishonest: (peer: PeerId) => 
     observe(observation) {
       if (observation.kind !== 'sent' || observation.message === undefined) return undefined;
       const { by, envelope, message } = observation;
-      const attempt = attemptName(envelope);
+      const roster = rosters.of(envelope);
+      // Of many cells each has its own decision.
+      const attempt = `${attemptName(envelope)}/${roster?.[0]}`;
       if (
         observation.honest &&
         message.kind === 'precommit' &&
@@ -28,7 +30,6 @@ export function belowThreshold(rosters: Rosters, isDishonest: (peer: PeerId) => 
       }
       const opens = message.kind === 'unmask' || message.kind === 'shares';
       if (!observation.honest || !opens) return undefined;
-      const roster = rosters.of(envelope);
       // A dishonest peer's messages may travel by pulls only, unseen here; its vote is assumed.
       if (roster === undefined) return undefined;
       const needed =

@@ -1,0 +1,65 @@
+import { compareText, concatBytes, fromHex, type PeerId, utf8 } from '@starling/core';
+import { deriveSecret, hashHex, publicKeyOf, type Secret, sha256 } from '@starling/crypto';
+import { type Manifest, ROUNDS_LABEL } from '@starling/protocol-rounds';
+
+const CELL_SIZE = 64;
+
+/** Peers of one cell, about. */
+export const cellSizeOf = ({ aggregation }: Manifest): number => aggregation.cellSize || CELL_SIZE;
+
+/** Most peers that are one cell, with nothing to confirm it but themselves. */
+export const oneCellMax = (manifest: Manifest): number => 2 * cellSizeOf(manifest);
+
+/** Most peers whose inputs one sum can hold. */
+export const sumPeersMax = (manifest: Manifest): number =>
+  Math.min(manifest.admission.maxPeers, oneCellMax(manifest));
+
+/** What a peer reveals in its ACK; nobody can foresee it from the JOIN. */
+export const beaconReveal = (seed: Secret): Uint8Array =>
+  deriveSecret(seed, utf8(`${ROUNDS_LABEL}/beacon`)).reveal();
+
+/** What a peer's JOIN commits to. */
+export const beaconCommitment = (reveal: Uint8Array): Uint8Array =>
+  sha256(utf8(`${ROUNDS_LABEL}/beacon-commitment`), reveal);
+
+/**
+ * Names a roster that is cut into cells, and is the beacon that cuts it: nobody knows it before
+ * the last of those whose ACKs count has revealed its part.
+ */
+export const cellsDigest = (
+  rosterDigest: Uint8Array,
+  acked: Uint8Array,
+  reveals: readonly Uint8Array[],
+): Uint8Array =>
+  sha256(utf8(`${ROUNDS_LABEL}/cells`), rosterDigest, acked, concatBytes(...reveals));
+
+/**
+ * Cuts a roster into cells of nearly the same size: members in order of H(digest ‖ key), cut where
+ * the share of each cell ends. Spec protocols/rounds/spec.md §4.4.
+ * @returns indices into `roster`, ascending in each cell
+ */
+export function cutCells(
+  roster: readonly PeerId[],
+  digest: Uint8Array,
+  cellSize: number,
+): readonly (readonly number[])[] {
+  const label = utf8(`${ROUNDS_LABEL}/cell-order`);
+  const ranked = roster.map((peer, index) => {
+    return { index, rank: hashHex(label, digest, publicKeyOf(peer)) };
+  });
+  ranked.sort((a, b) => compareText(a.rank, b.rank));
+  const count = Math.max(1, Math.round(roster.length / cellSize));
+  const edge = (i: number) => Math.floor((i * roster.length) / count);
+  return Array.from({ length: count }, (_, i) => {
+    const members = ranked.slice(edge(i), edge(i + 1)).map(({ index }) => index);
+    return members.sort((a, b) => a - b);
+  });
+}
+
+/** What binds the messages and keys of one cell. */
+export const cellDigest = (digest: Uint8Array, cell: number): Uint8Array =>
+  sha256(utf8(`${ROUNDS_LABEL}/cell/${cell}`), digest);
+
+/** What every message of an attempt is bound to. */
+export const rosterDigest = (joins: readonly string[]): Uint8Array =>
+  sha256(utf8(`${ROUNDS_LABEL}/roster`), concatBytes(...joins.map(fromHex)));

@@ -1,0 +1,97 @@
+import { fromHex, type PeerId, utf8 } from '@starling/core';
+import { sha256 } from '@starling/crypto';
+import { type Envelope, REPLICATION_MAX, ROUNDS_LABEL } from '@starling/protocol-rounds';
+import { byzantineMax } from '@starling/protocol-secagg';
+import { createAssembly, createSession, type Member, type SessionConfig } from '@starling/secagg';
+import { cellDigest, cellSizeOf, cutCells } from './cells.ts';
+import { attemptSeed, readHello } from './joins.ts';
+import { ringShapeOf } from './shape.ts';
+import { type Draft, type Placing, type RunningSession, selfOf, stateHashOf } from './state.ts';
+
+/** The aggregation over a roster that is one cell; undefined when a JOIN's keys do not decode. */
+export function sessionOver(d: Draft, placing: Placing): RunningSession | undefined {
+  const { slot, roundId, digest } = placing;
+  const config = cellConfig(d, placing, placing.joins, digest);
+  if (config === undefined) return undefined;
+  const roster = config.members.map(({ peer }) => peer);
+  const state = createSession(config);
+  return { slot, roundId, roster, digest, config, state, assembly: undefined };
+}
+
+/**
+ * The aggregation over a roster that is cut into cells.
+ * @param acked JOINs of those whose ACKs count, in order of peer ids
+ * @param digest of the roster's cells
+ */
+export function sessionOfCells(
+  d: Draft,
+  placing: Placing,
+  acked: readonly Envelope[],
+  digest: Uint8Array,
+): RunningSession | undefined {
+  const { slot, roundId } = placing;
+  const roster = acked.map(({ sender }) => sender);
+  const cells = cutCells(roster, digest, cellSizeOf(d.config.job.manifest));
+  const self = roster.indexOf(selfOf(d));
+  const own = cells.findIndex((members) => members.includes(self));
+  if (own === -1) return undefined;
+  const joins = cells[own]!.map((index) => acked[index]!);
+  const config = cellConfig(d, placing, joins, cellDigest(digest, own));
+  if (config === undefined) return undefined;
+  const state = createSession({ ...config, isCell: true });
+  const { timers } = config;
+  const assembly = createAssembly({ roster, self, cells, digest, timers });
+  return { slot, roundId, roster, digest, config: state.config, state, assembly };
+}
+
+/**
+ * Owners of a chunk, so that f deaths at any moment leave one; beyond 12 peers it costs too much.
+ */
+const defaultReplication = (peers: number): number =>
+  Math.min(REPLICATION_MAX, byzantineMax(peers) + 1);
+
+function cellConfig(
+  d: Draft,
+  { slot, roundId }: Placing,
+  joins: readonly Envelope[],
+  rosterDigest: Uint8Array,
+): SessionConfig | undefined {
+  const members = joins.flatMap((join): Member[] => {
+    const hello = readHello(join);
+    const light = join.body.kind === 'join' && join.body.light === 1;
+    return hello ? [{ peer: join.sender, hello, light }] : [];
+  });
+  if (members.length !== joins.length) return undefined;
+  const { manifest } = d.config.job;
+  const { phaseSeconds, replication } = manifest.aggregation;
+  return {
+    roundId: fromHex(roundId),
+    attempt: slot.attempt,
+    members,
+    rosterDigest,
+    self: members.findIndex(({ peer }) => peer === selfOf(d)),
+    context: sha256(
+      utf8(`${ROUNDS_LABEL}/context`),
+      fromHex(d.config.job.id),
+      fromHex(stateHashOf(d)!),
+    ),
+    shape: ringShapeOf(manifest, d.vectorLength, members.length),
+    replication: replication === 0 ? defaultReplication(members.length) : replication,
+    timers: { phaseMs: phaseSeconds * 1000, decideMs: phaseSeconds * 500 },
+    seed: attemptSeed(d, roundId, slot.attempt),
+    input: d.update!.handle,
+    protection: d.config.protection,
+    ...(d.config.canary === 'never-both' ? { canary: d.config.canary } : {}),
+  };
+}
+
+const indices = new WeakMap<readonly PeerId[], ReadonlyMap<PeerId, number>>();
+/** A peer's place in a list of peers that does not change. */
+export function indexIn(peers: readonly PeerId[], peer: PeerId): number | undefined {
+  let known = indices.get(peers);
+  if (known === undefined) {
+    known = new Map(peers.map((each, index) => [each, index]));
+    indices.set(peers, known);
+  }
+  return known.get(peer);
+}
