@@ -55,9 +55,9 @@ function checkEffect(effect: EngineEffect, reason: string | undefined): void {
       encodeCanonical(gossipCodec, effect.message);
       return;
     case 'pull': {
-      const { round, salt, have } = effect;
+      const { round, cell, salt, have } = effect;
       const job = 'ab'.repeat(32) as never;
-      encodeCanonical(syncRequestCodec, { kind: 'envelopes', job, round, salt, have });
+      encodeCanonical(syncRequestCodec, { kind: 'envelopes', job, round, cell, salt, have });
       return;
     }
     case 'fetch-chain': {

@@ -11,6 +11,8 @@ interface Scenario {
   readonly liars: readonly (readonly [peer: number, behaviour: Behaviour])[];
   readonly seed?: number;
   readonly replication?: number;
+  /** Fourteen peers in cells of this size, instead of eight in one. */
+  readonly cellSize?: number;
   /** Reasons for which honest peers convict; nobody is convicted when absent. */
   readonly convicts?: readonly string[];
   /** Those convicted; all liars when absent. */
@@ -46,8 +48,8 @@ const SCENARIOS: Readonly<Record<Behaviour, Scenario>> = {
   'complaint-spam': both('complaint-spam'),
   'wrong-final': both('wrong-final'),
   // Runs in which both votes are heard before the session ends; in most they come too late.
-  'two-prevotes': both('two-prevotes', { seed: 13, convicts: ['equivocation'] }),
-  'two-precommits': both('two-precommits', { seed: 5, convicts: ['equivocation'] }),
+  'two-prevotes': both('two-prevotes', { seed: 4, convicts: ['equivocation'] }),
+  'two-precommits': both('two-precommits', { seed: 4, convicts: ['equivocation'] }),
   'two-keyshares': both('two-keyshares', { convicts: ['equivocation'] }),
   'two-commits': both('two-commits', { convicts: ['equivocation'] }),
   'two-joins': { liars: [[3, 'two-joins']] },
@@ -69,13 +71,30 @@ const SCENARIOS: Readonly<Record<Behaviour, Scenario>> = {
   'wrong-sum-by-half-ring': both('wrong-sum-by-half-ring'),
   'serves-other-bytes': both('serves-other-bytes'),
   'opens-other-chunks': beside('opens-other-chunks', 'silent-after-unmask'),
+  'withheld-reveal': both('withheld-reveal', { cellSize: 6 }),
+  'wrong-reveal': both('wrong-reveal', { cellSize: 6 }),
+  'chooses-cells': {
+    liars: Array.from({ length: 4 }, (_, i) => [2 + 3 * i, 'chooses-cells']),
+    cellSize: 6,
+  },
+  'wrong-nomination': both('wrong-nomination', { cellSize: 6 }),
+  'wrong-opened': both('wrong-opened', { cellSize: 6 }),
 };
 
-async function run({ liars, seed = 1, replication }: Scenario) {
+async function run({ liars, seed = 2, replication, cellSize }: Scenario) {
   const report = await simulate({
-    ...{ peers: 8, dim: 60, rounds: 2, dropout: 0, byzantine: 0, seed, faults: NO_FAULTS },
+    ...{
+      peers: cellSize === undefined ? 8 : 14,
+      dim: 60,
+      rounds: 2,
+      dropout: 0,
+      byzantine: 0,
+      seed,
+      faults: NO_FAULTS,
+    },
     adversaries: new Map(liars),
     ...(replication !== undefined && { replication }),
+    ...(cellSize !== undefined && { cellSize }),
   });
   expect(report.misdeeds).toBeGreaterThan(0);
   expect(report.violations).toEqual([]);
@@ -86,7 +105,7 @@ async function run({ liars, seed = 1, replication }: Scenario) {
 
 /** The liar is the only owner of what it adds up wrongly: nobody else's sum can be taken. */
 const alone = (behaviour: Behaviour, more: Partial<Scenario> = {}): Scenario => ({
-  ...{ liars: [[5, behaviour]], seed: 7, replication: 1, ...more },
+  ...{ liars: [[5, behaviour]], seed: 2, replication: 1, ...more },
 });
 
 test.each(['wrong-sum-by-one', 'wrong-sum-by-half-ring'] as const)(

@@ -160,7 +160,7 @@ export class StarlingNode {
   async launch(manifest: Manifest, model: Uint8Array): Promise<Launched> {
     const fault = manifestFault(manifest);
     if (fault !== undefined) throw new ConfigError('job', fault);
-    await this.#parts.trainer.describe(model);
+    await this.#parts.trainer.describe(model, manifest.training.frozen);
     const hash = await this.#parts.blobs.put(model);
     if (hash !== manifest.model) throw new ConfigError('job.model', 'is not the model given');
     const signed = signManifest(manifest, this.#parts.key);
@@ -319,7 +319,8 @@ export class StarlingNode {
     try {
       const model = await blobs.get(job.manifest.model);
       if (model === undefined) throw new ProtocolError('model-missing', 'the model is not held');
-      const { layout, initial } = await trainer.describe(model);
+      const { frozen } = job.manifest.training;
+      const { layout, initial } = await trainer.describe(model, frozen);
       const state = encodeState(initialState(initial, layout.parameters, FEDAVG));
       const stateHash = await blobs.put(state);
       const vectorLength = layout.parameters + layout.buffers + METRIC_COORDINATES;

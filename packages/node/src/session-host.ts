@@ -32,11 +32,9 @@ import {
 import {
   type AssemblyEvent,
   type ChunkSum,
-  chunkLayout,
   keepersOf,
   type MaskTerm,
   packedBytes,
-  type RingShape,
   ringBudget,
   type SessionCompute,
   type SessionConfig,
@@ -46,6 +44,7 @@ import type { PlainTerm } from './compute.ts';
 import { delay } from './delay.ts';
 import type { JobHostParts } from './job-host.ts';
 import { addSums } from './kernels.ts';
+import { isPacked, isPackedChunk, isPackedSum, layoutOf, sumBytes } from './packed.ts';
 import { codecOf } from './training.ts';
 
 type SessionEffect = Extract<EngineEffect, { kind: 'session' }>;
@@ -241,7 +240,7 @@ export class SessionHost {
       const { words } = await node.compute.run('unpack', { bytes, bits, length });
       vectors.putWords(place.cell(cell), words);
       vectors.putBytes(`${place.cell(cell)}/packed`, bytes, digest);
-      tell({ kind: 'cell-fetched', cell, result: place.cell(cell) });
+      tell({ kind: 'cell-fetched', cell, digest, result: place.cell(cell) });
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       await delay(node, MISSING_MS);
@@ -410,26 +409,3 @@ class Place {
 
 const plain = (terms: readonly MaskTerm[]): readonly PlainTerm[] =>
   terms.map(({ seed, sign }) => ({ seed: seed.reveal(), sign }));
-
-/** Packed bytes of a chunk's integer sum over the roster. */
-function sumBytes({ shape, members }: SessionConfig, chunk: number): number {
-  return packedBytes(layoutOf(shape).wordsOf(chunk), ringBudget(shape.bits, members.length));
-}
-
-const layoutOf = ({ length, bits, chunkBytes }: RingShape) =>
-  chunkLayout(length, bits, { chunkBytes });
-
-function isPackedChunk(bytes: Uint8Array, chunk: number, shape: RingShape): boolean {
-  const layout = layoutOf(shape);
-  return chunk < layout.count && isPacked(bytes, layout.wordsOf(chunk), shape.bits);
-}
-
-const isPackedSum = (bytes: Uint8Array, chunk: number, { shape, members }: SessionConfig) =>
-  isPacked(bytes, layoutOf(shape).wordsOf(chunk), ringBudget(shape.bits, members.length));
-
-/** Whether bytes have the exact length of these words, and nothing in the bits behind the last. */
-function isPacked(bytes: Uint8Array, words: number, bits: number): boolean {
-  if (bytes.length !== packedBytes(words, bits)) return false;
-  const used = (words * bits) % 8;
-  return used === 0 || bytes.at(-1)! >> used === 0;
-}

@@ -76,6 +76,7 @@ export class SyncClient {
             kind: 'envelopes',
             job: job.id,
             round: effect.round,
+            cell: effect.cell,
             salt: effect.salt,
             have: effect.have,
           }

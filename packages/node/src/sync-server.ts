@@ -16,7 +16,14 @@ import {
   syncAnswerCodec,
   syncRequestCodec,
 } from '@starling/protocol-rounds';
-import { type Have, isFor, missingFrom, roundOf } from '@starling/rounds';
+import {
+  type Have,
+  missingFrom,
+  type Pooled,
+  roundOf,
+  saidInCell,
+  saidToAll,
+} from '@starling/rounds';
 import type { JobHost } from './job-host.ts';
 
 export interface SyncServerParts {
@@ -68,7 +75,7 @@ async function answerOf(
       if (host === undefined) return refused('unknown job');
       if (request.round < roundOf(host.state)) return chainFrom(host, request.round);
       if (request.round > roundOf(host.state)) return { kind: 'envelopes', envelopes: [] };
-      return { kind: 'envelopes', envelopes: lacking(host, from, request, parts) };
+      return { kind: 'envelopes', envelopes: lacking(said(host, from, request), request, parts) };
     }
     default:
       return refused('unknown request');
@@ -80,15 +87,26 @@ const chainFrom = (host: JobHost, fromRound: number): SyncAnswer => ({
   certificates: host.certificates(fromRound).slice(0, CHAIN_ANSWER_MAX),
 });
 
-function lacking(
+/** What may be told to `from`: of a cell only its members hear. */
+function said(
   { state }: JobHost,
   from: PeerId,
+  { cell }: Extract<SyncRequest, { kind: 'envelopes' }>,
+): Iterable<Pooled> {
+  if (cell === null) return saidToAll(state);
+  const { phase } = state;
+  const members = 'session' in phase ? phase.session.config.members : [];
+  return members.some(({ peer }) => peer === from) ? saidInCell(state, cell) : [];
+}
+
+function lacking(
+  held: Iterable<Pooled>,
   have: Have,
   parts: SyncServerParts,
 ): readonly Uint8Array[] {
   const envelopes: Uint8Array[] = [];
   let size = 0;
-  const missing = missingFrom(state.pool, have, (envelope) => isFor(state, from, envelope));
+  const missing = missingFrom(held, have);
   // From a random place on: junk that somebody else planted must not hide what is wanted for ever.
   const start = Math.floor((parts.random.bytes(1)[0]! / 256) * missing.length);
   for (const { bytes } of [...missing.slice(start), ...missing.slice(0, start)]) {

@@ -35,7 +35,8 @@ export async function trainRound(input: RoundInput): Promise<Update> {
   const codec = codecOf(job.manifest);
   const evaluation = await prepared.evaluate(model, examplesMax(updateCodec(codec)));
   const seed = new DataView(node.random.bytes(4).buffer).getUint32(0);
-  const trained = await prepared.train(model, seed);
+  const rounds = job.manifest.stop.rounds;
+  const trained = await prepared.train(model, seed, { round: round - 1, rounds });
   const { words } = await node.compute.run('quantise', {
     update: trained.update,
     metrics: evaluation,

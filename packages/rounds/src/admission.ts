@@ -4,6 +4,8 @@ import { survivorsMin } from '@starling/protocol-secagg';
 import { ceilLog2 } from '@starling/secagg';
 import { sumPeersMax } from './cells.ts';
 
+import { trainingFault } from './training-fault.ts';
+
 /** What a volunteer lets in (design decisions 18 and 19). */
 export interface Policy {
   /** Launchers whose jobs start without asking. */
@@ -28,9 +30,6 @@ export function manifestFault(manifest: Manifest): string | undefined {
   const addends = ceilLog2(sumPeersMax(manifest));
   const { minPeers, maxPeers, joinWindowSeconds } = admission;
   const checks: readonly [ok: boolean, fault: string][] = [
-    [training.epochs >= 1 && training.batchSize >= 1, 'training.epochs and batchSize start at 1'],
-    [isPositive(training.learningRate), 'training.learningRate must be positive'],
-    [training.momentum >= 0 && training.momentum < 1, 'training.momentum must be in [0, 1)'],
     [
       ringBits >= RING_BITS_MIN && ringBits <= RING_BITS_MAX,
       `aggregation.ringBits must be ${RING_BITS_MIN} to ${RING_BITS_MAX}`,
@@ -53,7 +52,7 @@ export function manifestFault(manifest: Manifest): string | undefined {
     ],
     [stop.rounds >= 1, 'stop.rounds must be at least 1'],
   ];
-  return checks.find(([ok]) => !ok)?.[1];
+  return trainingFault(training) ?? checks.find(([ok]) => !ok)?.[1];
 }
 
 const isPositive = (value: number): boolean => Number.isFinite(value) && value > 0;

@@ -127,7 +127,7 @@ function perform(d: Draft, session: RunningSession, effect: SessionEffect): void
   switch (effect.kind) {
     case 'broadcast': {
       const context = { roundId, attempt: slot.attempt, roster: digest };
-      const cell = assembly && config.rosterDigest;
+      const cell = assembly === undefined ? null : config.rosterDigest;
       send(d, context, { kind: 'session', message: encodeMessage(effect.message) }, cell);
       return;
     }

@@ -1,4 +1,12 @@
-import { compareText, concatBytes, fromHex, type PeerId, utf8 } from '@starling/core';
+import {
+  compareText,
+  concatBytes,
+  fromHex,
+  type PeerId,
+  remembered,
+  toHex,
+  utf8,
+} from '@starling/core';
 import { deriveSecret, hashHex, publicKeyOf, type Secret, sha256 } from '@starling/crypto';
 import { type Manifest, ROUNDS_LABEL } from '@starling/protocol-rounds';
 
@@ -39,6 +47,17 @@ export const cellsDigest = (
  * @returns indices into `roster`, ascending in each cell
  */
 export function cutCells(
+  roster: readonly PeerId[],
+  digest: Uint8Array,
+  cellSize: number,
+): readonly (readonly number[])[] {
+  const name = `${toHex(digest)}/${roster.length}/${cellSize}`;
+  return knownCuts(name, () => cut(roster, digest, cellSize));
+}
+/** A digest names its roster, too. */
+const knownCuts = remembered<readonly (readonly number[])[]>(4);
+
+function cut(
   roster: readonly PeerId[],
   digest: Uint8Array,
   cellSize: number,

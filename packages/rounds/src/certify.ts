@@ -9,7 +9,7 @@ import {
 import { threshold } from '@starling/protocol-secagg';
 import { toBitmap } from '@starling/secagg';
 import { outcomeOf } from './attempt.ts';
-import { pooledAttempt } from './pool.ts';
+import { inSlot } from './pool.ts';
 import { slotKey } from './round-id.ts';
 import { indexIn } from './running.ts';
 import { type Draft, once, parentOf, roundOf, send, setTimer } from './state.ts';
@@ -74,10 +74,17 @@ export function hurryCertifying(d: Draft): void {
 export function certificateReady(d: Draft): Certificate | undefined {
   if (d.phase.name !== 'certifying') return undefined;
   const { session, statement, hash } = d.phase;
+  const { roundId, slot } = session;
+  const said = [...inSlot(d.pool, roundId, slot.attempt, { slot: 'final' })];
+  const finals = said.filter(
+    ({ envelope: { body } }) => body.kind === 'final' && body.statement === hash,
+  );
+  // Signatures are looked at only when there may be enough of them.
+  if (finals.length < threshold(statement.roster.length)) return undefined;
   const signatures = new Map<number, Uint8Array>();
-  for (const { envelope } of pooledAttempt(d.pool, session.roundId, session.slot.attempt)) {
+  for (const { envelope } of finals) {
     const { body, sender } = envelope;
-    if (body.kind !== 'final' || body.statement !== hash) continue;
+    if (body.kind !== 'final') continue;
     const member = indexIn(statement.roster, sender);
     if (member !== undefined && verifyStatement(statement, sender, body.signature)) {
       signatures.set(member, body.signature);

@@ -90,6 +90,9 @@ test('below minPeers a job waits and says so; one more JOIN and it goes on [R-10
     expect(peer.notices('waiting')).toEqual([{ kind: 'waiting', round: 1, joined: 3, needed: 4 }]);
   }
   exchange(peers);
+  // Whoever's turn it is may be the one whose window is still open.
+  peers[3]!.fire('window');
+  exchange(peers);
   expect(peers.map(({ phase }) => phase)).toEqual(peers.map(() => 'session'));
   const rosters = peers.map((peer) => peer.notices('session')[0]!.roster);
   expect(rosters[0]).toHaveLength(4);

@@ -44,6 +44,8 @@ export interface EngineStep {
 const EARLY_MAX = 1_024;
 /** Restarts beyond our own whose messages are kept. */
 const RESTARTS_AHEAD = 4;
+/** Peers that are asked for the chain behind one head. */
+const ASKS_PER_HEAD = 3;
 const RETRAIN_MS = 5_000;
 /** The wait doubles so often, up to some five minutes. */
 const RETRAIN_DOUBLINGS = 6;
@@ -260,7 +262,15 @@ function onSessionEvent(d: Draft, event: Extract<EngineEvent, { kind: 'session' 
 function onHead(d: Draft, event: Extract<EngineEvent, { kind: 'head' }>): void {
   const { round, certificate, from } = event;
   const isElsewhere = round === d.chain.length && certificate !== parentOf(d);
-  if (round > d.chain.length || isElsewhere) askChain(d, from, `head/${round}/${certificate}`);
+  if (round <= d.chain.length && !isElsewhere) return;
+  // A few are asked, not all thousand who say the same at once; pulls find what they did not have.
+  for (let turn = 0; turn < ASKS_PER_HEAD; turn++) {
+    if (!d.marks.has(`head/${round}/${certificate}/${turn}`)) {
+      once(d, `head/${round}/${certificate}/${turn}`);
+      askChain(d, from, `head/${round}/${certificate}`);
+      return;
+    }
+  }
 }
 
 function isRunning(d: Draft, { roundId, slot }: { roundId: string; slot: Slot }): boolean {
@@ -396,7 +406,8 @@ function adoptChain(d: Draft, chain: Chain, own: boolean): void {
   d.marks = new Set();
   const last = chain.at(-1)!;
   const certificate = statementHash(last.statement);
-  d.effects.push({ kind: 'gossip', message: { kind: 'head', round: chain.length, certificate } });
+  const message = { kind: 'head', round: chain.length, certificate } as const;
+  d.effects.push({ kind: 'gossip', message, cell: null });
   armPull(d);
   beginRound(d);
   const early = d.early;

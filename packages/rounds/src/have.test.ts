@@ -4,7 +4,6 @@ import { encodeMessage } from '@starling/protocol-secagg';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { haveOf, missingFrom, saltOf } from './have.ts';
-import { addAllToPool, emptyPool, type Pool } from './pool.ts';
 import { hashNamed, testKeys } from './testing/fixtures.ts';
 
 const keys = testKeys(20);
@@ -19,8 +18,8 @@ const all = keys.flatMap((key) =>
     );
   }),
 );
-const poolOf = (envelopes: readonly Envelope[]): Pool =>
-  addAllToPool(emptyPool, envelopes, millis(0)).pool;
+const heldBy = (envelopes: readonly Envelope[]) =>
+  envelopes.map((envelope) => ({ envelope, at: millis(0) }));
 const hashes = (envelopes: readonly Envelope[]) => envelopes.map(({ hash }) => hash).sort();
 
 test('over a few pulls a pool gives exactly what the other side lacks', () => {
@@ -28,8 +27,8 @@ test('over a few pulls a pool gives exactly what the other side lacks', () => {
     fc.property(fc.subarray(all), fc.subarray(all), (mine, theirs) => {
       const found = new Set<string>();
       for (let turn = 0; turn < 6; turn++) {
-        const have = haveOf(poolOf(theirs), saltOf(keys[0]!.peerId, turn));
-        for (const { hash } of missingFrom(poolOf(mine), have)) found.add(hash);
+        const have = haveOf(heldBy(theirs), saltOf(keys[0]!.peerId, turn));
+        for (const { hash } of missingFrom(heldBy(mine), have)) found.add(hash);
       }
       const lacking = mine.filter((envelope) => !theirs.includes(envelope));
       expect([...found].sort()).toEqual(hashes(lacking));
@@ -40,21 +39,18 @@ test('over a few pulls a pool gives exactly what the other side lacks', () => {
 
 test('one pull shows nearly all of it, and never what is held', () => {
   const [theirs, lacking] = [all.slice(0, 150), all.slice(150)];
-  const missing = missingFrom(poolOf(all), haveOf(poolOf(theirs), 7));
+  const missing = missingFrom(heldBy(all), haveOf(heldBy(theirs), 7));
   expect(missing.length).toBeGreaterThanOrEqual(lacking.length - 1);
   for (const envelope of missing) expect(lacking).toContain(envelope);
 });
 
-test('who holds nothing gets everything that is for it', () => {
-  const nothing = haveOf(emptyPool, 1);
+test('who holds nothing gets everything', () => {
+  const nothing = haveOf([], 1);
   expect(nothing.have).toHaveLength(0);
-  expect(missingFrom(poolOf(all), nothing)).toHaveLength(all.length);
-  const [first] = all;
-  const isFor = (envelope: Envelope) => envelope === first;
-  expect(missingFrom(poolOf(all), nothing, isFor)).toEqual([first]);
+  expect(missingFrom(heldBy(all), nothing)).toHaveLength(all.length);
 });
 
 test('a filter has two bytes an envelope, and a limit', () => {
-  expect(haveOf(poolOf(all), 1).have).toHaveLength(2 * all.length);
+  expect(haveOf(heldBy(all), 1).have).toHaveLength(2 * all.length);
   expect(2 * all.length).toBeLessThan(HAVE_BYTES_MAX);
 });

@@ -1,7 +1,7 @@
 import { fromHex, type PeerId, u32be } from '@starling/core';
 import { publicKeyOf, sha256 } from '@starling/crypto';
 import { type Envelope, HAVE_BYTES_MAX } from '@starling/protocol-rounds';
-import { type Pool, pooled } from './pool.ts';
+import type { Pooled } from './pool.ts';
 
 /** Bits for each envelope, and hashes: one in 1,700 that is lacking passes for held. */
 const BITS_EACH = 16;
@@ -17,9 +17,9 @@ export interface Have {
 export const saltOf = (peer: PeerId, turn: number): number =>
   new DataView(sha256(publicKeyOf(peer), u32be(turn)).buffer).getUint32(0);
 
-/** The filter of everything in the pool. Spec protocols/rounds/spec.md §6. */
-export function haveOf(pool: Pool, salt: number): Have {
-  const held = [...pooled(pool)];
+/** The filter of these envelopes. Spec protocols/rounds/spec.md §6. */
+export function haveOf(envelopes: Iterable<Pooled>, salt: number): Have {
+  const held = [...envelopes];
   const have = new Uint8Array(Math.min(HAVE_BYTES_MAX, Math.ceil((held.length * BITS_EACH) / 8)));
   for (const { envelope } of held) {
     for (const bit of bitsOf(envelope, salt, have.length * 8)) have[bit >> 3]! |= 1 << (bit & 7);
@@ -27,17 +27,14 @@ export function haveOf(pool: Pool, salt: number): Have {
   return { salt, have };
 }
 
-/** Envelopes that a peer with this filter lacks, among those that are for it. */
+/** Those of these envelopes that a peer with this filter lacks. */
 export function missingFrom(
-  pool: Pool,
+  envelopes: Iterable<Pooled>,
   { salt, have }: Have,
-  isFor: (envelope: Envelope) => boolean = () => true,
 ): readonly Envelope[] {
-  const missing: Envelope[] = [];
-  for (const { envelope } of pooled(pool)) {
-    if (isFor(envelope) && !isHeld(envelope, salt, have)) missing.push(envelope);
-  }
-  return missing;
+  return [...envelopes]
+    .map(({ envelope }) => envelope)
+    .filter((envelope) => !isHeld(envelope, salt, have));
 }
 
 function isHeld(envelope: Envelope, salt: number, have: Uint8Array): boolean {

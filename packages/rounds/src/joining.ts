@@ -6,9 +6,9 @@ import { helloOf } from '@starling/secagg';
 import { beaconCommitment, beaconReveal, oneCellMax } from './cells.ts';
 import { attemptSeed, barKey, joinsInSlot, proposerOf } from './joins.ts';
 import { enterPlacing } from './placing.ts';
-import { type Pooled, pooled } from './pool.ts';
+import { joinCounts, type Pooled } from './pool.ts';
 import { acceptableRoster, isRosterMade } from './roster.ts';
-import { compareSlots, parseSlot, SLOT_MAX, type Slot, slotAfter, slotKey } from './round-id.ts';
+import { compareSlots, SLOT_MAX, type Slot, slotAfter, slotKey } from './round-id.ts';
 import { sessionOver } from './running.ts';
 import {
   currentRoundId,
@@ -117,6 +117,7 @@ function isWindowClosed(d: Draft, slot: Slot, joins: ReadonlyMap<PeerId, Pooled>
 
 /** Proposes the roster when it is this peer's turn; it is, too, when those before it are lost. */
 function proposeIfMine(d: Draft, slot: Slot, joins: ReadonlyMap<PeerId, Pooled>): void {
+  if (d.marks.has(`proposed/${slotKey(slot)}`)) return;
   const roundId = currentRoundId(d, slot.restarts);
   const members = chooseMembers(d, joins);
   if (proposerOf(roundId, slot.attempt, members) !== selfOf(d)) return;
@@ -136,12 +137,14 @@ export function chooseMembers(
   s: EngineState,
   joins: ReadonlyMap<PeerId, Pooled>,
 ): readonly PeerId[] {
+  const { maxPeers } = s.config.job.manifest.admission;
+  if (joins.size <= maxPeers) return [...joins.keys()].sort(compareText);
   const ranked = [...joins].map(([peer, { envelope }]) => ({
     peer,
     rank: hashHex(fromHex(parentOf(s)), fromHex(envelope.hash)),
   }));
   ranked.sort((a, b) => compareText(a.rank, b.rank));
-  const chosen = ranked.slice(0, s.config.job.manifest.admission.maxPeers);
+  const chosen = ranked.slice(0, maxPeers);
   return chosen.map(({ peer }) => peer).sort(compareText);
 }
 
@@ -165,11 +168,10 @@ function followOthers(d: Draft): void {
   if (d.phase.name !== 'joining') return;
   const own = d.phase.slot;
   const needed = byzantineMax(Math.max(3, previousRoster(d).length)) + 1;
-  const others = (slot: Slot) =>
-    joinsInSlot(d, slot).size - (joinsInSlot(d, slot).has(selfOf(d)) ? 1 : 0);
-  let best = { slot: own, count: others(own) };
-  for (const slot of slotsSeen(d)) {
-    const count = others(slot);
+  const seen = slotsSeen(d);
+  const here = seen.find(({ slot }) => slotKey(slot) === slotKey(own));
+  let best = { slot: own, count: here?.count ?? 0 };
+  for (const { slot, count } of seen) {
     const more = count > best.count || (count === best.count && compareSlots(slot, best.slot) > 0);
     const enough = count >= Math.max(needed, isNear(own, slot) ? 1 : 2);
     if (enough && more && !isClosed(d, slot)) best = { slot, count };
@@ -184,11 +186,10 @@ const isNear = (own: Slot, slot: Slot): boolean =>
 const isClosed = (d: Draft, slot: Slot): boolean =>
   d.barred.has(barKey(d, slot)) || isRosterMade(d, slot);
 
-function slotsSeen(d: Draft): readonly Slot[] {
-  const keys = new Set<string>();
-  for (const { envelope } of pooled(d.pool)) {
-    const { body, attempt } = envelope;
-    if (body.kind === 'join') keys.add(slotKey({ restarts: body.restarts, attempt }));
-  }
-  return [...keys].map(parseSlot);
+/** Slots that anybody JOINed, and how many others did. */
+function slotsSeen(d: Draft): readonly { readonly slot: Slot; readonly count: number }[] {
+  return [...joinCounts(d.pool, selfOf(d))].flatMap(({ join: { body, attempt }, others }) => {
+    if (body.kind !== 'join') return [];
+    return [{ slot: { restarts: body.restarts, attempt }, count: others }];
+  });
 }

@@ -4,7 +4,7 @@ import { threshold } from '@starling/protocol-secagg';
 import { fromBitmap, toBitmap } from '@starling/secagg';
 import { beaconCommitment, beaconReveal, cellsDigest } from './cells.ts';
 import { attemptSeed } from './joins.ts';
-import { type Pooled, pooledAttempt } from './pool.ts';
+import { inSlot, type Pooled } from './pool.ts';
 import { slotKey } from './round-id.ts';
 import { sessionOfCells } from './running.ts';
 import { type Draft, notice, once, type Placing, selfOf, send, setTimer } from './state.ts';
@@ -35,9 +35,9 @@ export function advancePlacing(d: Draft): void {
   if (d.phase.name !== 'placing') return;
   const { placing } = d.phase;
   proposeCells(d, placing);
-  for (const { envelope, at } of pooledAttempt(d.pool, placing.roundId, placing.slot.attempt)) {
-    if (envelope.body.kind !== 'cells' || envelope.sender !== placing.proposer) continue;
-    if (!isBound(envelope, placing)) continue;
+  const { roundId, slot, proposer: sender } = placing;
+  for (const { envelope, at } of inSlot(d.pool, roundId, slot.attempt, { slot: 'cells', sender })) {
+    if (envelope.body.kind !== 'cells' || !isBound(envelope, placing)) continue;
     const acks = acksOf(d, placing);
     const acked = fromBitmap(envelope.body.acked, placing.joins.length);
     if (acked === undefined || acked.length < threshold(placing.joins.length)) continue;
@@ -71,7 +71,8 @@ function revealIn(ack: Pooled | undefined): Uint8Array | undefined {
 function acksOf(d: Draft, placing: Placing): ReadonlyMap<PeerId, Pooled> {
   const commitments = commitmentsOf(placing);
   const acks = new Map<PeerId, Pooled>();
-  for (const pooled of pooledAttempt(d.pool, placing.roundId, placing.slot.attempt)) {
+  const { roundId, slot } = placing;
+  for (const pooled of inSlot(d.pool, roundId, slot.attempt, { slot: 'ack' })) {
     const { envelope } = pooled;
     const { body, sender } = envelope;
     const commitment = commitments.get(sender);

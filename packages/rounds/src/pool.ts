@@ -142,6 +142,53 @@ export function* pooledAttempt(pool: Pool, roundId: RoundId, attempt: number): I
   for (const slots of pool.get(attemptKey(roundId, attempt))?.values() ?? []) yield* slots.values();
 }
 
+/** What these senders said in one attempt. */
+export function* saidBy(
+  pool: Pool,
+  roundId: RoundId,
+  attempt: number,
+  senders: Iterable<PeerId>,
+): Iterable<Pooled> {
+  const all = pool.get(attemptKey(roundId, attempt));
+  for (const sender of senders) yield* all?.get(sender)?.values() ?? [];
+}
+
+/** What every sender, or one, said in one slot of an attempt: at most two each. */
+export function* inSlot(
+  pool: Pool,
+  roundId: RoundId,
+  attempt: number,
+  { slot, sender }: { readonly slot: string; readonly sender?: PeerId },
+): Iterable<Pooled> {
+  const senders = pool.get(attemptKey(roundId, attempt));
+  const only = sender && senders?.get(sender);
+  const all = sender === undefined ? senders?.values() : only && [only];
+  for (const slots of all ?? []) {
+    for (const key of [slot, `${AGAIN}${slot}`]) {
+      const held = slots.get(key);
+      if (held !== undefined) yield held;
+    }
+  }
+}
+
+/** A JOIN of each attempt of which there is one, and how many have JOINed it beside `self`. */
+export function* joinCounts(
+  pool: Pool,
+  self: PeerId,
+): Iterable<{ readonly join: Envelope; readonly others: number }> {
+  for (const senders of pool.values()) {
+    let join: Envelope | undefined;
+    let others = 0;
+    for (const [sender, slots] of senders) {
+      const held = slots.get('join');
+      if (held === undefined) continue;
+      join ??= held.envelope;
+      if (sender !== self) others += 1;
+    }
+    if (join !== undefined) yield { join, others };
+  }
+}
+
 /** The first JOIN of each sender in one attempt. */
 export function joinsOf(pool: Pool, roundId: RoundId, attempt: number): Map<PeerId, Pooled> {
   const joins = new Map<PeerId, Pooled>();

@@ -2,7 +2,7 @@ import { compareText, type PeerId } from '@starling/core';
 import type { BodyOf, Envelope } from '@starling/protocol-rounds';
 import { rosterDigest } from './cells.ts';
 import { barKey, joinsInSlot, proposerOf } from './joins.ts';
-import { type Pooled, pooledAttempt } from './pool.ts';
+import { inSlot, type Pooled } from './pool.ts';
 import type { Slot } from './round-id.ts';
 import { currentRoundId, type Draft, notice, once, type Placing, selfOf } from './state.ts';
 
@@ -13,7 +13,7 @@ import { currentRoundId, type Draft, notice, once, type Placing, selfOf } from '
 export function acceptableRoster(d: Draft, slot: Slot): Placing | undefined {
   if (d.update === undefined || d.barred.has(barKey(d, slot))) return undefined;
   const roundId = currentRoundId(d, slot.restarts);
-  for (const { envelope, at } of pooledAttempt(d.pool, roundId, slot.attempt)) {
+  for (const { envelope, at } of inSlot(d.pool, roundId, slot.attempt, { slot: 'roster' })) {
     if (envelope.body.kind !== 'roster') continue;
     const members = rosterMembers(d, slot, envelope, envelope.body);
     if (members === undefined || !members.some(({ sender }) => sender === selfOf(d))) continue;
@@ -35,7 +35,7 @@ export function acceptableRoster(d: Draft, slot: Slot): Placing | undefined {
  */
 export function isRosterMade(d: Draft, slot: Slot): boolean {
   const roundId = currentRoundId(d, slot.restarts);
-  for (const { envelope } of pooledAttempt(d.pool, roundId, slot.attempt)) {
+  for (const { envelope } of inSlot(d.pool, roundId, slot.attempt, { slot: 'roster' })) {
     const { body } = envelope;
     if (body.kind === 'roster' && rosterMembers(d, slot, envelope, body) !== undefined) return true;
   }
@@ -55,9 +55,8 @@ function rosterMembers(
   if (joins.length < Math.max(3, minPeers) || joins.length > maxPeers) return undefined;
   const byHash = new Map<string, Envelope>();
   // Either of two JOINs of one peer will do: which of them came first here says nothing.
-  for (const { envelope: join } of pooledAttempt(d.pool, envelope.roundId, slot.attempt)) {
-    if (join.body.kind === 'join') byHash.set(join.hash, join);
-  }
+  const joined = inSlot(d.pool, envelope.roundId, slot.attempt, { slot: 'join' });
+  for (const { envelope: join } of joined) byHash.set(join.hash, join);
   const members = joins.flatMap((hash) => byHash.get(hash) ?? []);
   if (members.length !== joins.length) return undefined;
   const peers = members.map(({ sender }) => sender);
@@ -66,9 +65,13 @@ function rosterMembers(
   return members;
 }
 
+/** Part of the JOINs that a proposer may have missed; none in a roster of fewer than twenty. */
+const LEFT_OUT_MAX = 1 / 20;
+
 /**
- * The inclusion rule: somebody whose JOIN had been here half a window before the ROSTER came, and
- * who is not in it. A proposer that censors JOINs to build a roster of its friends gets no quorum.
+ * The inclusion rule: who of those whose JOINs had been here half a window before the ROSTER came
+ * is not in it, if too many are not. A proposer that censors JOINs to build a roster of its friends
+ * gets no quorum.
  */
 function leftOut(
   d: Draft,
@@ -80,8 +83,8 @@ function leftOut(
   if (members.length >= maxPeers) return undefined;
   const listed = new Set(members.map(({ sender }) => sender));
   const inTime = ({ at }: Pooled) => rosterAt - at > joinWindowSeconds * 500;
-  for (const [peer, join] of joinsInSlot(d, slot)) {
-    if (!listed.has(peer) && inTime(join) && !d.lost.has(peer)) return peer;
-  }
-  return undefined;
+  const missed = [...joinsInSlot(d, slot)].filter(([peer, join]) => {
+    return !listed.has(peer) && inTime(join) && !d.lost.has(peer);
+  });
+  return missed.length > LEFT_OUT_MAX * members.length ? missed[0]![0] : undefined;
 }

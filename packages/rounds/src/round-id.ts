@@ -4,6 +4,7 @@ import {
   type JobId,
   type PeerId,
   type RoundId,
+  remembered,
   u32be,
   utf8,
 } from '@starling/core';
@@ -20,28 +21,26 @@ export function roundIdOf(
   round: number,
   restarts: number,
 ): RoundId {
-  const label = utf8(`${ROUNDS_LABEL}/round-id`);
-  const place = concatBytes(u32be(round), u32be(restarts));
-  return hashHex(label, fromHex(jobId), fromHex(parent), place) as RoundId;
+  const name = `${jobId}/${parent}/${round}/${restarts}`;
+  return knownIds(name, () => {
+    const label = utf8(`${ROUNDS_LABEL}/round-id`);
+    const place = concatBytes(u32be(round), u32be(restarts));
+    return hashHex(label, fromHex(jobId), fromHex(parent), place) as RoundId;
+  });
 }
+/** Every message is held against the ids of the round. */
+const knownIds = remembered<RoundId>(1_024);
 
 /**
  * Order in which JOINed peers may propose the roster of an attempt: by H(roundId ‖ attempt ‖ peer).
  */
 export function proposerRank(roundId: RoundId, attempt: number, peer: PeerId): string {
-  const place = `${roundId}/${attempt}`;
-  if (ranks.place !== place) ranks = { place, of: new Map() };
-  const known = ranks.of.get(peer);
-  const rank = known ?? hashHex(fromHex(roundId), u32be(attempt), publicKeyOf(peer));
-  if (known === undefined && ranks.of.size < RANKS_MAX) ranks.of.set(peer, rank);
-  return rank;
+  return knownRanks(`${roundId}/${attempt}/${peer}`, () =>
+    hashHex(fromHex(roundId), u32be(attempt), publicKeyOf(peer)),
+  );
 }
-/** Ranks of the last attempt that was asked for: they are wanted after every JOIN. */
-let ranks: { readonly place: string; readonly of: Map<PeerId, string> } = {
-  place: '',
-  of: new Map(),
-};
-const RANKS_MAX = 4_096;
+/** Ranks are wanted after every JOIN, of everybody. */
+const knownRanks = remembered<string>(4_096);
 
 /** One attempt of a round: `restarts` counts burnt updates, `attempt` rosters since then. */
 export interface Slot {

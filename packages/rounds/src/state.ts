@@ -169,7 +169,12 @@ interface SendContext {
 }
 
 /** Signs, keeps and gossips a message; `cell` names the cell to which alone it goes. */
-export function send(d: Draft, context: SendContext, body: Body, cell?: Uint8Array): Envelope {
+export function send(
+  d: Draft,
+  context: SendContext,
+  body: Body,
+  cell: Uint8Array | null = null,
+): Envelope {
   const envelope = sealEnvelope(context, body, d.config.key);
   d.pool = addToPool(d.pool, envelope, d.at);
   d.effects.push({ kind: 'gossip', message: { kind: 'envelope', bytes: envelope.bytes }, cell });

@@ -16,6 +16,7 @@ import {
   signersOf,
 } from './chain.ts';
 import { haveOf, saltOf } from './have.ts';
+import { type Pooled, pooled, saidBy } from './pool.ts';
 import {
   type Draft,
   type EngineState,
@@ -38,14 +39,23 @@ const PULL_ACTIVE_MS = 1_000;
 const PULL_IDLE_MS = 4_000;
 /** One idle pull in so many asks for the chain when the job is over. */
 const FINISHED_TURNS = 4;
-const PEERS_AT_FULL_PACE = 128;
+/** Largest roster in which pulls are not slowed down. */
+const FULL_PACE_MAX = 256;
 
 /** Re-armed for ever: gossip may lose anything, a pull from one peer after another finds it. */
 export function armPull(d: Draft): void {
   const active = d.phase.name !== 'watching' && d.phase.name !== 'finished';
-  // In a large roster a pull costs more, and gossip brings more of what was lost by other ways.
-  const pace = Math.max(1, rosterOf(d).length / PEERS_AT_FULL_PACE);
+  // Within a cell pulls are cheap; else they cost more in a larger roster.
+  const pace = cellOf(d) === undefined ? paceOf(d) : 1;
   setTimer(d, 'pull', (active ? PULL_ACTIVE_MS : PULL_IDLE_MS) * pace);
+}
+
+const paceOf = (d: Draft): number => Math.max(1, Math.ceil(rosterOf(d).length / FULL_PACE_MAX));
+
+/** The digest of the cell that this peer is in, when there are many. */
+function cellOf({ phase }: Draft): Uint8Array | undefined {
+  if (!('session' in phase) || phase.session.assembly === undefined) return undefined;
+  return phase.session.config.rosterDigest;
 }
 
 /** The roster under way, or the last one. */
@@ -58,33 +68,63 @@ function rosterOf(d: Draft): readonly PeerId[] {
 export function pullOnce(d: Draft): void {
   d.pullTurn += 1;
   armPull(d);
-  const peers = pullTargets(d);
   const salt = saltOf(selfOf(d), d.pullTurn);
   // Everybody asks somebody else: news then spreads like a rumour, whoever had it first.
-  const to = peers[salt % Math.max(1, peers.length)];
-  if (to === undefined) return;
-  if (d.phase.name === 'finished') {
+  const oneOf = (peers: readonly PeerId[]) => peers[salt % Math.max(1, peers.length)];
+  const to = oneOf(pullTargets(d));
+  if (to !== undefined && d.phase.name === 'finished') {
     // Nothing is left to do but to learn of a better branch.
     const fromRound = Math.max(1, d.chain.length - LOOK_BACK);
     if (d.pullTurn % FINISHED_TURNS === 0) d.effects.push({ kind: 'fetch-chain', to, fromRound });
     return;
   }
-  d.effects.push({ kind: 'pull', to, round: roundOf(d), ...haveOf(d.pool, salt) });
+  const round = roundOf(d);
+  const cell = cellOf(d);
+  const mate = cell && oneOf(cellMates(d));
+  if (cell !== undefined && mate !== undefined) {
+    d.effects.push({ kind: 'pull', to: mate, round, cell, ...haveOf(saidInCell(d, cell), salt) });
+    if (d.pullTurn % paceOf(d) !== 0) return;
+  }
+  if (to === undefined) return;
+  d.effects.push({ kind: 'pull', to, round, cell: null, ...haveOf(saidToAll(d), salt) });
 }
 
-/** Members of the running cell first; else whoever is connected. */
+function cellMates(d: Draft): readonly PeerId[] {
+  if (!('session' in d.phase)) return [];
+  const peers = d.phase.session.config.members.map(({ peer }) => peer);
+  return peers.filter((peer) => peer !== selfOf(d) && !d.lost.has(peer));
+}
+
+/** Members of the running cell, of the roster before, and whoever is connected. */
 function pullTargets(d: Draft): readonly PeerId[] {
-  const near = 'session' in d.phase ? d.phase.session.config.members.map(({ peer }) => peer) : [];
+  const near = cellMates(d);
   const known = new Set([...(near.length > 0 ? near : previousRoster(d)), ...d.reachable]);
   return [...known].filter((peer) => peer !== selfOf(d) && !d.lost.has(peer));
 }
 
-/** Whether a peer that pulls should get an envelope: what is said in a cell stays there. */
-export function isFor({ phase }: EngineState, peer: PeerId, { body, roster }: Envelope): boolean {
-  if (body.kind !== 'session' || !('session' in phase) || roster === null) return true;
-  const { assembly, digest, config } = phase.session;
-  if (assembly === undefined || !equalBytes(roster, digest)) return true;
-  return config.members.some((member) => member.peer === peer);
+/** What this peer holds that was said in the cell of this digest, if that is its own. */
+export function saidInCell({ phase, pool }: EngineState, cell: Uint8Array): Iterable<Pooled> {
+  if (!('session' in phase)) return [];
+  const { assembly, config, roundId, slot } = phase.session;
+  if (assembly === undefined || !equalBytes(cell, config.rosterDigest)) return [];
+  const peers = config.members.map(({ peer }) => peer);
+  return filtered(
+    saidBy(pool, roundId, slot.attempt, peers),
+    ({ body }) => body.kind === 'session',
+  );
+}
+
+/** What this peer holds that was said to everybody; what is said in a cell stays there. */
+export function saidToAll({ phase, pool }: EngineState): Iterable<Pooled> {
+  const inCells = 'session' in phase && phase.session.assembly !== undefined;
+  return filtered(pooled(pool), ({ body }) => !inCells || body.kind !== 'session');
+}
+
+function* filtered(
+  envelopes: Iterable<Pooled>,
+  isWanted: (envelope: Envelope) => boolean,
+): Iterable<Pooled> {
+  for (const each of envelopes) if (isWanted(each.envelope)) yield each;
 }
 
 /**

@@ -1,8 +1,7 @@
 import type { BlobHash } from '@starling/core';
-import type { Manifest } from '@starling/protocol-rounds';
+import type { Manifest, Training } from '@starling/protocol-rounds';
 
 export type LossName = Manifest['loss'];
-export type OptimizerName = Manifest['training']['optimizer'];
 
 /**
  * What a job's data must look like; matched against each volunteer's own data sets (decision 18).
@@ -16,14 +15,7 @@ export interface DataSchema {
 }
 
 /** Local training as the manifest states it. */
-export interface TrainingSettings {
-  readonly epochs: number;
-  readonly batchSize: number;
-  readonly optimizer: OptimizerName;
-  readonly learningRate: number;
-  /** Momentum of `sgd`, 0 for none. */
-  readonly momentum: number;
-}
+export type TrainingSettings = Training;
 
 /** What prepares a job for training on this machine. */
 export interface TrainerJob {
@@ -37,6 +29,8 @@ export interface TrainerJob {
   readonly data: DataSchema;
   /** Name of the volunteer's data set that serves this job. */
   readonly dataset: string;
+  /** Whether SCAFFOLD's control variate comes with every training; it does not unless told. */
+  readonly control?: boolean;
 }
 
 /** Sizes of the job's vector without its metric coordinates (design decision 6a). */
@@ -48,20 +42,35 @@ export interface VectorLayout {
 }
 
 export interface ClientUpdate {
-  /** New minus old vector, clipped to the job's clipping norm; length parameters + buffers. */
+  /**
+   * New minus old vector; length parameters + buffers. The parameters are clipped to the job's
+   * clipping norm, the buffers are not.
+   */
   readonly update: Float32Array;
-  /** L2 norm before clipping. */
+  /** L2 norm of the parameters before clipping. */
   readonly norm: number;
   readonly trainingLoss: number;
   readonly localSteps: number;
   readonly examples: number;
 }
 
-/** Sums over a peer's own validation split, of the incoming global model (decision 14b). */
+/**
+ * Sums over a peer's own validation split, of the incoming global model (decision 14b). An example
+ * with many targets counts as one, with the mean of their losses and the share that is right.
+ */
 export interface Evaluation {
   readonly lossSum: number;
   readonly correct: number;
   readonly examples: number;
+}
+
+/** Where a training stands in its job. */
+export interface TrainingContext {
+  /** Rounds of the job before this one, and in all: learning-rate schedules count them. */
+  readonly round: number;
+  readonly rounds: number;
+  /** SCAFFOLD's c − cᵢ, one element for each parameter; with `TrainerJob.control` alone. */
+  readonly control?: Float32Array;
 }
 
 /** A job made ready on this machine. */
@@ -70,11 +79,12 @@ export interface PreparedJob {
   /** Round 0: the weights inside the launched model. */
   readonly initial: Float32Array;
   /**
-   * One client update from `vector`. `seed` fixes the order of examples.
-   * @throws ProtocolError `not-finite` when the update holds NaN or infinity: such a peer never
-   *   JOINs
+   * One client update from `vector`. `seed` fixes the order of examples and what dropouts drop.
+   * @param context the first round unless told
+   * @throws ProtocolError `not-finite` when a loss or the update is NaN or infinite, naming the
+   *   step: such a peer never JOINs
    */
-  train(vector: Float32Array, seed: number): Promise<ClientUpdate>;
+  train(vector: Float32Array, seed: number, context?: TrainingContext): Promise<ClientUpdate>;
   /** Evaluates `vector` on at most `examplesMax` examples of the validation split. */
   evaluate(vector: Float32Array, examplesMax: number): Promise<Evaluation>;
   close(): Promise<void>;
@@ -85,14 +95,19 @@ export interface ModelDescription {
   readonly layout: VectorLayout;
   /** Round 0: the weights inside the model. */
   readonly initial: Float32Array;
+  /** Weights that one might expect to be trained and that are not, each with the reason. */
+  readonly warnings: readonly string[];
 }
 
 /**
  * Trains and evaluates on local data. The daemon's adapter is a child process around ONNX Runtime.
  */
 export interface Trainer {
-  /** @throws ProtocolError when the model is corrupt or refused, naming node and cause */
-  describe(model: Uint8Array): Promise<ModelDescription>;
+  /**
+   * @param frozen the job's patterns of frozen weights
+   * @throws ProtocolError when the model is corrupt or refused, naming node and cause
+   */
+  describe(model: Uint8Array, frozen: readonly string[]): Promise<ModelDescription>;
   /** @throws ProtocolError when model and data do not fit together, naming node and cause */
   prepare(job: TrainerJob): Promise<PreparedJob>;
 }

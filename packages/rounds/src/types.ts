@@ -121,7 +121,7 @@ export type EngineEffect =
   | {
       readonly kind: 'gossip';
       readonly message: Gossip;
-      readonly cell?: Uint8Array | undefined;
+      readonly cell: Uint8Array | null;
     }
   /** Hears from now on what is said in this cell, until `release`. */
   | { readonly kind: 'listen'; readonly cell: Uint8Array }
@@ -130,6 +130,8 @@ export type EngineEffect =
       readonly kind: 'pull';
       readonly to: PeerId;
       readonly round: number;
+      /** Only what was said in this cell. */
+      readonly cell: Uint8Array | null;
       /** A Bloom filter of what this peer holds, and the salt of its hashes. */
       readonly salt: number;
       readonly have: Uint8Array;

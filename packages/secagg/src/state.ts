@@ -1,4 +1,4 @@
-import { assert, compareText, equalBytes, toHex, utf8 } from '@starling/core';
+import { assert, compareText, equalBytes, remembered, toHex, utf8 } from '@starling/core';
 import { type Secret, sha256 } from '@starling/crypto';
 import {
   BOUND_LENGTH,
@@ -164,11 +164,14 @@ export function proposersOf(
   members: number,
   name: DecisionName,
 ): readonly number[] {
-  const rank = Array.from({ length: members }, (_, member) => {
-    return { member, key: toHex(sha256(rosterDigest, utf8(`${name}/${member}`))) };
+  return knownOrders(`${toHex(rosterDigest)}/${members}/${name}`, () => {
+    const rank = Array.from({ length: members }, (_, member) => {
+      return { member, key: toHex(sha256(rosterDigest, utf8(`${name}/${member}`))) };
+    });
+    return rank.sort((a, b) => compareText(a.key, b.key)).map(({ member }) => member);
   });
-  return rank.sort((a, b) => compareText(a.key, b.key)).map(({ member }) => member);
 }
+const knownOrders = remembered<readonly number[]>(64);
 
 export const draftOf = (state: SessionState): Draft => ({
   ...state,

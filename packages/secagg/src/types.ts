@@ -34,7 +34,7 @@ export interface Member {
 
 /**
  * Who masks with whom and holds whose shares, when not everybody does: the wide mode's k-regular
- * graph (Bell et al. 2020). Spec §10.
+ * graph (Bell et al. 2020). Spec §11.
  */
 export interface MaskGraph {
   /** Neighbours of each member, ascending. */
@@ -78,7 +78,7 @@ export interface SessionConfig {
   readonly veto?: Veto;
   /**
    * One of many cells: what it decided is opened only after the whole roster has confirmed it
-   * (`confirmed`). Spec §11.
+   * (`confirmed`). Spec §10.
    */
   readonly isCell?: boolean;
   /** A rule switched off to prove that the checkers see it; only the simulator sets it. */

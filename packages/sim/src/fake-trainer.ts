@@ -15,7 +15,8 @@ function dimOf(model: Uint8Array): number {
 export function fakeTrainer(prng: Prng): Trainer {
   const describe = (model: Uint8Array) => {
     const dim = dimOf(model);
-    return { layout: { parameters: dim, buffers: 0 }, initial: new Float32Array(dim) };
+    const layout = { parameters: dim, buffers: 0 };
+    return { layout, initial: new Float32Array(dim), warnings: [] };
   };
   return {
     describe: async (model) => describe(model),

@@ -67,6 +67,8 @@ export class SimNetwork {
   readonly #endpoints = new Map<PeerId, Endpoint>();
   /** Whom a peer is connected to, beside those who are to it. */
   readonly #links = new Map<PeerId, ReadonlySet<PeerId> | undefined>();
+  /** Of messages for the trace: the same bytes go to everybody. */
+  readonly #hashes = new WeakMap<Uint8Array, string>();
   /** Side of each peer while the network is split. */
   #sides: ReadonlyMap<PeerId, number> | undefined;
 
@@ -250,7 +252,11 @@ export class SimNetwork {
 
   #trace(kind: string, from: PeerId, to: PeerId, bytes: Uint8Array): void {
     const { time, onDelivery } = this.#parts;
-    const hash = toHex(sha256(bytes).subarray(0, 8));
+    let hash = this.#hashes.get(bytes);
+    if (hash === undefined) {
+      hash = toHex(sha256(bytes).subarray(0, 8));
+      this.#hashes.set(bytes, hash);
+    }
     onDelivery(`${time.now} ${kind} ${from.slice(-8)} ${to.slice(-8)} ${hash}`);
   }
 

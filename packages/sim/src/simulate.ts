@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { assert, type BlobHash, type PeerId } from '@starling/core';
 import { hashHex, verifications } from '@starling/crypto';
-import type { Manifest } from '@starling/protocol-rounds';
+import { DEFAULT_TRAINING, type Manifest } from '@starling/protocol-rounds';
 import { type EngineCanary, type Notice, survivorCount } from '@starling/rounds';
 import type { ProtectionName } from '@starling/secagg';
 import { BEHAVIOURS, type Behaviour } from './adversaries/index.ts';
@@ -22,6 +22,7 @@ import type { JournalStage, JournalWrite } from './journal-watch.ts';
 import { SimNetwork } from './network.ts';
 import { Prng } from './prng.ts';
 import { sharedWire } from './shared-wire.ts';
+import { type CountedCpu, verificationSeconds } from './unit-costs.ts';
 import { VirtualTime } from './virtual-time.ts';
 import { SimPeer, type WorldParts } from './world.ts';
 
@@ -78,7 +79,12 @@ export interface SimReport {
   readonly traceHash: string;
   readonly signaturesVerified: number;
   readonly bytesPerPeer: { readonly mean: number; readonly max: number };
+  /**
+   * Measured for all peers together and divided among them, and what a peer alone would have done
+   * again: counted operations times their cost, measured in the same run.
+   */
   readonly cpuSecondsPerPeer: { readonly mean: number; readonly max: number };
+  readonly cpuCounted: CountedCpu;
   readonly virtualSeconds: number;
   readonly wallSeconds: number;
   readonly peakMemoryBytes: number;
@@ -114,6 +120,8 @@ class Simulation {
   readonly #options: SimOptions;
   readonly #started = process.hrtime.bigint();
   readonly #cpu = process.cpuUsage();
+  readonly #rememberedBefore = verifications().remembered;
+  readonly #wire = sharedWire();
   readonly #time = new VirtualTime();
   readonly #prng: Prng;
   readonly #faults: FaultMix;
@@ -139,6 +147,8 @@ class Simulation {
   /** Dying at a journal write, not back yet: what they do then is what such a run is for. */
   readonly #awaited = new Set<SimPeer>();
   #fatal: unknown;
+  /** Whether somebody got further, or died, since the last look. */
+  #isNews = true;
   #launched = false;
   #peak = 0;
 
@@ -163,7 +173,7 @@ class Simulation {
       time: this.#time,
       prng: network,
       faults: this.#faults,
-      burstMs: options.peers > 32 ? 20 : 2,
+      burstMs: burstOf(options.peers),
       degree: options.peers > FULLY_CONNECTED_MAX ? DEGREE : undefined,
       onFault: (kind) => this.#count(kind),
       onDelivery: (line) => void this.#trace.update(`${line}\n`),
@@ -174,7 +184,7 @@ class Simulation {
       prng: this.#prng.fork(),
       time: this.#time,
       network: this.#network,
-      wire: sharedWire(),
+      wire: this.#wire,
       protection: options.protection ?? 'double-masking',
       canary: options.canary,
       adversaries: this.#adversaries,
@@ -218,7 +228,10 @@ class Simulation {
     for (let steps = 0; ; steps++) {
       if (!(await this.#time.step()) || this.#fatal !== undefined) return;
       if (steps % 256 === 0) this.#peak = Math.max(this.#peak, process.memoryUsage.rss());
-      if (this.#isFinished() || this.#time.now > limit) return;
+      // Looking at a thousand peers after every event would cost more than the events.
+      const isNews = this.#isNews || steps % 256 === 0;
+      this.#isNews = false;
+      if ((isNews && this.#isFinished()) || this.#time.now > limit) return;
       if (this.#violations.length > 0 && this.#options.canary !== undefined) return;
     }
   }
@@ -266,6 +279,7 @@ class Simulation {
       this.#convicted.add(notice.peer);
     }
     if (kind === 'certified') {
+      this.#isNews = true;
       const { statement } = notice.certificate;
       if (!this.#survivors.has(statement.round)) {
         const survivors = survivorCount(statement);
@@ -294,6 +308,7 @@ class Simulation {
   }
 
   #crashAndRestart(peer: SimPeer, afterMs: number | undefined): void {
+    this.#isNews = true;
     this.#count('crash');
     peer.kill();
     if (afterMs === undefined) return;
@@ -336,6 +351,17 @@ class Simulation {
     }
   }
 
+  /** What virtual peers share, and real ones each do for themselves. */
+  #counted(): CountedCpu {
+    const { repeated, secondsEach } = this.#wire.saved();
+    return {
+      readings: repeated,
+      secondsPerReading: secondsEach,
+      verifications: verifications().remembered - this.#rememberedBefore,
+      secondsPerVerification: verificationSeconds(),
+    };
+  }
+
   #count(kind: FaultKind): void {
     this.#injected.set(kind, (this.#injected.get(kind) ?? 0) + 1);
   }
@@ -357,7 +383,10 @@ class Simulation {
     });
     const bytes = this.#peers.map(({ peer }) => this.#network.bytesOut(peer));
     const { user, system } = process.cpuUsage(this.#cpu);
-    const cpu = (user + system) / 1e6 / this.#peers.length;
+    const counted = this.#counted();
+    const { readings, secondsPerReading, verifications: checks, secondsPerVerification } = counted;
+    const saved = readings * secondsPerReading + checks * secondsPerVerification;
+    const cpu = ((user + system) / 1e6 + saved) / this.#peers.length;
     return {
       seed: this.#options.seed,
       roundsFinished: best,
@@ -373,11 +402,18 @@ class Simulation {
       signaturesVerified,
       bytesPerPeer: { mean: mean(bytes), max: Math.max(...bytes) },
       cpuSecondsPerPeer: { mean: cpu, max: cpu },
+      cpuCounted: counted,
       virtualSeconds: this.#time.now / 1000,
       wallSeconds: Number(process.hrtime.bigint() - this.#started) / 1e9,
       peakMemoryBytes: Math.max(this.#peak, process.memoryUsage.rss()),
     };
   }
+}
+
+/** In a larger swarm each peer wakes up less often for more messages. */
+function burstOf(peers: number): number {
+  if (peers > 256) return 100;
+  return peers > 32 ? 20 : 2;
 }
 
 /** The fault mix that a seed draws. */
@@ -418,7 +454,7 @@ function manifestOf(
     model: hashHex(model) as BlobHash,
     data: { task: 'simulated', inputShape: [1], classes: 2 },
     loss: 'softmax-cross-entropy',
-    training: { epochs: 1, batchSize: 1, optimizer: 'sgd', learningRate: 0.1, momentum: 0 },
+    training: { ...DEFAULT_TRAINING, batchSize: 1 },
     aggregation: {
       algorithm: 'fedavg',
       ringBits: RING_BITS,

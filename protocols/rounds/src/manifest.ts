@@ -18,10 +18,9 @@ import {
 } from '@starling/core';
 import { hashHex, type SigningKey, verify } from '@starling/crypto';
 import { hashCodec, peerCodec, signatureCodec } from './common.ts';
+import { LOSS_NAMES, trainingCodec } from './training.ts';
 import { ROUNDS_LABEL } from './version.ts';
 
-export const LOSS_NAMES = ['softmax-cross-entropy', 'mean-squared-error'] as const;
-export const OPTIMIZER_NAMES = ['sgd'] as const;
 /** Most owners of one chunk. */
 export const REPLICATION_MAX = 4;
 export const ALGORITHM_NAMES = ['fedavg'] as const;
@@ -40,13 +39,7 @@ export const manifestCodec = struct({
     classes: u32(1_000_000),
   }),
   loss: oneOf(LOSS_NAMES),
-  training: struct({
-    epochs: u32(1_000),
-    batchSize: u32(65_536),
-    optimizer: oneOf(OPTIMIZER_NAMES),
-    learningRate: f64,
-    momentum: f64,
-  }),
+  training: trainingCodec,
   aggregation: struct({
     algorithm: oneOf(ALGORITHM_NAMES),
     ringBits: u32(32),

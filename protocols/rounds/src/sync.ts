@@ -51,6 +51,8 @@ export const syncRequestCodec = union({
   envelopes: struct({
     job: hashCodec<JobId>(),
     round: u32(1_000_000),
+    /** Only what was said in the cell of this digest; what was said to everybody when null. */
+    cell: nullable(bytes(32)),
     salt: u32(),
     have: bytes(0, HAVE_BYTES_MAX),
   }),

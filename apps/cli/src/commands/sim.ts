@@ -39,7 +39,7 @@ export function registerSim(program: Command): void {
       'sim --canary never-both',
     ],
   })
-    .option('--peers <n>', 'peers of the swarm', wholeNumber(3, 128), 20)
+    .option('--peers <n>', 'peers of the swarm', wholeNumber(3, 1024), 20)
     .option('--dim <n>', 'weights of the model', wholeNumber(1, 100_000_000), 10_000)
     .option('--rounds <n>', 'rounds to finish', wholeNumber(1, 1_000_000), 3)
     .option('--dropout <p>', 'how likely each peer dies in a round after its JOIN (0)', fraction)

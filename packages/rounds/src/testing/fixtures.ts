@@ -2,6 +2,7 @@ import { type BlobHash, compareText, type PeerId, u32be, utf8 } from '@starling/
 import { hashHex, type SigningKey, sha256, signingKeyFromSeed } from '@starling/crypto';
 import {
   type Certificate,
+  DEFAULT_TRAINING,
   type Job,
   type Manifest,
   readJob,
@@ -34,14 +35,7 @@ export const testManifest = (changes: ManifestChanges = {}): Manifest => ({
   model: hashNamed('model'),
   data: { task: 'test', inputShape: [1], classes: 2 },
   loss: 'softmax-cross-entropy',
-  training: {
-    epochs: 1,
-    batchSize: 1,
-    optimizer: 'sgd',
-    learningRate: 0.1,
-    momentum: 0,
-    ...changes.training,
-  },
+  training: { ...DEFAULT_TRAINING, batchSize: 1, ...changes.training },
   aggregation: {
     algorithm: 'fedavg',
     ringBits: 24,

@@ -16,7 +16,7 @@ import {
   end,
   hear,
   once,
-  quorumOf,
+  quorumsOf,
   setTimer,
   withItem,
 } from './state.ts';
@@ -37,7 +37,7 @@ const STALL_PHASES = 40;
 /**
  * How the cells of one roster become one result: the whole roster decides which cells may open
  * what they decided, and then which opened sums count. So splitting the view of any cell takes a
- * third of the roster, not of the cell. Event in, effects out. Spec: protocols/secagg/spec.md §11.
+ * third of the roster, not of the cell. Event in, effects out. Spec: protocols/secagg/spec.md §10.
  */
 export function assemblyStep(state: AssemblyState, event: AssemblyEvent): AssemblyStep {
   if (state.outcome !== undefined) return { state, effects: [] };
@@ -84,8 +84,7 @@ function handle(d: Draft, event: AssemblyEvent): void {
       return;
     }
     case 'cell-fetched': {
-      const digest = quorumOf(d, 'opened', event.cell)?.entry.digest;
-      if (digest !== undefined) keep(d, event.cell, toHex(digest), event.result);
+      keep(d, event.cell, toHex(event.digest), event.result);
       return;
     }
     case 'cell-missing':
@@ -136,7 +135,7 @@ function advance(d: Draft): void {
 /** Asks for every cell's opened sum as soon as a quorum of the cell vouches for it. */
 function fetchOpened(d: Draft, confirmed: readonly (CellEntry | null)[]): void {
   for (const [cell, entry] of confirmed.entries()) {
-    const opened = entry === null ? undefined : quorumOf(d, 'opened', cell);
+    const opened = entry === null ? undefined : openedOver(d, cell, entry);
     if (opened === undefined || d.sums.get(cell)?.digest === toHex(opened.entry.digest)) continue;
     if (!once(d, `fetch/${cell}`)) continue;
     const { digest } = opened.entry;
@@ -199,7 +198,7 @@ function ioOf(d: Draft, decision: DecideState): DecideIo {
 
 /** What each cell nominated, once all did or time is over; ABORT when none did. */
 function assemblyCandidate(d: AssemblyState): DecisionValue | undefined {
-  const cells = d.config.cells.map((_, cell) => quorumOf(d, 'nominate', cell)?.entry ?? null);
+  const cells = d.config.cells.map((_, cell) => quorumsOf(d, 'nominate', cell)[0]?.entry ?? null);
   return candidateOf(cells, () => !d.expired.has('nominations') && cells.includes(null));
 }
 
@@ -207,17 +206,17 @@ function assemblyCandidate(d: AssemblyState): DecisionValue | undefined {
 function resultsCandidate(d: AssemblyState): DecisionValue | undefined {
   const { decision } = d.assembly;
   if (decision?.kind !== 'cells') return undefined;
-  const cells = decision.cells.map((entry, cell) => entry && openedSum(d, cell, entry));
+  const cells = decision.cells.map((entry, cell) => {
+    return entry && (openedOver(d, cell, entry)?.entry ?? null);
+  });
   const isWaiting = () =>
     !d.expired.has('results') && cells.some((sum, cell) => decision.cells[cell] && !sum);
   return candidateOf(cells, isWaiting);
 }
 
-/** A cell's opened sum over the members that were confirmed. */
-function openedSum(d: AssemblyState, cell: number, confirmed: CellEntry): CellEntry | null {
-  const entry = quorumOf(d, 'opened', cell)?.entry;
-  return entry !== undefined && equalBytes(entry.members, confirmed.members) ? entry : null;
-}
+/** What a quorum of a cell opened over the members that were confirmed. */
+const openedOver = (d: AssemblyState, cell: number, { members }: CellEntry) =>
+  quorumsOf(d, 'opened', cell).find(({ entry }) => equalBytes(entry.members, members));
 
 function candidateOf(
   cells: readonly (CellEntry | null)[],
@@ -235,23 +234,20 @@ function candidateOf(
  */
 function isVouched(d: AssemblyState, { name }: DecideState, value: DecisionValue): boolean {
   const own = name === 'assembly' ? assemblyCandidate(d) : resultsCandidate(d);
-  const heard = name === 'assembly' ? nominated(d) : opened(d);
   if (value.kind === 'abort') return own?.kind === 'abort';
   if (value.kind !== 'cells' || value.cells.length !== d.config.cells.length) return false;
   return value.cells.every((entry, cell) => {
-    const mine = heard[cell] ?? null;
-    if (entry === null) return mine === null && own !== undefined;
-    return mine !== null && isSameEntry(mine, entry);
+    const heard = name === 'assembly' ? quorumsOf(d, 'nominate', cell) : opened(d, cell);
+    if (entry === null) return heard.length === 0 && own !== undefined;
+    return heard.some((voices) => isSameEntry(voices.entry, entry));
   });
 }
 
-const nominated = (d: AssemblyState): readonly (CellEntry | null)[] =>
-  d.config.cells.map((_, cell) => quorumOf(d, 'nominate', cell)?.entry ?? null);
-
-function opened(d: AssemblyState): readonly (CellEntry | null)[] {
+function opened(d: AssemblyState, cell: number) {
   const { decision } = d.assembly;
-  if (decision?.kind !== 'cells') return [];
-  return decision.cells.map((entry, cell) => entry && openedSum(d, cell, entry));
+  const confirmed = decision?.kind === 'cells' ? decision.cells[cell] : undefined;
+  const voices = confirmed && openedOver(d, cell, confirmed);
+  return voices === undefined || voices === null ? [] : [voices];
 }
 
 const isSameEntry = (a: CellEntry, b: CellEntry): boolean =>

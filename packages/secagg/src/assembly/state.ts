@@ -154,11 +154,9 @@ class VoicesDraft {
   }
 }
 
-/** What a quorum of a cell says of it, and who. */
-export function quorumOf(d: AssemblyState, kind: CellMessage, cell: number): Voices | undefined {
+/** What a quorum of a cell says of it, and who; two things, when a third of it lies. */
+export function quorumsOf(d: AssemblyState, kind: CellMessage, cell: number): readonly Voices[] {
   const needed = threshold(d.config.cells[cell]!.length);
-  for (const voices of d.voices.get(`${kind}/${cell}`)?.values() ?? []) {
-    if (voices.from.size >= needed) return voices;
-  }
-  return undefined;
+  const said = d.voices.get(`${kind}/${cell}`)?.values() ?? [];
+  return [...said].filter(({ from }) => from.size >= needed);
 }

@@ -31,7 +31,12 @@ export type AssemblyEvent =
       readonly digest: Uint8Array;
       readonly result: VectorHandle;
     }
-  | { readonly kind: 'cell-fetched'; readonly cell: number; readonly result: VectorHandle }
+  | {
+      readonly kind: 'cell-fetched';
+      readonly cell: number;
+      readonly digest: Uint8Array;
+      readonly result: VectorHandle;
+    }
   | { readonly kind: 'cell-missing'; readonly cell: number };
 
 export type AssemblyEffect =

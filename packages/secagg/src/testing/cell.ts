@@ -1,6 +1,11 @@
 import { type PeerId, toHex, utf8 } from '@starling/core';
 import { Secret, sha256 } from '@starling/crypto';
-import { byzantineMax, type SecaggMessage, slotOf } from '@starling/protocol-secagg';
+import {
+  byzantineMax,
+  type CellEntry,
+  type SecaggMessage,
+  slotOf,
+} from '@starling/protocol-secagg';
 import { helloOf } from '../secrets.ts';
 import { step } from '../session.ts';
 import { createSession, digestOf, type SessionState } from '../state.ts';
@@ -57,6 +62,9 @@ export interface CellOptions {
   readonly mute?: readonly number[];
   readonly graph?: MaskGraph;
   readonly veto?: (member: number) => Veto | undefined;
+  /** One of many cells: what the roster answers to its nomination; nothing when absent. */
+  readonly isCell?: boolean;
+  readonly confirm?: (entry: CellEntry) => Uint8Array | null;
 }
 
 /** What a member did that others could see, or wrote to its journal, in order. */
@@ -218,6 +226,13 @@ class Cell {
       case 'convict':
         this.#deeds.push({ member: peer.index, effect });
         return;
+      case 'nominate': {
+        const { confirm } = this.#options;
+        if (confirm === undefined) return;
+        const event = { kind: 'confirmed', digest: confirm(effect.entry) } as const;
+        this.#after(this.#delay(), () => this.#deliver(peer, event));
+        return;
+      }
       case 'phase':
       case 'ended':
     }
@@ -341,6 +356,7 @@ export function cellConfigs(options: CellOptions): readonly SessionConfig[] {
     ...(canary === undefined ? {} : { canary }),
     ...(options.graph === undefined ? {} : { graph: options.graph }),
     ...vetoOf(options, self),
+    ...(options.isCell && { isCell: true }),
   }));
 }
 

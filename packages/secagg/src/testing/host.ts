@@ -160,6 +160,8 @@ class MemoryHost implements Host {
     maskTo(total, this.#shape.bits);
     this.result = total;
     const greatest = survivors * this.#shape.coordinateMax;
-    return { kind: 'unmasked', result: 'sum', inRange: total.every((word) => word <= greatest) };
+    const digest = sha256(packWords(total, this.#shape.bits));
+    const inRange = total.every((word) => word <= greatest);
+    return { kind: 'unmasked', result: 'sum', inRange, digest };
   }
 }

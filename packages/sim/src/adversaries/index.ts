@@ -1,3 +1,4 @@
+import * as cells from './cells.ts';
 import * as equivocation from './equivocation.ts';
 import * as lies from './lies.ts';
 import * as noise from './noise.ts';
@@ -41,6 +42,11 @@ const ZOO = {
   'wrong-sum-by-half-ring': owners.wrongSumByHalfRing,
   'serves-other-bytes': owners.servesOtherBytes,
   'opens-other-chunks': owners.opensOtherChunks,
+  'withheld-reveal': cells.withheldReveal,
+  'wrong-reveal': cells.wrongReveal,
+  'chooses-cells': cells.choosesCells,
+  'wrong-nomination': cells.wrongNomination,
+  'wrong-opened': cells.wrongOpened,
 } as const satisfies Readonly<Record<string, Adversary>>;
 
 export type Behaviour = keyof typeof ZOO;
