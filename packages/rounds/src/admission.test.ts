@@ -1,9 +1,11 @@
 import type { SigningKey } from '@starling/crypto';
+import { DEFAULT_TRAINING } from '@starling/protocol-rounds';
 import { describe, expect, test } from 'vitest';
 import { consentTo, manifestFault, type Policy } from './admission.ts';
 import { type ManifestChanges, testJob, testKeys, testManifest } from './testing/fixtures.ts';
 
 const [launcher, volunteer] = testKeys(2) as [SigningKey, SigningKey];
+const { schedule, lossOptions } = DEFAULT_TRAINING;
 
 describe('manifestFault', () => {
   const sound: readonly ManifestChanges[] = [
@@ -27,6 +29,24 @@ describe('manifestFault', () => {
     ['training.momentum', { training: { momentum: 1 } }],
     ['training.momentum', { training: { momentum: -0.1 } }],
     ['training.momentum', { training: { momentum: Number.NaN } }],
+    ['training.nesterov', { training: { nesterov: true } }],
+    ['accumulation', { training: { accumulation: 0 } }],
+    ['beta1 and beta2', { training: { beta2: 1 } }],
+    ['training.alpha', { training: { alpha: -0.1 } }],
+    ['training.epsilon', { training: { epsilon: 0 } }],
+    ['training.weightDecay', { training: { weightDecay: -1 } }],
+    ['training.clipping', { training: { clipping: { norm: -1, value: 0 } } }],
+    ['training.clipping', { training: { clipping: { norm: 0, value: Number.NaN } } }],
+    ['training.proximal', { training: { proximal: Number.NaN } }],
+    ['training.frozen', { training: { frozen: [''] } }],
+    ['training.schedule.every', { training: { schedule: { ...schedule, every: 0 } } }],
+    ['training.schedule.factor', { training: { schedule: { ...schedule, factor: 0 } } }],
+    ['training.schedule.power', { training: { schedule: { ...schedule, power: 0 } } }],
+    ['training.schedule.floor', { training: { schedule: { ...schedule, floor: 1.5 } } }],
+    ['labelSmoothing', { training: { lossOptions: { ...lossOptions, labelSmoothing: 1 } } }],
+    ['classWeights', { training: { lossOptions: { ...lossOptions, classWeights: [1, -1] } } }],
+    ['classWeights', { training: { lossOptions: { ...lossOptions, classWeights: [0, 0] } } }],
+    ['delta', { training: { lossOptions: { ...lossOptions, delta: 0 } } }],
     ['aggregation.ringBits', { aggregation: { ringBits: 15 } }],
     ['aggregation.ringBits', { aggregation: { ringBits: 31 } }],
     ['no room for the sum', { aggregation: { ringBits: 30 }, admission: { maxPeers: 5 } }],

@@ -41,11 +41,9 @@ export interface EngineStep {
 }
 
 /** Envelopes of rounds not reached yet that are kept. */
-const EARLY_MAX = 1_024;
+const EARLY_MAX = 4_096;
 /** Restarts beyond our own whose messages are kept. */
 const RESTARTS_AHEAD = 4;
-/** Peers that are asked for the chain behind one head. */
-const ASKS_PER_HEAD = 3;
 const RETRAIN_MS = 5_000;
 /** The wait doubles so often, up to some five minutes. */
 const RETRAIN_DOUBLINGS = 6;
@@ -216,10 +214,12 @@ function onTrainFailed(d: Draft, event: Extract<EngineEvent, { kind: 'train-fail
 function onEnvelopes(d: Draft, envelopes: readonly Envelope[]): void {
   if (d.phase.name === 'finished') return;
   const ours: Envelope[] = [];
+  const others: Envelope[] = [];
   for (const envelope of envelopes) {
     if (isOfThisRound(d, envelope)) ours.push(envelope);
-    else noteOtherRound(d, envelope);
+    else others.push(envelope);
   }
+  noteOtherRounds(d, others);
   const { pool, added } = addAllToPool(d.pool, ours, d.at);
   d.pool = pool;
   deliverEnvelopes(d, added);
@@ -234,14 +234,15 @@ function isOfThisRound(d: Draft, envelope: Envelope): boolean {
   return false;
 }
 
-/** From a later round: kept, and its sender asked for the certificates in between. */
-function noteOtherRound(d: Draft, envelope: Envelope): void {
-  const { body, sender } = envelope;
+/** From a later round: kept, and a sender asked for the certificates in between. */
+function noteOtherRounds(d: Draft, envelopes: readonly Envelope[]): void {
+  if (envelopes.length === 0) return;
   // The newest are kept: older ones are more likely of a round that is over.
-  d.early = [...d.early, envelope].slice(-EARLY_MAX);
-  if (body.kind !== 'join' || body.round < roundOf(d)) return;
-  if (body.round > roundOf(d) || body.parent !== parentOf(d)) {
-    askChain(d, sender, `join/${body.round}/${body.parent}`);
+  d.early = [...d.early, ...envelopes].slice(-EARLY_MAX);
+  for (const { body, sender } of envelopes) {
+    if (body.kind !== 'join' || body.round < roundOf(d)) continue;
+    const isElsewhere = body.round > roundOf(d) || body.parent !== parentOf(d);
+    if (isElsewhere) askChain(d, sender, `join/${body.round}/${body.parent}`);
   }
 }
 
@@ -249,7 +250,7 @@ function onReachable(d: Draft, peer: PeerId, reachable: boolean): void {
   const without = (set: ReadonlySet<PeerId>) => new Set([...set].filter((other) => other !== peer));
   d.reachable = reachable ? withItem(d.reachable, peer) : without(d.reachable);
   d.lost = reachable ? without(d.lost) : withItem(d.lost, peer);
-  if (reachable) askChain(d, peer, 'connected');
+  if (reachable) askChain(d, peer, `connected/${peer}`);
   tellReachable(d, peer, reachable);
 }
 
@@ -262,15 +263,7 @@ function onSessionEvent(d: Draft, event: Extract<EngineEvent, { kind: 'session' 
 function onHead(d: Draft, event: Extract<EngineEvent, { kind: 'head' }>): void {
   const { round, certificate, from } = event;
   const isElsewhere = round === d.chain.length && certificate !== parentOf(d);
-  if (round <= d.chain.length && !isElsewhere) return;
-  // A few are asked, not all thousand who say the same at once; pulls find what they did not have.
-  for (let turn = 0; turn < ASKS_PER_HEAD; turn++) {
-    if (!d.marks.has(`head/${round}/${certificate}/${turn}`)) {
-      once(d, `head/${round}/${certificate}/${turn}`);
-      askChain(d, from, `head/${round}/${certificate}`);
-      return;
-    }
-  }
+  if (round > d.chain.length || isElsewhere) askChain(d, from, `head/${round}/${certificate}`);
 }
 
 function isRunning(d: Draft, { roundId, slot }: { roundId: string; slot: Slot }): boolean {

@@ -34,6 +34,8 @@ const LOOK_BACK = 8;
 const STEP_BACK = CHAIN_ANSWER_MAX / 2;
 /** Reasons a round by which one peer can make us ask it; a pull finds what is behind more. */
 const ASKS_PER_PEER_MAX = 32;
+/** Peers that are asked for one reason, such as a head or the parent of a JOIN. */
+const ASKS_PER_REASON = 3;
 const MARKS_MAX = 8_192;
 const PULL_ACTIVE_MS = 1_000;
 const PULL_IDLE_MS = 4_000;
@@ -131,10 +133,15 @@ function* filtered(
  * Somebody is further on, or on another branch: ask for the certificates, once a round and peer.
  */
 export function askChain(d: Draft, from: PeerId, why: string): void {
+  // A few are asked, not all thousand who say the same at once; pulls find what they did not have.
+  const turn = Array.from({ length: ASKS_PER_REASON }, (_, i) => `asked/${why}/${i}`);
+  const free = turn.find((mark) => !d.marks.has(mark));
+  if (free === undefined || d.marks.has(`ask-chain/${from}/${why}`)) return;
   // A peer can make up rounds and parents without end, but not make us ask or remember without end.
   const asked = [...d.marks].filter((mark) => mark.startsWith(`ask-chain/${from}/`));
   if (asked.length >= ASKS_PER_PEER_MAX || d.marks.size > MARKS_MAX) return;
-  if (!once(d, `ask-chain/${from}/${why}`)) return;
+  once(d, `ask-chain/${from}/${why}`);
+  once(d, free);
   const fromRound = Math.max(1, roundOf(d) - LOOK_BACK);
   d.effects.push({ kind: 'fetch-chain', to: from, fromRound });
 }
