@@ -77,6 +77,7 @@ export class JobHost {
       key: node.key,
       light: options.light,
       protection: options.protection,
+      survivorsMin: options.policy().minPeers,
       canary: options.canary,
     });
     const enqueue = (event: EngineEvent) => this.enqueue(event);

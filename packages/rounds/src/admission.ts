@@ -2,7 +2,7 @@ import type { PeerId } from '@starling/core';
 import type { Job, Manifest } from '@starling/protocol-rounds';
 import { survivorsMin } from '@starling/protocol-secagg';
 import { ceilLog2 } from '@starling/secagg';
-import { sumPeersMax } from './cells.ts';
+import { smallestCell, sumPeersMax } from './cells.ts';
 
 import { trainingFault } from './training-fault.ts';
 
@@ -64,8 +64,8 @@ export type Consent =
 
 /** Whether a job may start on this peer without asking its owner. */
 export function consentTo(job: Job, policy: Policy, self: PeerId): Consent {
-  // A roster may lose members: what counts is how few inputs its sum may have.
-  const least = survivorsMin(job.manifest.admission.minPeers);
+  // A roster may be cut and lose members: what counts is how few inputs one sum may have.
+  const least = survivorsMin(smallestCell(job.manifest));
   if (least < policy.minPeers) {
     const reason = `adds up as few as ${least} updates, your policy wants ${policy.minPeers}`;
     return { verdict: 'refuse', reason };

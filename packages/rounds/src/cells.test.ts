@@ -1,7 +1,14 @@
 import { sha256 } from '@starling/crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { beaconCommitment, cellsDigest, cutCells, oneCellMax, sumPeersMax } from './cells.ts';
+import {
+  beaconCommitment,
+  cellsDigest,
+  cutCells,
+  oneCellMax,
+  smallestCell,
+  sumPeersMax,
+} from './cells.ts';
 import { testKeys, testManifest } from './testing/fixtures.ts';
 
 const roster = testKeys(40).map(({ peerId }) => peerId);
@@ -70,4 +77,20 @@ test('one cell has at most twice the cell size; a sum has no more inputs', () =>
   const small = testManifest({ admission: { maxPeers: 30 }, aggregation: { cellSize: 20 } });
   expect(oneCellMax(small)).toBe(40);
   expect(sumPeersMax(small)).toBe(30);
+});
+
+test('no cell is smaller than a volunteer is told', () => {
+  const manifest = testManifest({
+    ...{ admission: { minPeers: 20, maxPeers: 40 }, aggregation: { cellSize: 8 } },
+  });
+  const least = smallestCell(manifest);
+  expect(least).toBe(6);
+  // Whatever is left of a roster of 17 to 40 after a third is gone.
+  for (let size = 20; size <= 40; size++) {
+    const cells = cutCells(roster.slice(0, size), digestOf(1), 8);
+    for (const cell of cells) expect(cell.length).toBeGreaterThanOrEqual(least);
+  }
+  const oneCell = testManifest({ admission: { minPeers: 5, maxPeers: 64 } });
+  expect(smallestCell(oneCell)).toBe(5);
+  expect(smallestCell(testManifest({ admission: { minPeers: 3, maxPeers: 1000 } }))).toBe(3);
 });

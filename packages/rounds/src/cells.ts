@@ -9,6 +9,7 @@ import {
 } from '@starling/core';
 import { deriveSecret, hashHex, publicKeyOf, type Secret, sha256 } from '@starling/crypto';
 import { type Manifest, ROUNDS_LABEL } from '@starling/protocol-rounds';
+import { threshold } from '@starling/protocol-secagg';
 
 const CELL_SIZE = 64;
 
@@ -21,6 +22,21 @@ export const oneCellMax = (manifest: Manifest): number => 2 * cellSizeOf(manifes
 /** Most peers whose inputs one sum can hold. */
 export const sumPeersMax = (manifest: Manifest): number =>
   Math.min(manifest.admission.maxPeers, oneCellMax(manifest));
+
+/**
+ * Fewest peers of a cell: a roster of more than two cells' size may lose a third before it is cut,
+ * and is cut into as many cells as come nearest to the size.
+ */
+export function smallestCell(manifest: Manifest): number {
+  const { minPeers, maxPeers } = manifest.admission;
+  const size = cellSizeOf(manifest);
+  if (maxPeers <= oneCellMax(manifest)) return minPeers;
+  const left = Math.max(minPeers, threshold(oneCellMax(manifest) + 1));
+  const cells = Array.from({ length: maxPeers - left + 1 }, (_, i) => {
+    return Math.floor((left + i) / Math.max(1, Math.round((left + i) / size)));
+  });
+  return Math.min(Math.max(3, minPeers), ...cells);
+}
 
 /** What a peer reveals in its ACK; nobody can foresee it from the JOIN. */
 export const beaconReveal = (seed: Secret): Uint8Array =>

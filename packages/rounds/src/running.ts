@@ -81,6 +81,9 @@ function cellConfig(
     seed: attemptSeed(d, roundId, slot.attempt),
     input: d.update!.handle,
     protection: d.config.protection,
+    ...(d.config.survivorsMin !== undefined && {
+      veto: { survivorsMin: d.config.survivorsMin, trusted: new Set<number>(), trustedMin: 0 },
+    }),
     ...(d.config.canary === 'never-both' ? { canary: d.config.canary } : {}),
   };
 }

@@ -33,9 +33,10 @@ export const columnsOf = (titles: readonly string[]): readonly Column<BenchmarkL
 
 /**
  * Every benchmark by its name; each is loaded when it runs. The next ones stand here too:
- * `training`, `network`, `system`, `serving`.
+ * `network`, `system`, `serving`.
  */
 export const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   masking: async () => (await import('./masking.ts')).masking,
   round: async () => (await import('./round.ts')).round,
+  training: async () => (await import('./training.ts')).training,
 };

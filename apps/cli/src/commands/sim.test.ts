@@ -8,7 +8,16 @@ const REPORT: SimReport = {
   ...{ seed: 1, roundsFinished: 2, rounds: [round, round], aborts: {}, faultsInjected: {} },
   ...{ misdeeds: 0, convictions: {}, convicted: [] },
   ...{ adversaries: [], violations: [], traceHash: '00', signaturesVerified: 1 },
-  ...{ bytesPerPeer: { mean: 1, max: 1 }, cpuSecondsPerPeer: { mean: 1, max: 1 } },
+  ...{
+    bytesPerPeer: { mean: 1, max: 1 },
+    cpuCounted: {
+      readings: 0,
+      secondsPerReading: 0,
+      verifications: 0,
+      secondsPerVerification: 0,
+    },
+    cpuSecondsPerPeer: { mean: 1, max: 1 },
+  },
   ...{ virtualSeconds: 1, wallSeconds: 1, peakMemoryBytes: 1 },
 };
 
