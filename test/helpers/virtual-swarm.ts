@@ -1,7 +1,7 @@
 import type { BlobHash, JobId, Transport } from '@starling/core';
 import { hashHex, type SigningKey, signingKeyFromSeed } from '@starling/crypto';
 import { inlineCompute, type NodeOptions, plainWire, StarlingNode } from '@starling/node';
-import type { Manifest } from '@starling/protocol-rounds';
+import { DEFAULT_TRAINING, type Manifest } from '@starling/protocol-rounds';
 import type { DataMatch, Notice, Policy, Trainer } from '@starling/rounds';
 import { NO_FAULTS } from '@starling/sim';
 import { MemoryBlobStore, MemoryJournal } from '@starling/store';
@@ -19,7 +19,7 @@ export const virtualManifest = (changes: Partial<Manifest> = {}): Manifest => ({
   model: hashHex(TEST_MODEL) as BlobHash,
   data: { task: 'virtual', inputShape: [1], classes: 2 },
   loss: 'softmax-cross-entropy',
-  training: { epochs: 1, batchSize: 1, optimizer: 'sgd', learningRate: 0.1, momentum: 0 },
+  training: { ...DEFAULT_TRAINING, batchSize: 1 },
   aggregation: {
     algorithm: 'fedavg',
     ringBits: 24,

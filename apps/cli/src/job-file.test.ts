@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '@starling/core';
 import { readModel } from '@starling/onnx';
+import { DEFAULT_TRAINING } from '@starling/protocol-rounds';
 import { describe, expect, test } from 'vitest';
 import { temporaryDirectory } from '../../../test/helpers/temporary.ts';
 import { parseJobFile, readJob } from './job-file.ts';
@@ -31,9 +32,7 @@ function messageFor(change: (text: string) => string): string {
 describe('a job file', () => {
   test('is read as the README has it', () => {
     const job = parseJobFile(JOB, 'job.yaml');
-    expect(job.training).toEqual({
-      ...{ epochs: 1, batchSize: 32, optimizer: 'sgd', learningRate: 0.1, momentum: 0 },
-    });
+    expect(job.training).toEqual(DEFAULT_TRAINING);
     expect(job.stop.rounds).toBe(10);
   });
 
@@ -46,6 +45,12 @@ describe('a job file', () => {
   test.each([
     ['a value out of range', 'rounds: 10', 'rounds: 0', /^job\.yaml, line 9, stop\.rounds: /],
     ['a key that is unknown', 'epochs: 1', 'epoch: 1', /line 5, training\.epoch: .*no such key/],
+    [
+      'a key of another kind',
+      'epochs: 1',
+      'alpha: 0.5',
+      /line 5, training\.alpha: sgd has no alpha/,
+    ],
     ['a word for a number', 'clippingNorm: 10', 'clippingNorm: ten', /line 6, aggregation\.clip/],
     ['a wrong list item', '[784]', '[784, -1]', /line 3, data\.input\.shape\.1: /],
     ['a missing key', 'stop: {rounds: 10}\n', '', /^job\.yaml, line 1, stop: /],
@@ -89,7 +94,7 @@ describe('the model of a job', () => {
 
   test.each([
     ['that is not there', 'gone.onnx', /job\.yaml, model: cannot read .*gone\.onnx/],
-    ['that the zoo lacks', 'zoo:gpt', /the zoo has no "gpt"\. It has mlp and cnn/],
+    ['that the zoo lacks', 'zoo:bert', /the zoo has no "bert"\. It has logistic, mlp, cnn/],
   ])('%s is named', async (_, model, message) => {
     const file = join(await temporaryDirectory(), 'job.yaml');
     await writeFile(file, JOB.replace('zoo:mlp', model));

@@ -31,7 +31,7 @@ async function modelOfZoo(name: string, seed: number): Promise<Uint8Array> {
   const { writeModel } = await import('@starling/onnx');
   const known = ZOO.find((each) => each === name);
   if (known !== undefined) return writeModel(zooModel(known, seed));
-  throw new ConfigError('model', `the zoo has no "${name}"`, `It has ${ZOO.join(' and ')}`);
+  throw new ConfigError('model', `the zoo has no "${name}"`, `It has ${ZOO.join(', ')}`);
 }
 
 /**

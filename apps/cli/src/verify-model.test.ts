@@ -6,6 +6,7 @@ import { readModel, writeModel } from '@starling/onnx';
 import {
   type Certificate,
   type CertificateHash,
+  DEFAULT_TRAINING,
   type Manifest,
   type Proof,
   proofCodec,
@@ -29,7 +30,7 @@ const MANIFEST: Manifest = {
   model: hashHex(LAUNCHED) as BlobHash,
   data: { task: 'mnist', inputShape: [784], classes: 10 },
   loss: 'softmax-cross-entropy',
-  training: { epochs: 1, batchSize: 32, optimizer: 'sgd', learningRate: 0.1, momentum: 0 },
+  training: DEFAULT_TRAINING,
   aggregation: {
     ...{
       algorithm: 'fedavg',

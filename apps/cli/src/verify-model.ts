@@ -1,4 +1,4 @@
-import { initialVector } from '@starling/autodiff';
+import { initialVector, trainableParameters, vectorLength } from '@starling/autodiff';
 import { type BlobHash, decodeCanonical, errorMessage, ProtocolError } from '@starling/core';
 import { hashHex } from '@starling/crypto';
 import { encodeState } from '@starling/federation';
@@ -75,8 +75,10 @@ function weightsFault(model: Uint8Array, job: Job, chain: Chain): string | undef
   }
   let state: Uint8Array;
   try {
-    const vector = initialVector(readModel(model));
-    const trainable = vector.length;
+    const { frozen } = job.manifest.training;
+    const read = readModel(model);
+    const vector = initialVector(read, frozen);
+    const trainable = vectorLength(trainableParameters(read, frozen));
     state = encodeState({ round: last.round, model: vector, trainable, moments: [] });
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;

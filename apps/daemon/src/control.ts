@@ -98,24 +98,24 @@ function findJob(node: StarlingNode, wanted: string): JobId {
 async function pull(node: StarlingNode, id: JobId) {
   const { model, state, signed, report } = await node.model(id);
   const { round, model: vector } = decodeState(state);
+  const { frozen } = report.job.manifest.training;
   const certificates = report.certificates.slice(0, round);
   const proof = encodeCanonical(proofCodec, { manifest: signed, certificates });
   return {
     round,
-    model: Buffer.from(applyVector(model, vector)).toString('base64'),
+    model: Buffer.from(applyVector(model, vector, frozen)).toString('base64'),
     proof: Buffer.from(proof).toString('base64'),
   };
 }
 
 function manifestOf(file: JobFile, model: Uint8Array): Manifest {
-  const { optimizer, ...training } = file.training;
   const { weighting: _, ...aggregation } = file.aggregation;
   return {
     name: file.name,
     model: hashHex(model) as BlobHash,
     data: { task: file.data.task, inputShape: file.data.input.shape, classes: file.data.classes },
     loss: file.loss,
-    training: { optimizer, ...training },
+    training: file.training,
     aggregation,
     admission: file.admission,
     stop: file.stop,

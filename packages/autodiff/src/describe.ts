@@ -1,37 +1,52 @@
-import { GraphBuilder, type Model } from '@starling/onnx';
+import type { Model } from '@starling/onnx';
 import { backward } from './backward.ts';
-import { forward, modelInput, trainableParameters } from './forward.ts';
-import { Ops } from './ops.ts';
-import { initialVector } from './vector.ts';
+import { dryRun } from './forward.ts';
+import { modelInput, ownExample } from './model-inputs.ts';
+import { modelState, trainableParameters } from './model-state.ts';
+import { initialVector, vectorLength } from './vector.ts';
 
 export interface DescribedModel {
-  /** The weights inside the model, in the order of `trainableParameters`. */
+  /** Elements of the vector that are parameters, and buffers behind them. */
+  readonly layout: { readonly parameters: number; readonly buffers: number };
+  /** The values inside the model, in the order of `vectorState`. */
   readonly initial: Float32Array;
+  /** What one might expect to be trained and is not, each with the reason. */
+  readonly warnings: readonly string[];
 }
 
 /**
  * What can be said of a model without data. Where its input's shape is known but for the batch,
  * both passes are built once, so that a model that cannot train is refused here and not in a
  * round.
+ * @param frozen patterns of weights that stay as they are
  * @throws ProtocolError naming the node and the cause
  */
-export function describeModel(model: Model): DescribedModel {
-  const { dtype, shape } = modelInput(model);
-  const [batch, ...example] = shape.map((dim, i) => (i === 0 && typeof dim === 'string' ? 1 : dim));
-  const known = example.filter((dim) => typeof dim === 'number');
-  if (typeof batch === 'number' && known.length === example.length) {
-    const g = new Ops(new GraphBuilder());
-    const input = g.builder.input('batch', { dtype, shape: [batch, ...known] });
-    const parameters = new Map(
-      trainableParameters(model).map((parameter) => {
-        const type = { dtype: 'float32' as const, shape: parameter.shape };
-        return [parameter.name, g.builder.input(parameter.name, type)];
-      }),
-    );
-    const output = forward({ g, model, batch: input, parameters });
-    const seed = g.broadcastTo(g.number(1), g.shape(output));
-    const nodes = [...g.builder.nodes];
-    backward({ g, nodes, output, seed, wanted: [...parameters.values()] });
-  }
-  return { initial: initialVector(model) };
+export function describeModel(model: Model, frozen: readonly string[] = []): DescribedModel {
+  const { parameters, buffers, warnings } = modelState(model, frozen);
+  const unreached = isSized(model) ? unreachedParameters(model, frozen) : [];
+  return {
+    layout: { parameters: vectorLength(parameters), buffers: vectorLength(buffers) },
+    initial: initialVector(model, frozen),
+    warnings: [
+      ...warnings,
+      ...unreached.map((name) => `"${name}" is not trained: no gradient reaches it`),
+    ],
+  };
+}
+
+/** Whether all dimensions of the model's inputs but the batch are known. */
+const isSized = ({ graph }: Model): boolean =>
+  graph.inputs.every(({ shape }) => shape.slice(1).every((dim) => typeof dim === 'number'));
+
+/** Builds both passes for one batch; names the parameters that get no gradient. */
+function unreachedParameters(model: Model, frozen: readonly string[]): readonly string[] {
+  const input = modelInput(model);
+  const [dim] = input.shape;
+  const batchSize = typeof dim === 'number' ? dim : 1;
+  const { g, output, state, ownRules } = dryRun(model, [batchSize, ...ownExample(input)], frozen);
+  const seed = g.broadcastTo(g.number(1), g.shape(output));
+  const names = trainableParameters(model, frozen).map(({ name }) => name);
+  const wanted = names.map((name) => state.get(name)!);
+  const found = backward({ g, nodes: [...g.builder.nodes], output, seed, wanted, ownRules });
+  return names.filter((name) => !found.has(state.get(name)!));
 }

@@ -1,61 +1,82 @@
 import { GraphBuilder, type Model } from '@starling/onnx';
-import { normalised, type ResidentData } from './epoch-graph.ts';
-import { forward, outputShape, trainableParameters } from './forward.ts';
-import { type LossKind, lossTerms, targetType } from './losses.ts';
+import type { ResidentData } from './epoch-graph.ts';
+import { forward, outputShape } from './forward.ts';
+import { type Count, countValue, type LossKind, type LossOptions, lossTerms } from './losses.ts';
+import { normalised } from './minibatch.ts';
+import { vectorState } from './model-state.ts';
 import { Ops } from './ops.ts';
+import { targetOf } from './targets.ts';
 import { unflatten, vectorLength } from './vector.ts';
 
 export interface EvaluationGraphOptions {
   readonly model: Model;
   readonly loss: LossKind;
+  readonly lossOptions?: LossOptions;
   readonly data: Omit<ResidentData, 'examples'>;
   readonly batchSize: number;
+  /** Patterns of weights that the vector does not hold; see `isFrozen`. */
+  readonly frozen?: readonly string[];
 }
 
 export const EVALUATION_INPUTS = {
-  /** float32 [length] */
+  /** float32 [length]: parameters, then buffers */
   vector: 'vector',
   /** [batch, …example] */
   batch: 'batch',
-  /** int32 [batch], or float32 [batch, …output] for regression */
+  /** int32 or float32, [batch, …]; absent where the model takes none */
   target: 'target',
-  /** float32 [batch]: 1 for rows that count, 0 for those that fill up the last batch */
-  mask: 'mask',
 } as const;
 
-/** Scalars: sum of the examples' losses, number of right answers (0 for regression). */
-export const EVALUATION_OUTPUTS = { lossSum: 'lossSum', correct: 'correct' } as const;
+/** Scalars of one batch. */
+export const EVALUATION_OUTPUTS = {
+  /** Losses of the targets that count, each times its weight, summed. */
+  lossSum: 'lossSum',
+  /** Sum of these weights: the mean loss is `lossSum / weight`. */
+  weight: 'weight',
+  /** Number of right answers, 0 for regression. */
+  correct: 'correct',
+  /** Number of targets that count. */
+  targets: 'targets',
+} as const;
 
-/** One batch scored by the weights of a flat vector. */
+/**
+ * One batch scored by the weights of a flat vector: dropouts drop nothing, and BatchNormalization
+ * normalises by the running statistics in the vector. A smaller last batch takes a graph of its
+ * own, because not every loss can leave out rows.
+ */
 export function buildEvaluationGraph(options: EvaluationGraphOptions): Model {
-  const { model, loss, data, batchSize } = options;
+  const { model, loss, lossOptions, data, batchSize, frozen } = options;
   const builder = new GraphBuilder();
   const g = new Ops(builder);
-  const parameters = trainableParameters(model);
+  const state = vectorState(model, frozen);
   const vector = builder.input(EVALUATION_INPUTS.vector, {
     dtype: 'float32',
-    shape: [vectorLength(parameters)],
+    shape: [vectorLength(state)],
   });
-  const batch = builder.input(EVALUATION_INPUTS.batch, {
-    dtype: data.dtype,
-    shape: [batchSize, ...data.example],
+  const shape = [batchSize, ...data.example];
+  const batch = builder.input(EVALUATION_INPUTS.batch, { dtype: data.dtype, shape });
+  const type = targetOf({
+    ...{ model, loss, batchSize, example: data.target, output: outputShape(model, shape) },
   });
-  const type = targetType(loss, outputShape(model, [batchSize, ...data.example]));
-  const target = builder.input(EVALUATION_INPUTS.target, type);
-  const mask = builder.input(EVALUATION_INPUTS.mask, { dtype: 'float32', shape: [batchSize] });
-  const parts = unflatten(g, vector, parameters);
-  const output = forward({
+  const target = type && builder.input(EVALUATION_INPUTS.target, type);
+  const parts = unflatten(g, vector, state);
+  const { output } = forward({
     g,
     model,
     batch: normalised(g, batch, data.scale),
-    parameters: new Map(parameters.map(({ name }, i) => [name, parts[i]!])),
+    target,
+    state: new Map(state.map(({ name }, i) => [name, parts[i]!])),
   });
-  const terms = lossTerms(g, loss, output, target);
-  const counted = (perExample: string) => g.reduceSum(g.mul(perExample, mask), [0], false);
-  const hits = terms.hits?.() ?? g.scale(mask, 0);
-  const outputs = [
-    builder.named(counted(terms.perExample), EVALUATION_OUTPUTS.lossSum),
-    builder.named(counted(hits), EVALUATION_OUTPUTS.correct),
-  ];
+  const terms = lossTerms(g, { loss, options: lossOptions, output, target, examples: batchSize });
+  const values = {
+    lossSum: times(g, terms.mean, terms.weight),
+    weight: countValue(g, terms.weight),
+    correct: terms.correct?.() ?? g.number(0),
+    targets: countValue(g, terms.targets),
+  };
+  const outputs = Object.entries(values).map(([name, value]) => builder.named(value, name));
   return { graph: builder.finish('evaluation', outputs) };
 }
+
+const times = (g: Ops, x: string, count: Count) =>
+  typeof count === 'number' ? g.scale(x, count) : g.mul(x, count);

@@ -1,27 +1,62 @@
 export { type DescribedModel, describeModel } from './describe.ts';
+export { dropoutWords, WORDS_PER_DROPOUT } from './dropout.ts';
 export {
   buildEpochGraph,
   EPOCH_INPUTS,
   EPOCH_OUTPUTS,
+  type EpochGraph,
   type EpochGraphOptions,
   type ResidentData,
 } from './epoch-graph.ts';
+export {
+  type EpochPlan,
+  type EpochPlanOptions,
+  minibatchOrder,
+  orderShape,
+  planEpochs,
+} from './epoch-plan.ts';
 export {
   buildEvaluationGraph,
   EVALUATION_INPUTS,
   EVALUATION_OUTPUTS,
   type EvaluationGraphOptions,
 } from './evaluation-graph.ts';
+export { outputShape } from './forward.ts';
+export { isFrozen } from './frozen.ts';
+export type { GradientClipping } from './gradient-terms.ts';
+export { LOSS_NAMES, type LossKind, type LossOptions, targetType } from './losses.ts';
+export { inputShapeFor, modelInput, targetInput } from './model-inputs.ts';
 export {
-  inputShapeFor,
-  modelInput,
-  outputShape,
+  type ModelState,
+  modelState,
   type Parameter,
   trainableParameters,
-} from './forward.ts';
-export { LOSS_NAMES, type LossKind } from './losses.ts';
+  vectorState,
+} from './model-state.ts';
+export {
+  OPTIMIZER_KINDS,
+  OPTIMIZER_NAMES,
+  type OptimizerKind,
+  type OptimizerName,
+  type OptimizerSettings,
+  optimizerNamed,
+  optimizerSettings,
+} from './optimizers.ts';
+export {
+  CONSTANT_RATE,
+  learningRates,
+  SCHEDULE_KINDS,
+  SCHEDULE_UNITS,
+  type Schedule,
+  variesWithinRun,
+} from './schedule.ts';
 export { createGenerator, type Generator, permutation } from './seeded.ts';
 export { buildStepGraph, type StepGraph, type StepGraphOptions } from './step-graph.ts';
-export { lossNamed, type TrainingGraphOptions, writeTrainingGraph } from './training-graph.ts';
+export {
+  lossNamed,
+  type TrainingGraphOptions,
+  trainingWarnings,
+  writeTrainingGraph,
+} from './training-graph.ts';
 export { applyVector, cutVector, initialVector, vectorLength } from './vector.ts';
 export { ZOO, type ZooName, zooModel } from './zoo.ts';

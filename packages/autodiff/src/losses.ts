@@ -1,131 +1,162 @@
 import { ProtocolError, unreachable } from '@starling/core';
-import { elementCount, equalShapes, int, ints } from '@starling/onnx';
+import { elementCount, equalShapes, type ValueType } from '@starling/onnx';
+import { sigmoidCrossEntropy, softmaxCrossEntropy } from './losses-classes.ts';
+import { huber, meanAbsoluteError, meanSquaredError, smoothL1 } from './losses-numbers.ts';
 import type { Ops } from './ops.ts';
 
 export const LOSS_NAMES = [
   'softmax-cross-entropy',
   'mean-squared-error',
   'sigmoid-binary-cross-entropy',
+  'mean-absolute-error',
+  'huber',
+  'smooth-l1',
+  'model-output',
 ] as const;
 export type LossKind = (typeof LOSS_NAMES)[number];
 
-/** What a loss writes into the graph. */
-export interface LossTerms {
-  /** Mean over all elements, a scalar. */
-  readonly mean: string;
-  /** Mean over each example's elements, [batch]. */
-  readonly perExample: string;
-  /** Gradient of the mean with respect to the model's output, of its shape. */
-  readonly gradient: () => string;
-  /** Share of each example's elements that are right, [batch]; undefined for regression. */
-  readonly hits: (() => string) | undefined;
-}
-
-/** Type and shape of the target for an output of shape `output`. */
-export function targetType(loss: LossKind, output: readonly number[]) {
-  return loss === 'softmax-cross-entropy'
-    ? { dtype: 'int32' as const, shape: output.toSpliced(1, 1) }
-    : { dtype: 'float32' as const, shape: output };
+/** Numbers that some losses take; each has the meaning and the default of PyTorch's. */
+export interface LossOptions {
+  /** Softmax cross-entropy: share of the target that is spread over all classes; 0 unless told. */
+  readonly labelSmoothing?: number;
+  /** Softmax cross-entropy: label of targets that do not count; none unless told. */
+  readonly ignoreIndex?: number | null;
+  /** Softmax cross-entropy: one weight for each class; none unless told. */
+  readonly classWeights?: readonly number[];
+  /** Huber, smooth L1: where the square goes over into a line; 1 unless told. */
+  readonly delta?: number;
 }
 
 /**
- * Writes a loss over the model's `output` and the `target`.
- * @throws ProtocolError `model-mismatch` when the output's shape does not suit the loss
+ * What a loss writes into the graph. The gradient of the mean is `slope / weight` times that of
+ * `error`, so that the caller can join that factor with its own.
  */
-export function lossTerms(g: Ops, loss: LossKind, output: string, target: string): LossTerms {
-  const expected = targetType(loss, g.shape(output)).shape;
-  if (!equalShapes(g.shape(target), expected)) {
-    throw new ProtocolError(
-      'model-mismatch',
-      `${loss}: output [${g.shape(output)}] with target [${g.shape(target)}]`,
-    );
+export interface LossTerms {
+  /** Mean over the targets that count, weighted by class where there are weights; a scalar. */
+  readonly mean: string;
+  /** Of the output's shape. */
+  readonly error: () => string;
+  readonly slope: number;
+  /** What the mean divides by: the number of targets, or the sum of their classes' weights. */
+  readonly weight: Count;
+  /** Number of targets that count. */
+  readonly targets: Count;
+  /** Number of right answers among them, a scalar; undefined for regression. */
+  readonly correct: (() => string) | undefined;
+}
+
+/** A number that is known when the graph is written, or a float32 scalar in it. */
+export type Count = number | string;
+
+/** A count as a scalar in the graph. */
+export const countValue = (g: Ops, count: Count): string =>
+  typeof count === 'number' ? g.number(count) : count;
+
+export interface LossCall {
+  readonly loss: LossKind;
+  readonly options?: LossOptions | undefined;
+  /** The model's output. */
+  readonly output: string;
+  /** Undefined when the model's output is the loss and the model takes no target. */
+  readonly target: string | undefined;
+  /** Examples in the batch: how much a loss counts that the model itself has averaged. */
+  readonly examples: number;
+}
+
+/**
+ * Type of the target for an output of shape `output`.
+ *
+ * Cross-entropy takes labels. Classes are on axis 1 and the labels have the other axes, [batch, …],
+ * as in PyTorch; where `given` says that labels have all axes but the last, classes are on the last
+ * one, as sequence models have them: [batch, T, classes] with labels [batch, T]. Where both fit,
+ * axis 1 wins. All other losses take numbers of the output's shape.
+ * @param given shape of the targets at hand
+ * @throws ProtocolError `model-mismatch` naming both shapes
+ */
+export function targetType(
+  loss: LossKind,
+  output: readonly number[],
+  given?: readonly number[],
+): ValueType {
+  if (loss !== 'softmax-cross-entropy') {
+    checkFit(loss, output, output, given);
+    return { dtype: 'float32', shape: output };
   }
+  if (output.length < 2) {
+    const what = `output [${output}] has no axis of classes, as in [batch, classes]`;
+    throw new ProtocolError('model-mismatch', `${loss}: ${what}`);
+  }
+  const axis = classAxis(output, given);
+  const shape = output.toSpliced(axis, 1);
+  checkFit(loss, output, shape, given);
+  return { dtype: 'int32', shape };
+}
+
+function checkFit(
+  loss: LossKind,
+  output: readonly number[],
+  wanted: readonly number[],
+  given: readonly number[] | undefined,
+): void {
+  if (given === undefined || equalShapes(given, wanted)) return;
+  throw new ProtocolError(
+    'model-mismatch',
+    `${loss}: output [${output}] takes targets of shape [${wanted}], not [${given}]`,
+  );
+}
+
+/** Axis of the classes in an output of rank 2 or more. */
+function classAxis(output: readonly number[], given: readonly number[] | undefined): number {
+  const second = output.toSpliced(1, 1);
+  const fits = given === undefined || equalShapes(given, second);
+  return !fits && equalShapes(given, output.slice(0, -1)) ? output.length - 1 : 1;
+}
+
+/**
+ * Writes a loss over the model's output and the target.
+ * @throws ProtocolError `model-mismatch` when output, target and options do not fit together
+ */
+export function lossTerms(g: Ops, call: LossCall): LossTerms {
+  const { loss, options = {}, output } = call;
+  if (loss === 'model-output') return modelOutput(g, call);
+  const target = call.target;
+  if (target === undefined) throw new ProtocolError('model-mismatch', `${loss}: no target`);
+  targetType(loss, g.shape(output), g.shape(target));
   switch (loss) {
-    case 'softmax-cross-entropy':
-      return softmaxCrossEntropy(g, output, target);
-    case 'mean-squared-error':
-      return meanSquaredError(g, output, target);
+    case 'softmax-cross-entropy': {
+      const axis = classAxis(g.shape(output), g.shape(target));
+      return softmaxCrossEntropy(g, { logits: output, labels: target, axis }, options);
+    }
     case 'sigmoid-binary-cross-entropy':
       return sigmoidCrossEntropy(g, output, target);
+    case 'mean-squared-error':
+      return meanSquaredError(g, output, target);
+    case 'mean-absolute-error':
+      return meanAbsoluteError(g, output, target);
+    case 'huber':
+      return huber(g, g.sub(output, target), options.delta);
+    case 'smooth-l1':
+      return smoothL1(g, g.sub(output, target), options.delta);
     default:
       return unreachable(loss);
   }
 }
 
-/**
- * Output [batch, classes, …] is taken as logits, whatever operator made it. That is right for a
- * model that ends in LogSoftmax too, since log-softmax of log-probabilities is the same again; a
- * model that ends in Softmax is trained through a second softmax, as PyTorch's cross entropy
- * would.
- */
-function softmaxCrossEntropy(g: Ops, logits: string, labels: string): LossTerms {
-  const shape = g.shape(logits);
-  if (shape.length < 2) {
-    throw new ProtocolError('model-mismatch', `softmax-cross-entropy: output [${shape}]`);
+/** The model has computed its own loss: a mean over the batch, as models that train return it. */
+function modelOutput(g: Ops, { output, examples }: LossCall): LossTerms {
+  const shape = g.shape(output);
+  if (elementCount(shape) !== 1) {
+    throw new ProtocolError(
+      'model-mismatch',
+      `model-output: the model's output has shape [${shape}]; a loss is one number`,
+    );
   }
-  const classes = shape[1]!;
-  const top = g.call('ReduceMax', [logits], { axes: ints([1]) });
-  const shifted = g.sub(logits, top);
-  const powers = g.exp(shifted);
-  const total = g.reduceSum(powers, [1]);
-  const logProbabilities = g.sub(shifted, g.log(total));
-  const numbers = g.builder.constant({
-    dtype: 'int32',
-    shape: [1, classes, ...shape.slice(2).map(() => 1)],
-    data: Int32Array.from({ length: classes }, (_, i) => i),
-  });
-  const oneHot = g.cast(g.equal(g.reshape(labels, shape.with(1, 1)), numbers), 'float32');
-  const perElement = g.neg(g.reduceSum(g.mul(oneHot, logProbabilities), [1], false));
-  const count = elementCount(shape) / classes;
   return {
-    mean: meanOf(g, perElement),
-    perExample: perExampleMean(g, perElement),
-    gradient: () => g.scale(g.sub(g.div(powers, total), oneHot), 1 / count),
-    hits: () => {
-      const guess = g.call('ArgMax', [logits], { axis: int(1), keepdims: int(0) });
-      const right = g.equal(g.cast(guess, 'int32'), labels);
-      return perExampleMean(g, g.cast(right, 'float32'));
-    },
+    mean: g.reshape(output, []),
+    error: () => g.broadcastTo(g.number(1), shape),
+    slope: examples,
+    weight: examples,
+    targets: examples,
+    correct: undefined,
   };
-}
-
-/** Mean over all elements of the squared difference. */
-function meanSquaredError(g: Ops, output: string, target: string): LossTerms {
-  const difference = g.sub(output, target);
-  const perElement = g.square(difference);
-  return {
-    mean: meanOf(g, perElement),
-    perExample: perExampleMean(g, perElement),
-    gradient: () => g.scale(difference, 2 / elementCount(g.shape(output))),
-    hits: undefined,
-  };
-}
-
-/** Logits against targets in 0…1: max(z, 0) − z·t + log(1 + exp(−|z|)), which never overflows. */
-function sigmoidCrossEntropy(g: Ops, logits: string, target: string): LossTerms {
-  const soft = g.log(g.add(g.number(1), g.exp(g.neg(g.call('Abs', [logits])))));
-  const perElement = g.add(g.sub(g.call('Relu', [logits]), g.mul(logits, target)), soft);
-  return {
-    mean: meanOf(g, perElement),
-    perExample: perExampleMean(g, perElement),
-    gradient: () => {
-      const error = g.sub(g.call('Sigmoid', [logits]), target);
-      return g.scale(error, 1 / elementCount(g.shape(logits)));
-    },
-    hits: () => {
-      const guess = g.cast(g.greater(logits, g.number(0)), 'int32');
-      const truth = g.cast(g.greater(target, g.number(0.5)), 'int32');
-      return perExampleMean(g, g.cast(g.equal(guess, truth), 'float32'));
-    },
-  };
-}
-
-const meanOf = (g: Ops, x: string) => g.call('ReduceMean', [x], { keepdims: int(0) });
-
-/** Mean over all axes but the first. */
-function perExampleMean(g: Ops, x: string): string {
-  const [batch, ...rest] = g.shape(x);
-  if (rest.length === 0) return x;
-  const flat = g.reshape(x, [batch!, elementCount(rest)]);
-  return g.call('ReduceMean', [flat], { axes: ints([1]), keepdims: int(0) });
 }

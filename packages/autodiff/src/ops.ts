@@ -3,6 +3,7 @@ import {
   type Attribute,
   broadcastShapes,
   equalShapes,
+  expandFunction,
   float,
   type GraphBuilder,
   int,
@@ -33,6 +34,21 @@ export class Ops {
 
   call(op: string, inputs: readonly string[], attributes: Record<string, Attribute> = {}): string {
     return this.builder.add(op, inputs, attributes);
+  }
+
+  /** Adds an operator that is written as others. */
+  expand(op: string, inputs: readonly string[], attributes: Record<string, Attribute>): string {
+    const name = `${op}_gradient`;
+    const node = {
+      name,
+      op,
+      inputs,
+      outputs: [name],
+      attributes: new Map(Object.entries(attributes)),
+    };
+    const made = expandFunction(this.builder, node, inputs);
+    assert(made?.[0] !== undefined, `${op} is no function`);
+    return made[0];
   }
 
   /** A float32 scalar. */
@@ -84,7 +100,9 @@ export class Ops {
 
   reshape(a: string, shape: readonly number[]): string {
     if (equalShapes(this.shape(a), shape)) return a;
-    return this.call('Reshape', [a, this.builder.constant(int64s(shape))]);
+    // Else a 0 would mean: as it was.
+    const empty = shape.includes(0) ? { allowzero: int(1) } : {};
+    return this.call('Reshape', [a, this.builder.constant(int64s(shape))], empty);
   }
 
   reduceSum(a: string, axes: readonly number[], keepdims = true): string {
@@ -118,6 +136,14 @@ export class Ops {
     ]);
   }
 
+  /** The elements along `axis` in the opposite order. */
+  reverse(a: string, axis: number): string {
+    // An end before the first element: −1 would mean the last.
+    const ends = -this.shape(a)[axis]! - 1;
+    const list = [-1, ends, axis, -1].map((value) => this.builder.constant(int64s([value])));
+    return this.call('Slice', [a, ...list]);
+  }
+
   /** Pads with `value`; counts per axis, none negative. */
   pad(a: string, begin: readonly number[], end: readonly number[], value = 0): string {
     if ([...begin, ...end].every((count) => count === 0)) return a;
@@ -129,6 +155,11 @@ export class Ops {
   broadcastTo(a: string, shape: readonly number[]): string {
     if (equalShapes(this.shape(a), shape)) return a;
     return this.call('Expand', [a, this.builder.constant(int64s(shape))]);
+  }
+
+  /** Float32 zeros of `shape`. */
+  zeros(shape: readonly number[]): string {
+    return this.broadcastTo(this.number(0), shape);
   }
 
   /** The reverse of broadcasting: sums `a` over the axes along which `shape` was repeated. */

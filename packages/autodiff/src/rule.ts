@@ -13,16 +13,38 @@ export interface GradientCall {
   readonly dy: string;
   /** Gradients of all outputs, zeros where nothing flows. */
   readonly dys: readonly string[];
+  /** Whether a gradient flows into each output. */
+  readonly flows: readonly boolean[];
+}
+
+/** The gradient of a part of the input, `value` from `start` on along `axis`; zero elsewhere. */
+export interface Piece {
+  readonly kind: 'piece';
+  readonly value: string;
+  readonly axis: number;
+  readonly start: number;
 }
 
 /**
- * Writes the gradient of one input. It may have the shape of the output; the walker sums it down.
+ * A product that is not multiplied yet: alpha · rowsᵀ · columns, summed over axis 0 of both
+ * matrices. Of a weight that is used at every step of time, the walker makes one product of all.
  */
-export type Gradient = () => string;
+export interface Product {
+  readonly kind: 'product';
+  readonly rows: string;
+  readonly columns: string;
+  readonly alpha: number;
+}
+
+/** One use's share of a value's gradient. A name may have a shape that the input broadcasts to. */
+export type Share = string | Piece | Product;
+
+/** Writes the gradient of one input. */
+export type Gradient = () => Share;
 
 export interface GradientRule {
   /** Positions of inputs through which gradients flow; all when absent. */
-  readonly inputs?: readonly number[];
+  readonly inputs?: readonly number[] | ((node: Node) => readonly number[]);
   /** One entry per differentiable position, in their order; only the wanted ones are called. */
   readonly gradients: (call: GradientCall) => readonly Gradient[];
 }
@@ -33,5 +55,5 @@ export type RuleEntry = readonly [op: string, rule: GradientRule];
 export const rule = (
   op: string,
   gradients: GradientRule['gradients'],
-  inputs?: readonly number[],
+  inputs?: GradientRule['inputs'],
 ): RuleEntry => [op, inputs === undefined ? { gradients } : { gradients, inputs }];

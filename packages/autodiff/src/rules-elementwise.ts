@@ -1,30 +1,53 @@
-import { ProtocolError } from '@starling/core';
-import { numberAttribute, numbersOf } from '@starling/onnx';
+import { numbersOf } from '@starling/onnx';
+import { equalMask, signMask } from './masks.ts';
+import { once } from './once.ts';
 import { type GradientCall, type RuleEntry, rule } from './rule.ts';
 
 const in0 = ({ x }: GradientCall) => x[0]!;
 const in1 = ({ x }: GradientCall) => x[1]!;
 const out = ({ y }: GradientCall) => y[0]!;
 
-/** The exponent of a Pow when it is one constant number. */
-function exponentOf({ g, node, x }: GradientCall): number {
-  const value = g.builder.valueOf(x[1]!);
-  if (value?.data.length === 1) return numbersOf(value)[0]!;
-  throw new ProtocolError(
-    'unsupported-operator',
-    `node "${node.name}" (Pow): only a constant scalar exponent has a gradient`,
-  );
+/** Rule of y = f(x) by its derivative, given what it may be written with. */
+const unary = (op: string, gradient: (call: GradientCall) => string): RuleEntry =>
+  rule(op, (call) => [() => gradient(call)]);
+
+const onePlusSquare = ({ g }: GradientCall, a: string) => g.add(g.square(a), g.number(1));
+const oneMinusSquare = ({ g }: GradientCall, a: string) => g.sub(g.number(1), g.square(a));
+const root = ({ g }: GradientCall, a: string) => g.call('Sqrt', [a]);
+
+/** Gradient to one side of Max or Min; equal values share it, as in PyTorch. */
+function winners({ g, x, y, dy }: GradientCall) {
+  if (x.length === 1) return [() => dy];
+  const wins = x.map((input) => once(() => equalMask(g, input, y[0]!)));
+  const each = once(() => {
+    const count = wins.map((win) => win()).reduce((sum, win) => g.add(sum, win));
+    return g.div(dy, count);
+  });
+  return wins.map((win) => () => g.mul(each(), win()));
 }
 
-/** Gradient to one side of Max or Min; of equal values the first takes all. */
-const winner = (call: GradientCall) =>
-  call.x.map((x, i) => () => {
-    const { g, dy } = call;
-    const earlier = call.x.slice(0, i);
-    let share = dy;
-    for (const other of earlier) share = g.where(g.equal(other, out(call)), g.number(0), share);
-    return g.where(g.equal(x, out(call)), share, g.number(0));
-  });
+/** d(a^b)/da = b·a^(b−1). */
+function powerToBase({ g, x, y, dy }: GradientCall): string {
+  const [base, exponent] = [x[0]!, x[1]!];
+  const value = g.builder.valueOf(exponent);
+  const power = value?.data.length === 1 ? numbersOf(value)[0]! : undefined;
+  if (power === 2) return g.mul(dy, g.scale(base, 2));
+  if (power === 0.5) return g.div(g.scale(dy, 0.5), y[0]!);
+  if (power !== undefined) {
+    const lower = g.call('Pow', [base, g.number(power === 0 ? 0 : power - 1)]);
+    return g.mul(dy, g.scale(lower, power));
+  }
+  const real = g.cast(exponent, 'float32');
+  const slope = g.mul(real, g.call('Pow', [base, g.sub(real, g.number(1))]));
+  // At exponent 0 the slope is 0, where 0 · 0^−1 would be no number.
+  return g.mul(dy, g.where(g.equal(real, g.number(0)), g.number(0), slope));
+}
+
+/** d(a^b)/db = a^b·log a; 0 where the base has no logarithm. */
+function powerToExponent({ g, x, y, dy }: GradientCall): string {
+  const positive = g.where(g.greater(x[0]!, g.number(0)), x[0]!, g.number(1));
+  return g.mul(g.mul(dy, y[0]!), g.log(positive));
+}
 
 /** Operators that work element by element; broadcasting is undone by the walker. */
 export const elementwiseRules: readonly RuleEntry[] = [
@@ -35,56 +58,12 @@ export const elementwiseRules: readonly RuleEntry[] = [
     () => c.g.div(c.dy, in1(c)),
     () => c.g.neg(c.g.div(c.g.mul(c.dy, out(c)), in1(c))),
   ]),
-  rule('Sum', ({ x, dy }) => x.map(() => () => dy)),
-  rule('Max', winner),
-  rule('Min', winner),
-  rule('Neg', ({ g, dy }) => [() => g.neg(dy)]),
-  rule('Abs', (c) => [
-    () => {
-      const { g, dy } = c;
-      const below = g.where(g.greater(g.number(0), in0(c)), g.neg(dy), g.number(0));
-      return g.where(g.greater(in0(c), g.number(0)), dy, below);
-    },
-  ]),
-  rule('Relu', (c) => [() => c.g.where(c.g.greater(out(c), c.g.number(0)), c.dy, c.g.number(0))]),
-  rule('LeakyRelu', (c) => [
-    () => {
-      const scaled = c.g.scale(c.dy, numberAttribute(c.node, 'alpha', 0.01));
-      return c.g.where(c.g.greater(in0(c), c.g.number(0)), c.dy, scaled);
-    },
-  ]),
-  rule('PRelu', (c) => [
-    () => c.g.where(c.g.greater(in0(c), c.g.number(0)), c.dy, c.g.mul(c.dy, in1(c))),
-    () => c.g.where(c.g.greater(in0(c), c.g.number(0)), c.g.number(0), c.g.mul(c.dy, in0(c))),
-  ]),
-  rule('Sigmoid', (c) => [() => c.g.mul(c.dy, c.g.mul(out(c), c.g.sub(c.g.number(1), out(c))))]),
-  rule('Tanh', (c) => [() => c.g.mul(c.dy, c.g.sub(c.g.number(1), c.g.square(out(c))))]),
-  rule('Exp', (c) => [() => c.g.mul(c.dy, out(c))]),
-  rule('Log', (c) => [() => c.g.div(c.dy, in0(c))]),
-  rule('Sqrt', (c) => [() => c.g.div(c.g.scale(c.dy, 0.5), out(c))]),
-  rule('Reciprocal', (c) => [() => c.g.neg(c.g.mul(c.dy, c.g.square(out(c))))]),
-  rule('Erf', (c) => [
-    () => {
-      const bell = c.g.exp(c.g.neg(c.g.square(in0(c))));
-      return c.g.mul(c.dy, c.g.scale(bell, 2 / Math.sqrt(Math.PI)));
-    },
-  ]),
-  rule('Sin', (c) => [() => c.g.mul(c.dy, c.g.call('Cos', [in0(c)]))]),
-  rule('Cos', (c) => [() => c.g.neg(c.g.mul(c.dy, c.g.call('Sin', [in0(c)])))]),
-  rule('Softplus', (c) => [() => c.g.mul(c.dy, c.g.call('Sigmoid', [in0(c)]))]),
-  rule(
-    'Pow',
-    (c) => [
-      () => {
-        const exponent = exponentOf(c);
-        if (exponent === 2) return c.g.mul(c.dy, c.g.scale(in0(c), 2));
-        const power = c.g.call('Pow', [in0(c), c.g.number(exponent - 1)]);
-        return c.g.mul(c.dy, c.g.scale(power, exponent));
-      },
-    ],
-    [0],
-  ),
-  rule('Clip', (c) => [() => c.g.where(c.g.equal(in0(c), out(c)), c.dy, c.g.number(0))], [0]),
+  // y = a − b·q with a whole number q, which does not move.
+  rule('Mod', (c) => [() => c.dy, () => c.g.mul(c.dy, c.g.div(c.g.sub(out(c), in0(c)), in1(c)))]),
+  rule('Pow', (c) => [() => powerToBase(c), () => powerToExponent(c)]),
+  rule('Max', winners),
+  rule('Min', winners),
+  rule('Clip', (c) => [() => c.g.mul(c.dy, equalMask(c.g, in0(c), out(c)))], [0]),
   rule(
     'Where',
     (c) => [
@@ -93,4 +72,25 @@ export const elementwiseRules: readonly RuleEntry[] = [
     ],
     [1, 2],
   ),
+  unary('Neg', ({ g, dy }) => g.neg(dy)),
+  unary('Abs', (c) => c.g.mul(c.dy, signMask(c.g, in0(c)))),
+  unary('Exp', (c) => c.g.mul(c.dy, out(c))),
+  unary('Log', (c) => c.g.div(c.dy, in0(c))),
+  unary('Sqrt', (c) => c.g.div(c.g.scale(c.dy, 0.5), out(c))),
+  unary('Reciprocal', (c) => c.g.neg(c.g.mul(c.dy, c.g.square(out(c))))),
+  unary('Erf', (c) => {
+    const bell = c.g.exp(c.g.neg(c.g.square(in0(c))));
+    return c.g.mul(c.dy, c.g.scale(bell, 2 / Math.sqrt(Math.PI)));
+  }),
+  unary('Sin', (c) => c.g.mul(c.dy, c.g.call('Cos', [in0(c)]))),
+  unary('Cos', (c) => c.g.neg(c.g.mul(c.dy, c.g.call('Sin', [in0(c)])))),
+  unary('Tan', (c) => c.g.mul(c.dy, onePlusSquare(c, out(c)))),
+  unary('Asin', (c) => c.g.div(c.dy, root(c, oneMinusSquare(c, in0(c))))),
+  unary('Acos', (c) => c.g.neg(c.g.div(c.dy, root(c, oneMinusSquare(c, in0(c)))))),
+  unary('Atan', (c) => c.g.div(c.dy, onePlusSquare(c, in0(c)))),
+  unary('Sinh', (c) => c.g.mul(c.dy, c.g.call('Cosh', [in0(c)]))),
+  unary('Cosh', (c) => c.g.mul(c.dy, c.g.call('Sinh', [in0(c)]))),
+  unary('Asinh', (c) => c.g.div(c.dy, root(c, onePlusSquare(c, in0(c))))),
+  unary('Acosh', (c) => c.g.div(c.dy, root(c, c.g.sub(c.g.square(in0(c)), c.g.number(1))))),
+  unary('Atanh', (c) => c.g.div(c.dy, oneMinusSquare(c, in0(c)))),
 ];

@@ -1,5 +1,6 @@
 import { elementCount, numberAttribute } from '@starling/onnx';
-import { type GradientCall, type RuleEntry, rule } from './rule.ts';
+import { type GradientCall, type Product, type RuleEntry, rule, type Share } from './rule.ts';
+import { einsum } from './rules-einsum.ts';
 
 /** Y = alpha·A'·B' + beta·C, with A' and B' transposed or not. */
 function gemm({ g, node, x, dy }: GradientCall) {
@@ -11,13 +12,20 @@ function gemm({ g, node, x, dy }: GradientCall) {
     transA
       ? g.gemm(b, dy, { transA: transB, transB: true, alpha })
       : g.gemm(dy, b, { transB: !transB, alpha });
-  const right = () =>
-    transB
-      ? g.gemm(dy, a, { transA: true, transB: transA, alpha })
-      : g.gemm(a, dy, { transA: !transA, alpha });
+  const right = (): Share => {
+    if (transA) return transB ? g.gemm(dy, a, { transA, transB, alpha }) : g.gemm(a, dy, { alpha });
+    return transB ? product(dy, a, alpha) : product(a, dy, alpha);
+  };
   const bias = () => g.scale(dy, numberAttribute(node, 'beta', 1));
   return (x[2] ?? '') === '' ? [left, right] : [left, right, bias];
 }
+
+const product = (rows: string, columns: string, alpha: number): Product => ({
+  kind: 'product',
+  rows,
+  columns,
+  alpha,
+});
 
 /** Vectors become matrices first; batch axes that were broadcast are summed by the walker. */
 function matmul({ g, x, dy }: GradientCall) {
@@ -28,15 +36,20 @@ function matmul({ g, x, dy }: GradientCall) {
   const columns = g.shape(b).at(-1)!;
   const batch = g.shape(dy).slice(0, g.shape(dy).length - vectorless(shapeA, shapeB));
   const grown = g.reshape(dy, [...batch, rows, columns]);
+  if (g.shape(b).length > 2) {
+    return [
+      () => g.reshape(g.sumTo(g.matmul(grown, g.transposeMatrix(b)), g.shape(a)), shapeA),
+      () => g.reshape(g.sumTo(g.matmul(g.transposeMatrix(a), grown), g.shape(b)), shapeB),
+    ];
+  }
+  // One product over all batch axes at once, in place of many that would then be summed.
+  const flat = (value: string) => {
+    const shape = g.shape(value);
+    return g.reshape(value, [elementCount(shape.slice(0, -1)), shape.at(-1)!]);
+  };
   return [
-    () => {
-      const full = g.matmul(grown, g.transposeMatrix(b));
-      return g.reshape(g.sumTo(full, g.shape(a)), shapeA);
-    },
-    () => {
-      const full = g.shape(b).length === 2 ? flatRight(g, a, grown) : batchedRight(g, a, grown);
-      return g.reshape(g.sumTo(full, g.shape(b)), shapeB);
-    },
+    () => g.reshape(g.gemm(flat(grown), b, { transB: true }), shapeA),
+    () => product(flat(a), flat(grown), 1),
   ];
 }
 
@@ -44,16 +57,8 @@ function matmul({ g, x, dy }: GradientCall) {
 const vectorless = (a: readonly number[], b: readonly number[]) =>
   Number(a.length > 1) + Number(b.length > 1);
 
-const batchedRight = (g: GradientCall['g'], a: string, dy: string) =>
-  g.matmul(g.transposeMatrix(a), dy);
-
-/** One product over all batch axes at once, in place of many that would then be summed. */
-function flatRight(g: GradientCall['g'], a: string, dy: string): string {
-  const flat = (value: string) => {
-    const shape = g.shape(value);
-    return g.reshape(value, [elementCount(shape.slice(0, -1)), shape.at(-1)!]);
-  };
-  return g.gemm(flat(a), flat(dy), { transA: true });
-}
-
-export const linearRules: readonly RuleEntry[] = [rule('Gemm', gemm), rule('MatMul', matmul)];
+export const linearRules: readonly RuleEntry[] = [
+  rule('Gemm', gemm),
+  rule('MatMul', matmul),
+  rule('Einsum', einsum),
+];

@@ -1,45 +1,17 @@
-import { ProtocolError } from '@starling/core';
-import { elementCount, int, intsAttribute, numberAttribute, numbersOf } from '@starling/onnx';
-import { type GradientCall, type RuleEntry, rule } from './rule.ts';
+import {
+  InferenceCall,
+  int,
+  intsAttribute,
+  type Node,
+  numberAttribute,
+  sliceRanges,
+} from '@starling/onnx';
+import { type Gradient, type GradientCall, type RuleEntry, rule } from './rule.ts';
 
 /** Operators that only rename positions: the gradient takes the input's shape back. */
 const reshaped = ({ g, x, dy }: GradientCall) => [() => g.reshape(dy, g.shape(x[0]!))];
 
 const frontAxis = (axis: number, rank: number) => (axis < 0 ? axis + rank : axis);
-
-function constantInts({ g, node, x }: GradientCall, index: number): readonly number[] | undefined {
-  const name = x[index] ?? '';
-  if (name === '') return undefined;
-  const value = g.builder.valueOf(name);
-  if (value !== undefined) return numbersOf(value);
-  throw new ProtocolError(
-    'unsupported-operator',
-    `node "${node.name}" (${node.op}): input ${index} is not constant`,
-  );
-}
-
-/** Axes of a Reduce node, from the front; all when none are given. */
-function reducedAxes(call: GradientCall): readonly number[] {
-  const rank = call.g.shape(call.x[0]!).length;
-  const given = constantInts(call, 1) ?? intsAttribute(call.node, 'axes') ?? [];
-  if (given.length === 0) return Array.from({ length: rank }, (_, i) => i);
-  return given.map((axis) => frontAxis(axis, rank));
-}
-
-/** The gradient of a sum: the same for every element that went in. */
-function spread(call: GradientCall): string {
-  const { g, x, dy } = call;
-  const shape = g.shape(x[0]!);
-  // An empty list of axes with noop_with_empty_axes reduced nothing.
-  if (elementCount(g.shape(dy)) === elementCount(shape)) return g.reshape(dy, shape);
-  const axes = reducedAxes(call);
-  const kept = shape.map((dim, i) => (axes.includes(i) ? 1 : dim));
-  return g.broadcastTo(g.reshape(dy, kept), shape);
-}
-
-function softmaxAxis({ g, node, x }: GradientCall): number {
-  return frontAxis(numberAttribute(node, 'axis', -1), g.shape(x[0]!).length);
-}
 
 function transposed({ g, node, dy }: GradientCall) {
   const rank = g.shape(dy).length;
@@ -65,25 +37,43 @@ function concatenated({ g, node, x, dy }: GradientCall) {
   });
 }
 
-/** Zeros around what the slice took; steps other than 1 would need a scatter. */
-function sliced(call: GradientCall) {
-  const { g, node, x, dy } = call;
-  const shape = g.shape(x[0]!);
-  const starts = constantInts(call, 1)!;
-  const axes = constantInts(call, 3) ?? starts.map((_, i) => i);
-  if (constantInts(call, 4)?.some((step) => step !== 1)) {
-    throw new ProtocolError(
-      'unsupported-operator',
-      `node "${node.name}" (Slice): a gradient exists only for step 1`,
-    );
-  }
-  const begin = shape.map(() => 0);
-  for (const [i, axis] of axes.entries()) {
-    const at = frontAxis(axis, shape.length);
-    begin[at] = Math.min(Math.max(frontAxis(starts[i]!, shape[at]!), 0), shape[at]!);
-  }
-  const end = shape.map((dim, i) => dim - begin[i]! - g.shape(dy)[i]!);
-  return [() => g.pad(dy, begin, end)];
+/** What a Slice took goes back to where it was; of a cut along one axis the walker places it. */
+function sliced({ g, node, x, dy }: GradientCall): readonly Gradient[] {
+  return [
+    () => {
+      const shape = g.shape(x[0]!);
+      const inputs = x.map((name) => g.builder.known(name));
+      const ranges = sliceRanges(new InferenceCall(node, inputs));
+      const cut = ranges.filter(({ axis, step, length }) => step !== 1 || length < shape[axis]!);
+      if (cut.some(({ length }) => length === 0)) return g.zeros(shape);
+      const begin = shape.map(() => 0);
+      let value = dy;
+      for (const { axis, start, step, length } of cut) {
+        value = interleaved(g, value, axis, step);
+        begin[axis] = step > 0 ? start : start + (length - 1) * step;
+      }
+      const axis = cut[0]?.axis ?? 0;
+      if (cut.length === 1) return { kind: 'piece', value, axis, start: begin[axis]! };
+      const end = shape.map((dim, i) => dim - begin[i]! - g.shape(value)[i]!);
+      return g.pad(value, begin, end);
+    },
+  ];
+}
+
+/** Elements along `axis` at distance |step|, in reverse order when the step is negative. */
+function interleaved(g: GradientCall['g'], value: string, axis: number, step: number): string {
+  const shape = g.shape(value);
+  const count = shape[axis]!;
+  const gap = Math.abs(step);
+  const ascending = step > 0 ? value : g.reverse(value, axis);
+  if (gap === 1 || count === 1) return ascending;
+  const column = g.reshape(ascending, shape.toSpliced(axis + 1, 0, 1));
+  const none = g.shape(column).map(() => 0);
+  const spread = g.reshape(
+    g.pad(column, none, none.with(axis + 1, gap - 1)),
+    shape.with(axis, count * gap),
+  );
+  return g.slice(spread, [{ axis, start: 0, end: (count - 1) * gap + 1 }]);
 }
 
 function splitted({ g, node, x, dys }: GradientCall) {
@@ -91,34 +81,32 @@ function splitted({ g, node, x, dys }: GradientCall) {
   return [() => g.concat(dys, axis)];
 }
 
-/**
- * Rows that were gathered, summed by a product with a one-hot matrix: the same on every device,
- * where a scatter-add of repeated indices is not.
- */
-function gathered({ g, node, x, dy }: GradientCall) {
-  const shape = g.shape(x[0]!);
-  const axis = frontAxis(numberAttribute(node, 'axis', 0), shape.length);
-  const size = shape[axis]!;
-  const indices = x[1]!;
-  const count = elementCount(g.shape(indices));
+/** Copies side by side: each axis that was repeated becomes two, and the copies are summed. */
+function tiled({ g, x, dy }: GradientCall) {
   return [
     () => {
-      const outer = elementCount(shape.slice(0, axis));
-      const inner = elementCount(shape.slice(axis + 1));
-      const chosen = g.reshape(g.cast(indices, 'int32'), [1, count]);
-      const hot = g.cast(g.equal(classNumbers(g, [size, 1]), chosen), 'float32');
-      return g.reshape(g.matmul(hot, g.reshape(dy, [outer, count, inner])), shape);
+      const shape = g.shape(x[0]!);
+      const repeats = g.shape(dy).map((dim, i) => (shape[i] === 0 ? 1 : dim / shape[i]!));
+      if (repeats.includes(0)) return g.zeros(shape);
+      const split = shape.flatMap((dim, i) => (repeats[i] === 1 ? [dim] : [repeats[i]!, dim]));
+      let at = 0;
+      const axes = repeats.flatMap((count) => {
+        at += count === 1 ? 1 : 2;
+        return count === 1 ? [] : [at - 2];
+      });
+      return g.reduceSum(g.reshape(dy, split), axes, false);
     },
   ];
 }
 
-/** 0, 1, 2, … as int32 in a shape whose other dimensions are 1. */
-function classNumbers(g: GradientCall['g'], shape: readonly number[]): string {
-  const data = Int32Array.from({ length: elementCount(shape) }, (_, i) => i);
-  return g.builder.constant({ dtype: 'int32', shape, data });
-}
+/** Element types, as numbers of the file format, that carry gradients. */
+const FLOAT_TYPES: readonly number[] = [1, 11];
 
-/** Operators that move, repeat or reduce elements, and the softmax family. */
+/** A cast to integers or truth values is a step: no gradient flows. */
+const castInputs = (node: Node) =>
+  FLOAT_TYPES.includes(numberAttribute(node, 'to', 0)) ? [0] : [];
+
+/** Operators that move or repeat elements. */
 export const shapeRules: readonly RuleEntry[] = [
   ...['Reshape', 'Squeeze', 'Unsqueeze'].map((op) => rule(op, reshaped, [0])),
   rule('Flatten', reshaped),
@@ -128,32 +116,7 @@ export const shapeRules: readonly RuleEntry[] = [
   rule('Concat', concatenated),
   rule('Slice', sliced, [0]),
   rule('Split', splitted, [0]),
-  rule('Gather', gathered, [0]),
-  rule('ReduceSum', (call) => [() => spread(call)], [0]),
-  rule(
-    'ReduceMean',
-    (call) => [
-      () => {
-        const { g, x, dy } = call;
-        const ratio = elementCount(g.shape(dy)) / elementCount(g.shape(x[0]!));
-        return g.scale(spread(call), ratio);
-      },
-    ],
-    [0],
-  ),
-  rule('Softmax', (call) => [
-    () => {
-      const { g, y, dy } = call;
-      const inner = g.reduceSum(g.mul(dy, y[0]!), [softmaxAxis(call)]);
-      return g.mul(y[0]!, g.sub(dy, inner));
-    },
-  ]),
-  rule('LogSoftmax', (call) => [
-    () => {
-      const { g, y, dy } = call;
-      return g.sub(dy, g.mul(g.exp(y[0]!), g.reduceSum(dy, [softmaxAxis(call)])));
-    },
-  ]),
+  rule('Tile', tiled, [0]),
   rule(
     'Cast',
     ({ g, x, dy }) => [
@@ -162,6 +125,6 @@ export const shapeRules: readonly RuleEntry[] = [
         return g.call('Cast', [dy], { to: int(from === 'float64' ? 11 : 1) });
       },
     ],
-    [0],
+    castInputs,
   ),
 ];

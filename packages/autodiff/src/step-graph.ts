@@ -1,99 +1,138 @@
-import { assert } from '@starling/core';
-import { GraphBuilder, type Model } from '@starling/onnx';
-import { backward } from './backward.ts';
-import {
-  forward,
-  modelInput,
-  outputShape,
-  type Parameter,
-  trainableParameters,
-} from './forward.ts';
-import { type LossKind, lossTerms, targetType } from './losses.ts';
+import { GraphBuilder, type Model, type ValueType } from '@starling/onnx';
+import { WORDS_PER_DROPOUT } from './dropout.ts';
+import { dryRun } from './forward.ts';
+import { adjustedGradients, type GradientClipping } from './gradient-terms.ts';
+import type { LossKind, LossOptions } from './losses.ts';
+import { trainMinibatch } from './minibatch.ts';
+import { checkedType, modelInput, ownExample } from './model-inputs.ts';
+import { modelState, type Parameter } from './model-state.ts';
 import { Ops } from './ops.ts';
-import { sgdStep } from './optimizer.ts';
+import { optimizerRule } from './optimizer-rules.ts';
+import { type OptimizerSettings, optimizerSettings } from './optimizers.ts';
+import { targetOf } from './targets.ts';
 
 export interface StepGraphOptions {
   readonly model: Model;
   readonly loss: LossKind;
+  readonly lossOptions?: LossOptions | undefined;
   readonly batchSize: number;
   /** Shape of one example; the model's own when absent, where open dimensions count 1. */
   readonly example?: readonly number[];
+  /** Shape of one example's target where the model's output leaves it open; see `targetType`. */
+  readonly target?: readonly number[];
+  /** Plain SGD unless told. */
+  readonly optimizer?: OptimizerSettings;
+  readonly clipping?: GradientClipping;
+  /** Patterns of weights that stay as they are; see `isFrozen`. */
+  readonly frozen?: readonly string[];
+  /** Whether the model's dropouts drop; they do unless told. */
+  readonly dropout?: boolean;
+}
+
+/** A value that goes in and comes out changed. */
+export interface Stepped {
+  readonly input: string;
+  readonly updated: string;
 }
 
 /** Names by which a step graph is fed and read. */
 export interface StepGraph {
   readonly model: Model;
   readonly batch: string;
-  readonly target: string;
+  /** Absent where the model takes no target. */
+  readonly target: string | undefined;
+  /** A float32 scalar. */
   readonly learningRate: string;
+  /** Number of the step from 1 on, a float32 scalar; absent where the optimiser does not count. */
+  readonly step: string | undefined;
+  /** int32 [count]: random words for the dropouts; absent when nothing is dropped. */
+  readonly words: { readonly input: string; readonly count: number } | undefined;
   readonly loss: string;
-  readonly parameters: readonly {
-    readonly name: string;
-    readonly shape: readonly number[];
-    readonly input: string;
-    readonly gradient: string;
-    /** The weight after one step of plain SGD. */
-    readonly updated: string;
-  }[];
+  readonly parameters: readonly (Parameter &
+    Stepped & {
+      /** Of the loss, before anything is done to it. */
+      readonly gradient: string;
+      /** What the optimiser carries from step to step, of the parameter's shape, 0 at first. */
+      readonly states: readonly Stepped[];
+    })[];
+  readonly buffers: readonly (Parameter & Stepped)[];
 }
 
 /**
  * One training step as a graph: parameters by name, batch [batch, …example], target and learning
  * rate in; loss, gradients and updated parameters out. For looking at and for checking; the epoch
  * graph is what trains.
+ * @throws ProtocolError when model, loss and options do not fit together
  */
 export function buildStepGraph(options: StepGraphOptions): StepGraph {
-  const { model, loss, batchSize } = options;
+  const { model, loss, lossOptions, dropout = true } = options;
   const builder = new GraphBuilder();
   const g = new Ops(builder);
-  const parameters = trainableParameters(model);
-  const input = modelInput(model);
-  const own = input.shape.slice(1).map((dim) => (typeof dim === 'number' ? dim : 1));
-  const example = options.example ?? own;
-  const dtype = input.dtype === 'int64' ? 'int64' : 'float32';
-  const inputs = new Map(
-    parameters.map(({ name, shape }) => [name, builder.input(name, { dtype: 'float32', shape })]),
-  );
-  const batch = builder.input('batch', { dtype, shape: [batchSize, ...example] });
+  const state = modelState(model, options.frozen);
+  const optimizer = optimizerRule(options.optimizer ?? optimizerSettings('sgd'));
+  const { batchType, target: targetType, dropouts } = fedTypes(options);
   // Inputs come first, so that no value of the model takes their names.
-  const type = targetType(loss, outputShape(model, [batchSize, ...example]));
-  const target = builder.input('target', type);
-  const learningRate = builder.input('learningRate', { dtype: 'float32', shape: [] });
-  const output = forward({ g, model, batch, parameters: inputs });
-  const terms = lossTerms(g, loss, output, target);
-  const gradients = parameterGradients(g, { output, seed: terms.gradient(), inputs, parameters });
-  const made = parameters.map(({ name, shape }) => {
-    const input = inputs.get(name)!;
-    const gradient = builder.named(gradients.get(name)!, `gradient/${name}`);
-    const step = g.mul(gradient, learningRate);
-    const { weight } = sgdStep(g, { weight: input, velocity: undefined }, step, 0);
-    return { name, shape, input, gradient, updated: builder.named(weight, `updated/${name}`) };
-  });
-  const mean = builder.named(terms.mean, 'loss');
-  const outputs = [mean, ...made.flatMap(({ gradient, updated }) => [gradient, updated])];
-  const graph = builder.finish('training-step', outputs);
-  return { model: { graph }, batch, target, learningRate, loss: mean, parameters: made };
-}
-
-interface ParameterGradients {
-  readonly output: string;
-  readonly seed: string;
-  readonly inputs: ReadonlyMap<string, string>;
-  readonly parameters: readonly Parameter[];
-}
-
-/** Gradients by parameter name, behind the nodes that the builder holds so far. */
-export function parameterGradients(
-  g: Ops,
-  { output, seed, inputs, parameters }: ParameterGradients,
-): ReadonlyMap<string, string> {
-  const wanted = [...inputs.values()];
-  const found = backward({ g, nodes: [...g.builder.nodes], output, seed, wanted });
-  return new Map(
-    parameters.map(({ name }) => {
-      const gradient = found.get(inputs.get(name)!);
-      assert(gradient !== undefined, `no gradient reaches "${name}"`);
-      return [name, gradient];
-    }),
+  const float = (name: string, shape: readonly number[]) =>
+    builder.input(name, { dtype: 'float32', shape });
+  const inputs = [...state.parameters, ...state.buffers].map(({ name, shape }) =>
+    float(name, shape),
   );
+  const batch = builder.input('batch', batchType);
+  const target = targetType && builder.input('target', targetType);
+  const learningRate = float('learningRate', []);
+  const states = state.parameters.map(({ name, shape }) =>
+    optimizer.states.map((each) => float(`${each}/${name}`, shape)),
+  );
+  const step = optimizer.counts ? float('step', []) : undefined;
+  const count = dropout ? WORDS_PER_DROPOUT * dropouts : 0;
+  const words =
+    count === 0 ? undefined : builder.input('words', { dtype: 'int32', shape: [count] });
+  const names = [...state.parameters, ...state.buffers].map(({ name }) => name);
+  const values = new Map(names.map((name, i) => [name, inputs[i]!] as const));
+  const training = { model, loss, lossOptions, state };
+  const made = trainMinibatch(g, training, { batch, target, values, words });
+  const weights = inputs.slice(0, state.parameters.length);
+  const terms = { clipping: options.clipping, proximal: undefined, control: undefined };
+  const adjusted = adjustedGradients(g, made.gradients, weights, terms);
+  const scalars = optimizer.scalars(g, learningRate, step ?? []);
+  const parameters = state.parameters.map(({ name, shape }, i) => {
+    const now = { weight: weights[i]!, gradient: adjusted[i]!, states: states[i]!, scalars };
+    const next = optimizer.update(g, now);
+    return {
+      ...{ name, shape, input: weights[i]! },
+      gradient: builder.named(made.gradients[i]!, `gradient/${name}`),
+      updated: builder.named(next.weight, `updated/${name}`),
+      states: next.states.map((value, j) => {
+        const updated = builder.named(value, `updated/${optimizer.states[j]}/${name}`);
+        return { input: states[i]![j]!, updated };
+      }),
+    };
+  });
+  const buffers = state.buffers.map(({ name, shape }, i) => {
+    const updated = builder.named(made.buffers[i]!, `updated/${name}`);
+    return { name, shape, input: inputs[weights.length + i]!, updated };
+  });
+  const mean = builder.named(made.loss, 'loss');
+  const outputs = [
+    mean,
+    ...parameters.flatMap(({ gradient, updated }) => [gradient, updated]),
+    ...parameters.flatMap((parameter) => parameter.states.map(({ updated }) => updated)),
+    ...buffers.map(({ updated }) => updated),
+  ];
+  return {
+    model: { graph: builder.finish('training-step', outputs) },
+    ...{ batch, target, learningRate, step, loss: mean, parameters, buffers },
+    words: words === undefined ? undefined : { input: words, count },
+  };
+}
+
+/** Types of batch and target, and how many dropouts the model has. */
+function fedTypes({ model, loss, batchSize, ...options }: StepGraphOptions) {
+  const input = modelInput(model);
+  const shape = [batchSize, ...(options.example ?? ownExample(input))];
+  const { g, output: made, dropouts } = dryRun(model, shape);
+  const output = g.shape(made);
+  const batchType: ValueType = { dtype: checkedType(input), shape };
+  const target = targetOf({ model, loss, output, batchSize, example: options.target });
+  return { batchType, target, dropouts };
 }

@@ -1,12 +1,19 @@
 import { ConfigError } from '@starling/core';
 import { readModel, writeModel } from '@starling/onnx';
-import { LOSS_NAMES, type LossKind } from './losses.ts';
+import { describeModel } from './describe.ts';
+import { LOSS_NAMES, type LossKind, type LossOptions } from './losses.ts';
+import { type OptimizerSettings, optimizerNamed, optimizerSettings } from './optimizers.ts';
 import { buildStepGraph } from './step-graph.ts';
 
 export interface TrainingGraphOptions {
   readonly loss: string;
   readonly optimizer: string;
   readonly batchSize?: number;
+  readonly lossOptions?: LossOptions;
+  /** Numbers in place of the optimiser's defaults. */
+  readonly numbers?: Partial<Omit<OptimizerSettings, 'optimizer'>>;
+  /** Patterns of weights that stay as they are. */
+  readonly frozen?: readonly string[];
 }
 
 /**
@@ -16,16 +23,26 @@ export interface TrainingGraphOptions {
  */
 export function writeTrainingGraph(
   modelBytes: Uint8Array,
-  { loss, optimizer, batchSize = 32 }: TrainingGraphOptions,
+  { loss, optimizer, batchSize = 32, lossOptions, numbers, frozen = [] }: TrainingGraphOptions,
 ): Uint8Array {
-  if (optimizer !== 'sgd') throw new ConfigError('optimizer', `unknown: ${optimizer}`, 'Use sgd');
+  const settings = optimizerSettings(optimizerNamed(optimizer), numbers);
+  const kind = lossNamed(loss);
+  const model = readModel(modelBytes);
   const step = buildStepGraph({
-    model: readModel(modelBytes),
-    loss: lossNamed(loss),
-    batchSize,
+    ...{ model, loss: kind, lossOptions, batchSize, frozen },
+    optimizer: settings,
   });
   return writeModel(step.model);
 }
+
+/**
+ * Weights of a model file that one might expect to be trained and that are not, each with the
+ * reason.
+ */
+export const trainingWarnings = (
+  modelBytes: Uint8Array,
+  frozen: readonly string[],
+): readonly string[] => describeModel(readModel(modelBytes), frozen).warnings;
 
 /** @throws ConfigError listing the losses that exist */
 export function lossNamed(name: string): LossKind {

@@ -7,19 +7,19 @@ import {
   readModel,
   replaceInitializers,
 } from '@starling/onnx';
-import { type Parameter, parameterTensors, trainableParameters } from './forward.ts';
+import { type Parameter, stateTensors, vectorState } from './model-state.ts';
 import type { Ops } from './ops.ts';
 
 /** Elements of all parameters together. */
 export const vectorLength = (parameters: readonly Parameter[]): number =>
   parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
 
-/** The weights inside a model as one flat vector, in the order of `trainableParameters`. */
-export function initialVector(model: Model): Float32Array {
-  const parameters = trainableParameters(model);
-  const vector = new Float32Array(vectorLength(parameters));
+/** The values inside a model as one flat vector, in the order of `vectorState`. */
+export function initialVector(model: Model, frozen: readonly string[] = []): Float32Array {
+  const state = vectorState(model, frozen);
+  const vector = new Float32Array(vectorLength(state));
   let at = 0;
-  for (const { data } of parameterTensors(model, parameters)) {
+  for (const { data } of stateTensors(model, state)) {
     vector.set(data as Float32Array, at);
     at += data.length;
   }
@@ -50,11 +50,16 @@ export function cutVector(
 
 /**
  * The forward model's file with the weights of `vector` in it and everything else as it was.
+ * @param frozen the job's patterns of weights that are not in its vector
  * @throws ProtocolError when file or vector do not fit
  */
-export function applyVector(modelBytes: Uint8Array, vector: Float32Array): Uint8Array {
-  const parameters = trainableParameters(readModel(modelBytes));
-  return replaceInitializers(modelBytes, cutVector(parameters, vector));
+export function applyVector(
+  modelBytes: Uint8Array,
+  vector: Float32Array,
+  frozen: readonly string[] = [],
+): Uint8Array {
+  const state = vectorState(readModel(modelBytes), frozen);
+  return replaceInitializers(modelBytes, cutVector(state, vector));
 }
 
 /** In the graph: a flat vector [length] to one value per parameter, of its shape. */

@@ -1,4 +1,6 @@
+import { LOSS_NAMES } from '@starling/protocol-rounds';
 import { z } from 'zod';
+import { trainingSchema } from './training-schema.ts';
 
 /**
  * The control API's one source of truth: the server checks requests with these, the client types
@@ -30,16 +32,8 @@ export const jobFileSchema = z.strictObject({
     }),
     classes: count.default(0),
   }),
-  loss: z.enum(['softmax-cross-entropy', 'mean-squared-error']).default('softmax-cross-entropy'),
-  training: z
-    .strictObject({
-      epochs: z.number().int().positive().max(1000).default(1),
-      batchSize: z.number().int().positive().max(65_536).default(32),
-      optimizer: z.literal('sgd').default('sgd'),
-      learningRate: positive.default(0.1),
-      momentum: z.number().min(0).lt(1).default(0),
-    })
-    .prefault({}),
+  loss: z.enum(LOSS_NAMES).default('softmax-cross-entropy'),
+  training: trainingSchema.prefault({}),
   aggregation: z
     .strictObject({
       algorithm: z.literal('fedavg').default('fedavg'),
@@ -56,8 +50,8 @@ export const jobFileSchema = z.strictObject({
   privacy: z.strictObject({ mechanism: z.literal('none').default('none') }).prefault({}),
   admission: z
     .strictObject({
-      minPeers: z.number().int().min(3).max(128).default(3),
-      maxPeers: z.number().int().min(3).max(128).default(64),
+      minPeers: z.number().int().min(3).max(1024).default(3),
+      maxPeers: z.number().int().min(3).max(1024).default(64),
       joinWindowSeconds: positive.max(86_400).default(5),
     })
     .prefault({}),

@@ -1,8 +1,11 @@
 import { assert, ProtocolError } from '@starling/core';
 import { foldNode } from './fold.ts';
-import { inferNode, type Known } from './infer.ts';
+import { inferNode } from './infer.ts';
+import { permutationOf } from './infer-shape.ts';
+import type { Known } from './inference.ts';
 import { MODEL_LIMITS } from './limits.ts';
-import { elementCount, equalShapes } from './tensor.ts';
+import { namesUsedBy } from './subgraphs.ts';
+import { elementCount, equalShapes, numbersOf } from './tensor.ts';
 import type { Attribute, Attributes, Graph, Node, Tensor, ValueType } from './types.ts';
 
 export type AttributeRecord = Readonly<Record<string, Attribute>>;
@@ -97,12 +100,8 @@ export class GraphBuilder {
     if (op === 'Identity') return [inputs[0] ?? ''];
     const types = inferNode(draft, known);
     const folded = foldNode(draft, known, types);
-    if (folded !== undefined) return [this.#foldedConstant(folded, draft)];
-    const [first, target] = [known[0], types[0]];
-    // Plumbing that changes nothing: most exports are full of it.
-    if (op === 'Reshape' && first && target && equalShapes(first.shape, target.shape)) {
-      return [inputs[0]!];
-    }
+    if (folded !== undefined) return folded.map((value) => this.#foldedConstant(value, draft));
+    if (changesNothing(draft, known, types[0])) return [inputs[0]!];
     return this.addTyped(draft, types);
   }
 
@@ -118,7 +117,9 @@ export class GraphBuilder {
   /** Adds a node whose output types the caller knows: Loop, with its body. */
   addTyped(node: Node, types: readonly ValueType[]): readonly string[] {
     if (++this.#shared.nodes > MODEL_LIMITS.nodesMax) {
-      throw new ProtocolError('model-limit', `more than ${MODEL_LIMITS.nodesMax} nodes`);
+      const where = `node "${node.name}" (${node.op})`;
+      const what = `${where}: the graph has more than ${MODEL_LIMITS.nodesMax} nodes by here`;
+      throw new ProtocolError('model-limit', what);
     }
     assert(types.length >= node.outputs.length, `${node.op}: ${types.length} types`);
     const outputs = node.outputs.map((output) => this.#unique(output));
@@ -131,6 +132,11 @@ export class GraphBuilder {
   named(value: string, name: string): string {
     const node = { name, op: 'Identity', inputs: [value], outputs: [name], attributes: new Map() };
     return this.addTyped(node, [typeOnly(this.#known(value))])[0]!;
+  }
+
+  /** All that is known of a value; nothing of an absent one. */
+  known(name: string): Known | undefined {
+    return name === '' ? undefined : this.#known(name);
   }
 
   type(name: string): ValueType {
@@ -207,6 +213,30 @@ const freshShared = (): Shared => ({
   nodes: 0,
 });
 
+/** Operators that are their first input when its type stays. */
+const PLUMBING: ReadonlySet<string> = new Set(
+  'Reshape Flatten Squeeze Unsqueeze Expand Tile Cast'.split(' '),
+);
+
+/** Plumbing without effect: most exports are full of it. */
+function changesNothing(node: Node, inputs: readonly (Known | undefined)[], output?: ValueType) {
+  const [input, , , , steps] = inputs;
+  if (input === undefined || output === undefined || input.dtype !== output.dtype) return false;
+  if (!equalShapes(input.shape, output.shape)) return false;
+  switch (node.op) {
+    case 'Concat':
+      return inputs.length === 1;
+    case 'Split':
+      return node.outputs.length === 1;
+    case 'Slice':
+      return steps?.value === undefined || numbersOf(steps.value).every((step) => step > 0);
+    case 'Transpose':
+      return permutationOf(node, input.shape.length).every((axis, i) => axis === i);
+    default:
+      return PLUMBING.has(node.op);
+  }
+}
+
 const typeOnly = ({ dtype, shape }: ValueType): ValueType => ({ dtype, shape });
 
 /** Minus zero is another constant than zero. */
@@ -214,21 +244,3 @@ const elementKey = (value: number | bigint) => (Object.is(value, -0) ? '-0' : St
 
 const contentKey = ({ dtype, shape, data }: Tensor) =>
   `\0${dtype}[${shape}]${Array.from(data as ArrayLike<number | bigint>, elementKey)}`;
-
-/** Inputs of a node and, for a Loop, what its body takes from outside. */
-function namesUsedBy(node: Node): readonly string[] {
-  const bodies = [...node.attributes.values()].flatMap((attribute) =>
-    attribute.kind === 'graph' ? [attribute.value] : [],
-  );
-  return [...node.inputs, ...bodies.flatMap(freeNames)];
-}
-
-function freeNames(graph: Graph): readonly string[] {
-  const own = new Set([
-    ...graph.inputs.map(({ name }) => name),
-    ...graph.initializers.keys(),
-    ...graph.nodes.flatMap(({ outputs }) => outputs),
-  ]);
-  const used = [...graph.nodes.flatMap(namesUsedBy), ...graph.outputs.map(({ name }) => name)];
-  return used.filter((name) => !own.has(name));
-}

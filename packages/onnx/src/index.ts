@@ -1,10 +1,17 @@
 export { type AttributeRecord, type CallOptions, GraphBuilder } from './builder.ts';
+export { type EinsumPlan, planEinsum, writeEinsum } from './einsum.ts';
+export { expandFunction } from './functions.ts';
 export { KNOWN_OPERATORS } from './infer.ts';
-export { type Window, windowOf } from './infer-spatial.ts';
+export { type ResizedAxis, resizedAxes } from './infer-resize.ts';
+export { sliceRanges } from './infer-shape.ts';
+export { type Window, windowCounts, windowOf } from './infer-spatial.ts';
+export { InferenceCall } from './inference.ts';
 export { MODEL_LIMITS } from './limits.ts';
+export { type PadRun, padRuns } from './pad-runs.ts';
 export { printGraph } from './print.ts';
 export { readModel } from './read.ts';
 export { type ReplayOptions, replayGraph } from './replay.ts';
+export { selectOutput } from './select-output.ts';
 export {
   broadcastShapes,
   elementCount,

@@ -1,13 +1,7 @@
-import type { InferenceCall } from './infer.ts';
+import type { InferenceCall, InferenceEntry, InferenceRule } from './inference.ts';
 import { MODEL_LIMITS } from './limits.ts';
 import { elementCount } from './tensor.ts';
-import {
-  intsAttribute,
-  type Node,
-  numberAttribute,
-  textAttribute,
-  type ValueType,
-} from './types.ts';
+import { intsAttribute, type Node, numberAttribute, textAttribute } from './types.ts';
 
 /** Geometry of a sliding window with everything resolved, one entry per spatial axis. */
 export interface Window {
@@ -62,9 +56,31 @@ export function windowOf(node: Node, input: readonly number[], kernel: readonly 
   };
 }
 
+/**
+ * Cells that an average counts along each axis, for each position of the output; a window counts
+ * their product. With `withPads` those of the given pads, but none that `ceil_mode` adds.
+ */
+export function windowCounts(
+  window: Window,
+  size: readonly number[],
+  withPads: boolean,
+): readonly (readonly number[])[] {
+  return size.map((dim, i) => {
+    const begin = window.padsBegin[i]!;
+    const [low, high] = withPads ? [0, dim + begin + window.padsEnd[i]!] : [begin, begin + dim];
+    const step = window.dilations[i]!;
+    return Array.from({ length: window.output[i]! }, (_, position) => {
+      const start = position * window.strides[i]!;
+      const first = Math.max(0, Math.ceil((low - start) / step));
+      return Math.min(window.kernel[i]!, Math.ceil((high - start) / step)) - first;
+    });
+  });
+}
+
 const LISTS = ['strides', 'dilations', 'kernel_shape'] as const;
 
-function checkedWindow(call: InferenceCall, input: readonly number[], kernel: readonly number[]) {
+/** Refuses lists of a wrong length, and steps that are no positive integers. */
+function checkLists(call: InferenceCall, input: readonly number[]): void {
   for (const name of LISTS) {
     const list = intsAttribute(call.node, name);
     const bad = list?.some((value) => !Number.isInteger(value) || value < 1);
@@ -76,12 +92,20 @@ function checkedWindow(call: InferenceCall, input: readonly number[], kernel: re
   if (pads !== undefined && (pads.length !== 2 * input.length || pads.some((pad) => pad < 0))) {
     call.fail(`pads [${pads}] over [${input}]`);
   }
+}
+
+function checkedWindow(
+  call: InferenceCall,
+  input: readonly number[],
+  kernel: readonly number[],
+): Window {
+  checkLists(call, input);
   const window = windowOf(call.node, input, kernel);
-  if (window.output.some((size) => size < 1)) call.fail(`window [${kernel}] over [${input}]`);
+  if (!window.output.every((size) => size >= 1)) call.fail(`window [${kernel}] over [${input}]`);
   return window;
 }
 
-export function inferConv(call: InferenceCall): ValueType {
+const conv: InferenceRule = (call) => {
   const { dtype, shape } = call.input(0);
   const weight = call.input(1).shape;
   const group = numberAttribute(call.node, 'group', 1);
@@ -89,51 +113,117 @@ export function inferConv(call: InferenceCall): ValueType {
   if (!fits || weight[1]! * group !== shape[1] || weight[0]! % group !== 0) {
     call.fail(`[${shape}] with weight [${weight}] in ${group} groups`);
   }
+  checkBias(call, weight[0]!);
   const { output } = checkedWindow(call, shape.slice(2), weight.slice(2));
-  return { dtype, shape: [shape[0]!, weight[0]!, ...output] };
+  return [{ dtype, shape: [shape[0]!, weight[0]!, ...output] }];
+};
+
+function checkBias(call: InferenceCall, channels: number): void {
+  const bias = call.optional(2)?.shape;
+  if (bias !== undefined && (bias.length !== 1 || bias[0] !== channels)) {
+    call.fail(`bias [${bias}] for ${channels} channels`);
+  }
 }
 
-/** Explicit pads only: ours is the one hand that writes ConvTranspose so far. */
-export function inferConvTranspose(call: InferenceCall): ValueType {
+/** Geometry of a ConvTranspose, as attributes that say everything. */
+export interface TransposedWindow {
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
+  /** All begins, then all ends. */
+  readonly pads: readonly number[];
+  readonly outputPadding: readonly number[];
+  readonly output: readonly number[];
+}
+
+/**
+ * Works out `auto_pad` and `output_shape`: what goes over the asked size is cut off at both ends,
+ * an odd cell at the end for SAME_UPPER and at the start else; what is missing is output padding.
+ */
+export function transposedWindowOf(
+  node: Node,
+  input: readonly number[],
+  kernel: readonly number[],
+): TransposedWindow {
+  const list = (name: string, value: number) => intsAttribute(node, name) ?? input.map(() => value);
+  const [strides, dilations] = [list('strides', 1), list('dilations', 1)];
+  const auto = textAttribute(node, 'auto_pad', 'NOTSET');
+  const same = auto === 'SAME_UPPER' || auto === 'SAME_LOWER';
+  // PyTorch's exporter of old wrote the batch and the channels in front.
+  const asked =
+    intsAttribute(node, 'output_shape')?.slice(-input.length) ??
+    (same ? input.map((size, i) => size * strides[i]!) : undefined);
+  const pads = intsAttribute(node, 'pads') ?? [...input, ...input].map(() => 0);
+  const axes = input.map((size, i) => {
+    const extra = list('output_padding', 0)[i]!;
+    const full = (size - 1) * strides[i]! + span(kernel[i]!, dilations[i]!);
+    if (asked === undefined) {
+      const [begin, end] = auto === 'VALID' ? [0, 0] : [pads[i]!, pads[input.length + i]!];
+      return { begin, end, extra, output: full + extra - begin - end };
+    }
+    const over = Math.max(0, full + extra - asked[i]!);
+    const begin = auto === 'SAME_UPPER' ? Math.floor(over / 2) : Math.ceil(over / 2);
+    const grown = Math.max(extra, asked[i]! - full);
+    return { begin, end: over - begin, extra: grown, output: full + grown - over };
+  });
+  return {
+    strides,
+    dilations,
+    pads: [...axes.map(({ begin }) => begin), ...axes.map(({ end }) => end)],
+    outputPadding: axes.map(({ extra }) => extra),
+    output: axes.map(({ output }) => output),
+  };
+}
+
+const convTranspose: InferenceRule = (call) => {
   const { dtype, shape } = call.input(0);
   const weight = call.input(1).shape;
   const group = numberAttribute(call.node, 'group', 1);
-  if (weight.length !== shape.length || weight[0] !== shape[1]) {
-    call.fail(`[${shape}] with weight [${weight}]`);
+  const fits = shape.length >= 3 && weight.length === shape.length && group >= 1;
+  if (!fits || weight[0] !== shape[1] || shape[1]! % group !== 0) {
+    call.fail(`[${shape}] with weight [${weight}] in ${group} groups`);
   }
-  if (call.node.attributes.has('output_shape') || call.node.attributes.has('auto_pad')) {
-    call.fail('only explicit pads are supported');
-  }
+  checkBias(call, weight[1]! * group);
   const input = shape.slice(2);
-  const list = (name: string, value: number, length = input.length) =>
-    intsAttribute(call.node, name) ?? new Array<number>(length).fill(value);
-  const [strides, dilations] = [list('strides', 1), list('dilations', 1)];
-  const [pads, extra] = [list('pads', 0, 2 * input.length), list('output_padding', 0)];
-  const output = input.map(
-    (size, i) =>
-      (size - 1) * strides[i]! +
-      span(weight[2 + i]!, dilations[i]!) +
-      extra[i]! -
-      pads[i]! -
-      pads[input.length + i]!,
-  );
+  checkLists(call, input);
+  const extra = intsAttribute(call.node, 'output_padding');
+  if (extra !== undefined && (extra.length !== input.length || extra.some((count) => count < 0))) {
+    call.fail(`output_padding [${extra}] over [${input}]`);
+  }
+  const { output, strides, outputPadding } = transposedWindowOf(call.node, input, weight.slice(2));
+  // ONNX Runtime has no kernel for it; PyTorch's limit is the stride or the dilation.
+  if (outputPadding.some((count, i) => count > 0 && count >= strides[i]!)) {
+    call.refuse(`output padding [${outputPadding}] is not below the strides [${strides}]`);
+  }
   if (output.some((size) => !(size >= 1))) call.fail(`output [${output}]`);
-  return { dtype, shape: [shape[0]!, weight[1]! * group, ...output] };
-}
+  return [{ dtype, shape: [shape[0]!, weight[1]! * group, ...output] }];
+};
 
-export function inferPool(call: InferenceCall): ValueType {
-  const { dtype, shape } = call.input(0);
+/** The window of a pool over [N, C, …spatial]. */
+export function poolWindow(call: InferenceCall): Window {
+  const { shape } = call.input(0);
   const kernel = intsAttribute(call.node, 'kernel_shape');
   if (shape.length < 3 || kernel === undefined) call.fail(`window [${kernel}] over [${shape}]`);
-  if (call.node.outputs.length > 1) call.fail('the Indices output is not supported');
-  // Gradients are written cell by cell of the window.
-  if (elementCount(kernel) > MODEL_LIMITS.poolCellsMax) call.fail(`window [${kernel}]`);
-  const { output } = checkedWindow(call, shape.slice(2), kernel);
-  return { dtype, shape: [...shape.slice(0, 2), ...output] };
+  // Sums over windows are convolutions with ones.
+  if (elementCount(kernel) > MODEL_LIMITS.foldElementsMax) call.fail(`window [${kernel}]`);
+  return checkedWindow(call, shape.slice(2), kernel);
 }
 
-export function inferGlobalPool(call: InferenceCall): ValueType {
+const pool: InferenceRule = (call) => {
+  const { dtype, shape } = call.input(0);
+  return [{ dtype, shape: [...shape.slice(0, 2), ...poolWindow(call).output] }];
+};
+
+const globalPool: InferenceRule = (call) => {
   const { dtype, shape } = call.input(0);
   if (shape.length < 3) call.fail(`[${shape}] has no spatial axis`);
-  return { dtype, shape: shape.map((dim, i) => (i < 2 ? dim : 1)) };
-}
+  return [{ dtype, shape: shape.map((dim, i) => (i < 2 ? dim : 1)) }];
+};
+
+/** Operators that slide a window over [N, C, …spatial]. */
+export const spatialEntries: readonly InferenceEntry[] = [
+  ['Conv', conv, [2, 3]],
+  ['ConvTranspose', convTranspose, [2, 3]],
+  ['MaxPool', pool],
+  ['AveragePool', pool],
+  ['GlobalAveragePool', globalPool],
+];

@@ -2,6 +2,10 @@
 export const MODEL_LIMITS = {
   /** Bytes of the file. */
   bytesMax: 512 * 1024 * 1024,
+  /** Messages, fields and packed integers of the file: each becomes an object when it is read. */
+  objectsMax: 8 * 1024 * 1024,
+  /** Graphs inside nodes inside graphs. */
+  depthMax: 4,
   /** Nodes of the file, and of a graph built from it. */
   nodesMax: 20_000,
   /** Initializers, inputs and outputs of the file. */
@@ -12,9 +16,13 @@ export const MODEL_LIMITS = {
   rankMax: 8,
   /** Elements of one tensor, stored or computed. */
   elementsMax: 64 * 1024 * 1024,
+  /** Elements of all weights that the file describes without holding them. */
+  describedElementsMax: 128 * 1024 * 1024,
   /** Elements of all tensors computed in one run, together. */
   totalElementsMax: 1024 * 1024 * 1024,
-  /** Cells of a pooling window. */
+  /** Steps of a recurrent operator: each becomes a few dozen nodes. */
+  recurrentStepsMax: 512,
+  /** Cells of a pooling window whose gradient is written cell by cell. */
   poolCellsMax: 1024,
   /** Elements up to which a constant is folded. */
   foldElementsMax: 64 * 1024,

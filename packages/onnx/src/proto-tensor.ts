@@ -6,6 +6,7 @@ import {
   TensorProto_DataType,
   TensorProtoSchema,
 } from 'onnx-buf';
+import { fromBfloat, fromHalf, toBfloat, toHalf } from './half.ts';
 import { MODEL_LIMITS } from './limits.ts';
 import { allocate, elementCount } from './tensor.ts';
 import type { DataType, Tensor, TensorData } from './types.ts';
@@ -19,11 +20,20 @@ const PROTO_TYPES: ReadonlyMap<DataType, TensorProto_DataType> = new Map([
   ['int64', TensorProto_DataType.INT64],
   ['bool', TensorProto_DataType.BOOL],
 ]);
-const DATA_TYPE_OF = new Map([...PROTO_TYPES].map(([dtype, proto]) => [Number(proto), dtype]));
+const DATA_TYPE_OF = new Map<number, DataType>([
+  ...[...PROTO_TYPES].map(([dtype, proto]) => [Number(proto), dtype] as const),
+  // Training is in single precision: other floats are converted when they are read.
+  [TensorProto_DataType.DOUBLE, 'float32'],
+  [TensorProto_DataType.FLOAT16, 'float32'],
+  [TensorProto_DataType.BFLOAT16, 'float32'],
+]);
 
 export const protoType = (dtype: DataType): TensorProto_DataType => PROTO_TYPES.get(dtype)!;
 
-/** @param where names the value in the error */
+/**
+ * The type that a value has once it is read: float64, float16 and bfloat16 become float32.
+ * @param where names the value in the error
+ */
 export function dataType(proto: number, where: string): DataType {
   const found = DATA_TYPE_OF.get(proto);
   if (found !== undefined) return found;
@@ -54,45 +64,103 @@ export function readTensor(proto: TensorProto, where: string): Tensor {
   const dtype = dataType(proto.dataType, where);
   const shape = checkedShape(proto.dims, where);
   const count = elementCount(shape);
-  const data = proto.rawData.length > 0 ? fromRaw(proto, dtype, count, where) : typed(proto, dtype);
+  const raw = proto.rawData.length > 0;
+  const data = raw ? fromRaw(proto, dtype, count, where) : typed(proto);
   if (data.length !== count) {
-    throw new ProtocolError(
-      'model-corrupt',
-      `${where}: ${data.length} elements for shape [${shape}]`,
-    );
+    const found = data.length === 0 ? 'no data' : `${data.length} elements`;
+    throw new ProtocolError('model-corrupt', `${where}: ${found} for shape [${shape}]`);
   }
   return { dtype, shape, data };
 }
 
+/** Floats that are stored otherwise than they are held: bytes each, and one of them as a number. */
+interface Stored {
+  readonly width: number;
+  readonly read: (view: DataView, at: number) => number;
+  readonly write: (view: DataView, at: number, value: number) => void;
+}
+
+const STORED_FLOATS: ReadonlyMap<number, Stored> = new Map<number, Stored>([
+  [
+    TensorProto_DataType.DOUBLE,
+    {
+      width: 8,
+      read: (view, at) => view.getFloat64(at, true),
+      write: (view, at, value) => view.setFloat64(at, value, true),
+    },
+  ],
+  [
+    TensorProto_DataType.FLOAT16,
+    {
+      width: 2,
+      read: (view, at) => fromHalf(view.getUint16(at, true)),
+      write: (view, at, value) => view.setUint16(at, toHalf(value), true),
+    },
+  ],
+  [
+    TensorProto_DataType.BFLOAT16,
+    {
+      width: 2,
+      read: (view, at) => fromBfloat(view.getUint16(at, true)),
+      write: (view, at, value) => view.setUint16(at, toBfloat(value), true),
+    },
+  ],
+]);
+
 function fromRaw(proto: TensorProto, dtype: DataType, count: number, where: string): TensorData {
-  const width = allocate(dtype, 0).BYTES_PER_ELEMENT;
-  if (proto.rawData.length !== count * width) {
+  const stored = STORED_FLOATS.get(proto.dataType);
+  const width = stored?.width ?? allocate(dtype, 0).BYTES_PER_ELEMENT;
+  const { rawData } = proto;
+  if (rawData.length !== count * width) {
     throw new ProtocolError(
       'model-corrupt',
-      `${where}: ${proto.rawData.length} bytes, expected ${count * width}`,
+      `${where}: ${rawData.length} bytes, expected ${count * width}`,
     );
+  }
+  if (stored !== undefined) {
+    const view = new DataView(rawData.buffer, rawData.byteOffset, rawData.byteLength);
+    return Float32Array.from({ length: count }, (_, i) => stored.read(view, i * width));
   }
   const data = allocate(dtype, count);
   // The view into the file is unaligned in general, so bytes are copied rather than reinterpreted.
-  new Uint8Array(data.buffer).set(proto.rawData);
+  new Uint8Array(data.buffer).set(rawData);
   return data;
 }
 
-function typed(proto: TensorProto, dtype: DataType): TensorData {
-  switch (dtype) {
-    case 'float32':
+function typed(proto: TensorProto): TensorData {
+  switch (proto.dataType) {
+    case TensorProto_DataType.FLOAT:
       return Float32Array.from(proto.floatData);
-    case 'float64':
-      return Float64Array.from(proto.doubleData);
-    case 'int64':
+    case TensorProto_DataType.DOUBLE:
+      return Float32Array.from(proto.doubleData);
+    case TensorProto_DataType.FLOAT16:
+      return Float32Array.from(proto.int32Data, fromHalf);
+    case TensorProto_DataType.BFLOAT16:
+      return Float32Array.from(proto.int32Data, fromBfloat);
+    case TensorProto_DataType.INT64:
       return BigInt64Array.from(proto.int64Data);
-    case 'int32':
+    case TensorProto_DataType.INT32:
       return Int32Array.from(proto.int32Data);
-    case 'int8':
+    case TensorProto_DataType.INT8:
       return Int8Array.from(proto.int32Data);
     default:
       return Uint8Array.from(proto.int32Data);
   }
+}
+
+/** Float32 values as a tensor of the element type `proto`, rounded to it. */
+export function writeFloats(
+  name: string,
+  shape: readonly number[],
+  data: Float32Array,
+  proto: number,
+): TensorProto {
+  const stored = STORED_FLOATS.get(proto);
+  if (stored === undefined) return writeTensor(name, { dtype: 'float32', shape, data });
+  const rawData = new Uint8Array(data.length * stored.width);
+  const view = new DataView(rawData.buffer);
+  for (const [i, value] of data.entries()) stored.write(view, i * stored.width, value);
+  return create(TensorProtoSchema, { name, dataType: proto, dims: shape.map(BigInt), rawData });
 }
 
 export function writeTensor(name: string, { dtype, shape, data }: Tensor): TensorProto {

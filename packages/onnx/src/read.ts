@@ -1,37 +1,40 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { errorMessage, ProtocolError } from '@starling/core';
-import {
-  type AttributeProto,
-  AttributeProto_AttributeType,
-  type GraphProto,
-  type ModelProto,
-  ModelProtoSchema,
-  type NodeProto,
-  type ValueInfoProto,
-} from 'onnx-buf';
+import { type ModelProto, ModelProtoSchema } from 'onnx-buf';
 import { MODEL_LIMITS } from './limits.ts';
-import { checkedShape, dataType, readTensor } from './proto-tensor.ts';
-import { withinInt64 } from './tensor.ts';
-import type { Attribute, Dimension, Graph, Model, Node, Tensor, ValueInfo } from './types.ts';
+import { inlineFunctions } from './model-functions.ts';
+import { readGraph } from './read-graph.ts';
+import { scanModel } from './scan.ts';
+import { withoutIdle } from './select-output.ts';
+import { freeNames, namesUsedBy } from './subgraphs.ts';
+import { orderNodes } from './topology.ts';
+import type { Attribute, Graph, Model, Node } from './types.ts';
 import { upgradeNodes } from './upgrade.ts';
+import { gatherWeights } from './weights.ts';
 
-const OPSET_MIN = 9;
-const OPSET_MAX = 21;
+const OPSET_MIN = 6;
+const OPSET_MAX = 23;
+/** Newest version of the file format whose meaning is known. */
+const IR_VERSION_MAX = 13n;
 
 /**
- * Reads a foreign model and brings its operators to the meaning of opset 17.
- * @throws ProtocolError, and nothing else: `model-corrupt`, `model-limit` or `model-unsupported`
+ * Reads a foreign model and brings its operators to the meaning of opset 17. Weights in double or
+ * half precision become float32; functions of the model are written out; weights that stand in
+ * Constant nodes become initializers.
+ * @throws ProtocolError, and nothing else: `model-corrupt`, `model-limit`, `model-unsupported` or
+ * `unsupported-operator`
  */
 export function readModel(bytes: Uint8Array): Model {
   const proto = decodeModel(bytes);
   if (proto.graph === undefined) throw new ProtocolError('model-corrupt', 'model without a graph');
-  if (proto.functions.length > 0) {
-    throw new ProtocolError('model-unsupported', 'model-local functions are not supported');
+  if (proto.irVersion > IR_VERSION_MAX) {
+    const what = `file format version ${proto.irVersion}, at most ${IR_VERSION_MAX} is read`;
+    throw new ProtocolError('model-unsupported', what);
   }
   const opset = opsetOf(proto);
-  const graph = readGraph(proto.graph);
-  const nodes = upgradeNodes(graph.nodes, graph.initializers, opset);
-  return { graph: { ...graph, nodes } };
+  inlineFunctions(proto);
+  const graph = settled(readGraph(proto.graph), opset, []);
+  return { graph: gatherWeights(graph) };
 }
 
 /** Bytes to the protobuf message, size checked; any error is `model-corrupt`. */
@@ -40,6 +43,7 @@ export function decodeModel(bytes: Uint8Array): ModelProto {
     throw new ProtocolError('model-limit', `model of ${bytes.length} bytes`);
   }
   if (bytes.length === 0) throw new ProtocolError('model-corrupt', 'the model is empty');
+  scanModel(bytes);
   try {
     return fromBinary(ModelProtoSchema, bytes);
   } catch (error) {
@@ -60,91 +64,33 @@ function opsetOf(proto: ModelProto): number {
   return opset;
 }
 
-function readGraph(proto: GraphProto): Graph {
-  limit(proto.node.length, MODEL_LIMITS.nodesMax, 'nodes');
-  limit(proto.initializer.length, MODEL_LIMITS.valuesMax, 'initializers');
-  limit(proto.input.length + proto.output.length, MODEL_LIMITS.valuesMax, 'inputs and outputs');
-  if (proto.sparseInitializer.length > 0) {
-    throw new ProtocolError('model-unsupported', 'sparse initializers are not supported');
+/**
+ * Nodes that lead to an output, in order and of opset 17, here and in the graphs inside nodes. What
+ * an inner graph takes from around it is listed behind its node's own inputs, so that nobody has to
+ * look inside.
+ * @param outer names from around this graph that it uses
+ */
+function settled(graph: Graph, opset: number, outer: readonly string[]): Graph {
+  const given = [...outer, ...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()];
+  const linked = graph.nodes.map((node) => ({ ...node, inputs: namesUsedBy(node) }));
+  const ordered = orderNodes(linked, given);
+  const known = new Set([...given, ...ordered.flatMap(({ outputs }) => outputs)]);
+  for (const { name } of graph.outputs) {
+    if (known.has(name)) continue;
+    throw new ProtocolError('model-corrupt', `the output "${name}" is made by nothing`);
   }
-  const initializers = new Map<string, Tensor>();
-  for (const tensor of proto.initializer) {
-    if (initializers.has(tensor.name)) {
-      throw new ProtocolError('model-corrupt', `two initializers named "${tensor.name}"`);
-    }
-    initializers.set(tensor.name, readTensor(tensor, `initializer "${tensor.name}"`));
-  }
-  return {
-    name: proto.name,
-    nodes: proto.node.map(readNode),
-    initializers,
-    // Old files list initializers among the inputs as well.
-    inputs: proto.input.filter(({ name }) => !initializers.has(name)).map(readValue),
-    outputs: proto.output.map(readValue),
-  };
+  const { nodes } = withoutIdle({ ...graph, nodes: ordered });
+  const whole = nodes.map((node) => withInner(node, opset));
+  return { ...graph, nodes: upgradeNodes(whole, graph.initializers, opset) };
 }
 
-function limit(count: number, max: number, what: string): void {
-  if (count > max) throw new ProtocolError('model-limit', `${count} ${what}, at most ${max}`);
-}
-
-function readValue({ name, type }: ValueInfoProto): ValueInfo {
-  const where = `value "${name}"`;
-  if (type?.value.case !== 'tensorType') {
-    throw new ProtocolError('model-unsupported', `${where} is not a tensor`);
-  }
-  const dims = type.value.value.shape?.dim ?? [];
-  limit(dims.length, MODEL_LIMITS.rankMax, `dimensions of ${where}`);
-  const shape = dims.map(({ value }, i): Dimension => {
-    if (value.case === 'dimValue') return checkedShape([value.value], where)[0]!;
-    return value.case === 'dimParam' && value.value !== '' ? value.value : `dim${i}`;
+function withInner(node: Node, opset: number): Node {
+  const has = [...node.attributes.values()].some(({ kind }) => kind === 'graph');
+  if (!has) return node;
+  const attributes = Array.from(node.attributes, ([name, attribute]): [string, Attribute] => {
+    if (attribute.kind !== 'graph') return [name, attribute];
+    const inner = attribute.value;
+    return [name, { kind: 'graph', value: settled(inner, opset, freeNames(inner)) }];
   });
-  return { name, dtype: dataType(type.value.value.elemType, where), shape };
-}
-
-function readNode(proto: NodeProto, index: number): Node {
-  const name = proto.name === '' ? `${proto.opType}_${index}` : proto.name;
-  if (proto.domain !== '' && proto.domain !== 'ai.onnx') {
-    throw new ProtocolError(
-      'unsupported-operator',
-      `node "${name}": operator ${proto.domain}.${proto.opType} is not a standard one`,
-    );
-  }
-  limit(proto.input.length, MODEL_LIMITS.aritiesMax, `inputs of node "${name}"`);
-  limit(proto.output.length, MODEL_LIMITS.aritiesMax, `outputs of node "${name}"`);
-  limit(proto.attribute.length, MODEL_LIMITS.aritiesMax, `attributes of node "${name}"`);
-  return {
-    name,
-    op: proto.opType,
-    inputs: proto.input,
-    outputs: proto.output,
-    attributes: new Map(
-      proto.attribute.map((attribute) => [attribute.name, readAttribute(attribute, name)]),
-    ),
-  };
-}
-
-function readAttribute(proto: AttributeProto, node: string): Attribute {
-  const where = `attribute "${proto.name}" of node "${node}"`;
-  const decoder = new TextDecoder();
-  switch (proto.type) {
-    case AttributeProto_AttributeType.INT:
-      return { kind: 'int', value: withinInt64(proto.i) };
-    case AttributeProto_AttributeType.FLOAT:
-      return { kind: 'float', value: proto.f };
-    case AttributeProto_AttributeType.STRING:
-      return { kind: 'string', value: decoder.decode(proto.s) };
-    case AttributeProto_AttributeType.INTS:
-      return { kind: 'ints', value: proto.ints.map(withinInt64) };
-    case AttributeProto_AttributeType.FLOATS:
-      return { kind: 'floats', value: proto.floats };
-    case AttributeProto_AttributeType.STRINGS:
-      return { kind: 'strings', value: proto.strings.map((bytes) => decoder.decode(bytes)) };
-    case AttributeProto_AttributeType.TENSOR:
-      if (proto.t === undefined) break;
-      return { kind: 'tensor', value: readTensor(proto.t, where) };
-    default:
-      break;
-  }
-  throw new ProtocolError('model-unsupported', `${where}: kind ${proto.type} is not supported`);
+  return { ...node, attributes: new Map(attributes) };
 }

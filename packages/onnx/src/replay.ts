@@ -1,5 +1,8 @@
 import { ProtocolError } from '@starling/core';
 import type { GraphBuilder } from './builder.ts';
+import { expandFunction } from './functions.ts';
+import { CONTROL_OPERATORS, replayControl } from './replay-control.ts';
+import { Sequences } from './replay-sequence.ts';
 import type { Graph, Node, Tensor } from './types.ts';
 
 export interface ReplayOptions {
@@ -8,30 +11,64 @@ export interface ReplayOptions {
    * Names in the builder for the graph's inputs, and for those initializers that are no constants.
    */
   readonly bindings: ReadonlyMap<string, string>;
+  /**
+   * Writes a node in another way and names its outputs; undefined leaves the node as it is. How a
+   * training graph says what an operator does in training.
+   */
+  readonly rewrite?: (node: Node, inputs: readonly string[]) => readonly string[] | undefined;
 }
 
 /**
  * Repeats a graph's nodes inside a builder, where shapes are known: what follows from them is
- * folded to constants, and Dropout outside training is dropped. Answers the builder's names of the
+ * folded to constants, and Dropout lets everything through. Answers the builder's names of the
  * outputs.
  * @throws ProtocolError naming the node that does not fit
  */
-export function replayGraph(graph: Graph, { builder, bindings }: ReplayOptions): readonly string[] {
-  const names = new Map(bindings);
-  for (const [name, tensor] of graph.initializers) {
-    if (!names.has(name)) names.set(name, builder.constant(tensor, name));
+export function replayGraph(graph: Graph, options: ReplayOptions): readonly string[] {
+  const { builder, bindings } = options;
+  const named = Array.from(graph.initializers, ([name, tensor]) => {
+    return [name, bindings.get(name) ?? builder.constant(tensor, name)] as const;
+  });
+  const context = { ...options, sequences: new Sequences(builder) };
+  const outputs = replayNodes(graph, context, new Map([...bindings, ...named]));
+  for (const [i, { name }] of graph.outputs.entries()) {
+    if (!context.sequences.has(outputs[i]!)) continue;
+    throw new ProtocolError('model-unsupported', `the graph output "${name}" is a sequence`);
   }
+  return outputs;
+}
+
+interface Context extends ReplayOptions {
+  readonly sequences: Sequences;
+}
+
+function replayNodes(
+  graph: Graph,
+  context: Context,
+  names: Map<string, string>,
+): readonly string[] {
+  const { rewrite } = context;
+  const left = new Map<string, string>();
   const resolve = (name: string, by: string): string => {
     const found = name === '' ? '' : names.get(name);
     if (found !== undefined) return found;
+    const maker = left.get(name);
+    if (maker !== undefined) {
+      const what = `${by} uses "${name}", ${maker}, which is not supported`;
+      throw new ProtocolError('unsupported-operator', what);
+    }
     throw new ProtocolError('model-corrupt', `${by} uses "${name}", which nothing makes`);
   };
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((input) => resolve(input, `node "${node.name}" (${node.op})`));
-    const outputs = replayNode(builder, node, inputs);
+    const outputs = rewrite?.(node, inputs) ?? replayNode(node, inputs, context);
     for (const [i, output] of node.outputs.entries()) {
-      const made = outputs[i];
-      if (output === '' || made === undefined) continue;
+      const made = outputs[i] ?? '';
+      if (output === '') continue;
+      if (made === '') {
+        left.set(output, `output ${i} of node "${node.name}" (${node.op})`);
+        continue;
+      }
       if (names.has(output)) {
         throw new ProtocolError('model-corrupt', `two nodes make the value "${output}"`);
       }
@@ -41,15 +78,27 @@ export function replayGraph(graph: Graph, { builder, bindings }: ReplayOptions):
   return graph.outputs.map(({ name }) => resolve(name, 'the graph output'));
 }
 
-function replayNode(
-  builder: GraphBuilder,
-  node: Node,
-  inputs: readonly string[],
-): readonly string[] {
+function replayNode(node: Node, inputs: readonly string[], context: Context): readonly string[] {
+  const { builder, sequences } = context;
   const { name, op, outputs, attributes } = node;
+  if (CONTROL_OPERATORS.has(op)) {
+    // Two inner graphs may use one name for different tensors.
+    const replay = (inner: Graph, bindings: ReadonlyMap<string, string>) => {
+      const constants = Array.from(inner.initializers, ([own, tensor]) => {
+        return [own, builder.constant(tensor)] as const;
+      });
+      return replayNodes(inner, context, new Map([...bindings, ...constants]));
+    };
+    return replayControl({ builder, node, inputs, replay });
+  }
   if (op === 'Constant') return [builder.constant(constantValue(node))];
-  if (op === 'Dropout') return [withoutDropout(builder, node, inputs)];
-  return builder.addMany(op, inputs, attributes, { name, outputs });
+  // Dropping is for `rewrite` to write.
+  if (op === 'Dropout') return [inputs[0] ?? ''];
+  return (
+    sequences.replay(node, inputs) ??
+    expandFunction(builder, node, inputs) ??
+    builder.addMany(op, inputs, attributes, { name, outputs })
+  );
 }
 
 function constantValue(node: Node): Tensor {
@@ -78,21 +127,9 @@ function constantValue(node: Node): Tensor {
         data: BigInt64Array.from(plain.value, BigInt),
       };
     default:
-      throw new ProtocolError('model-unsupported', `node "${node.name}": Constant without a value`);
+      break;
   }
-}
-
-/** Dropout without effect is its input; one that would draw random numbers is refused. */
-function withoutDropout(builder: GraphBuilder, node: Node, inputs: readonly string[]): string {
-  const constant = (index: number): number | bigint | undefined => {
-    const name = inputs[index] ?? '';
-    return name === '' ? undefined : builder.valueOf(name)?.data[0];
-  };
-  const training = (inputs[2] ?? '') === '' ? 0 : constant(2);
-  const ratio = (inputs[1] ?? '') === '' ? 0.5 : constant(1);
-  if (training === 0 || ratio === 0) return inputs[0] ?? '';
-  throw new ProtocolError(
-    'unsupported-operator',
-    `node "${node.name}": Dropout in training mode; export the model in eval mode`,
-  );
+  const kinds = [...node.attributes.keys()].filter((name) => name.startsWith('value'));
+  const what = kinds.length === 0 ? 'no value' : `${kinds}, which is not supported`;
+  throw new ProtocolError('model-unsupported', `node "${node.name}": Constant with ${what}`);
 }

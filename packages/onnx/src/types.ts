@@ -10,6 +10,17 @@ export const DATA_TYPES = [
 ] as const;
 export type DataType = (typeof DATA_TYPES)[number];
 
+/** Element types as numbers of the file format (`TensorProto.DataType`), for Cast. */
+export const ELEMENT_TYPES: Readonly<Record<DataType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float64: 11,
+};
+
 export type TensorData =
   | Float32Array
   | Float64Array

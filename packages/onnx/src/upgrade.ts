@@ -1,14 +1,18 @@
 import { ProtocolError } from '@starling/core';
-import { int64s, numbersOf, scalar } from './tensor.ts';
+import { ALIGN_AXIS } from './functions-indexing.ts';
+import { int64s, numbersOf, scalar, tensorOf } from './tensor.ts';
 import {
   type Attribute,
   type Attributes,
+  DATA_TYPES,
+  ELEMENT_TYPES,
   int,
   ints,
   intsAttribute,
   type Node,
   numberAttribute,
   type Tensor,
+  text,
 } from './types.ts';
 
 /** Rewrites one node of an older or newer operator set into nodes of opset 17. */
@@ -52,6 +56,7 @@ function attributesToInputs(names: readonly string[]): Upgrade {
 
 function attributeTensor(attribute: Attribute | undefined): Tensor | undefined {
   if (attribute?.kind === 'ints') return int64s(attribute.value);
+  if (attribute?.kind === 'int') return int64s([attribute.value]);
   return attribute?.kind === 'float' ? scalar(attribute.value) : undefined;
 }
 
@@ -59,19 +64,97 @@ function without(attributes: Attributes, names: readonly string[]): Attributes {
   return new Map([...attributes].filter(([name]) => !names.includes(name)));
 }
 
-/** Axes that became an input in opset 18, back to the attribute. */
-const axesToAttribute: Upgrade = (node, { known }) => {
-  const name = node.inputs[1] ?? '';
-  if (name === '') return [{ ...node, inputs: node.inputs.slice(0, 1) }];
-  const axes = known(name);
-  if (axes === undefined) {
+/** Before opset 11 a Resize had no regions, and went by the position alone. */
+const resizeOfOld: Upgrade = (node, { known }) => {
+  const [x = '', scales = ''] = node.inputs;
+  const factors = known(scales);
+  const shrinks = factors !== undefined && numbersOf(factors).every((factor) => factor <= 1);
+  const attributes = new Map(node.attributes)
+    .set('coordinate_transformation_mode', text('asymmetric'))
+    .set('nearest_mode', text(shrinks ? 'ceil' : 'floor'));
+  return [{ ...node, op: 'Resize', inputs: [x, '', scales], attributes }];
+};
+
+/** Up to opset 8 the scales of an Upsample were an attribute. */
+const upsample: Upgrade = (node, tools) => {
+  const listed = node.attributes.get('scales');
+  if (listed?.kind !== 'floats') return resizeOfOld(node, tools);
+  const scales = tensorOf('float32', [listed.value.length], listed.value);
+  const made = tools.constant(node, 'scales', scales);
+  const attributes = without(node.attributes, ['scales']);
+  const inputs = [node.inputs[0] ?? '', made.outputs[0]!];
+  return [made, ...resizeOfOld({ ...node, inputs, attributes }, tools)];
+};
+
+/**
+ * Before opset 14 a BatchNormalization was in training mode when it had more outputs than one;
+ * before opset 9 it could have statistics for each activation.
+ */
+const batchNormOfOld: Upgrade = (node) => {
+  if (numberAttribute(node, 'spatial', 1) !== 1) {
     throw new ProtocolError(
-      'model-unsupported',
-      `node "${node.name}" (${node.op}): axes are not constant`,
+      'unsupported-operator',
+      `node "${node.name}" (BatchNormalization): statistics for each activation (spatial is 0)`,
     );
   }
-  const attributes = new Map(node.attributes).set('axes', ints(numbersOf(axes)));
-  return [{ ...node, inputs: node.inputs.slice(0, 1), attributes }];
+  const trains = node.outputs.slice(1).some((name) => name !== '');
+  const kept = without(node.attributes, ['spatial', 'is_test', 'consumed_inputs']);
+  const attributes = trains ? new Map(kept).set('training_mode', int(1)) : kept;
+  return [{ ...node, outputs: node.outputs.slice(0, trains ? 3 : 1), attributes }];
+};
+
+/** Before opset 12 the ratio was an attribute, and dropping was for whoever trains to decide. */
+const dropoutOfOld: Upgrade = (node, { constant }) => {
+  const [x = ''] = node.inputs;
+  const isTest = numberAttribute(node, 'is_test', 0) === 1;
+  const ratio = constant(node, 'ratio', scalar(numberAttribute(node, 'ratio', 0.5)));
+  const training = constant(node, 'training', scalar(isTest ? 0 : 1, 'bool'));
+  const inputs = [x, ratio.outputs[0]!, training.outputs[0]!];
+  return [ratio, training, { ...node, inputs, attributes: new Map() }];
+};
+
+/** PyTorch's word for ConstantOfShape before opset 9, where the standard had none. */
+const constantFill: Upgrade = (node) => {
+  const of = DATA_TYPES.find((name) => ELEMENT_TYPES[name] === numberAttribute(node, 'dtype', 1));
+  if (numberAttribute(node, 'input_as_shape', 0) !== 1 || of === undefined) return [node];
+  const value = tensorOf(of, [1], [numberAttribute(node, 'value', 0)]);
+  return [
+    { ...node, op: 'ConstantOfShape', attributes: new Map([['value', { kind: 'tensor', value }]]) },
+  ];
+};
+
+const scanOfOld: Upgrade = (node) => {
+  throw new ProtocolError(
+    'unsupported-operator',
+    `node "${node.name}" (Scan): its form before operator set 9 is not supported`,
+  );
+};
+
+/**
+ * In opset 6 an operand was stretched along the axes that a node named, from `axis` on; in later
+ * ones it is aligned to the last axis.
+ */
+const alignedOperand =
+  (axisOf: (node: Node) => number | undefined): Upgrade =>
+  (node) => {
+    const axis = axisOf(node);
+    const attributes = without(node.attributes, ['axis', 'broadcast']);
+    if (axis === undefined) return [{ ...node, attributes }];
+    const [a = '', b = ''] = node.inputs;
+    const aligned = `${node.name}/aligned`;
+    const align: Node = {
+      name: aligned,
+      op: ALIGN_AXIS,
+      inputs: [b, a],
+      outputs: [aligned],
+      attributes: new Map([['axis', int(axis)]]),
+    };
+    return [align, { ...node, inputs: [a, aligned], attributes }];
+  };
+
+const broadcastAxis = ({ attributes }: Node): number | undefined => {
+  const axis = attributes.get('axis');
+  return axis?.kind === 'int' ? axis.value : undefined;
 };
 
 /** Before opset 13 a softmax ran over all axes from `axis` on, seen as one. */
@@ -101,18 +184,25 @@ const softmaxOverTail: Upgrade = (node) => {
 };
 
 const before = (opset: number) => (of: number) => of < opset;
-const from = (opset: number) => (of: number) => of >= opset;
 const axesInput: UpgradeRule = { applies: before(13), upgrade: attributesToInputs(['axes']) };
-const axesAttribute: UpgradeRule = { applies: from(18), upgrade: axesToAttribute };
 
 const UPGRADES: ReadonlyMap<string, UpgradeRule> = new Map([
+  ...'Add Sub Mul Div Pow And Or Xor Equal Greater Less'
+    .split(' ')
+    .map((op): [string, UpgradeRule] => [
+      op,
+      { applies: before(7), upgrade: alignedOperand(broadcastAxis) },
+    ]),
+  ['Gemm', { applies: before(7), upgrade: alignedOperand(() => undefined) }],
+  ['PRelu', { applies: before(7), upgrade: alignedOperand(() => 1) }],
   ['Squeeze', axesInput],
   ['Unsqueeze', axesInput],
-  ['ReduceSum', axesInput],
-  ['ReduceMean', axesAttribute],
-  ['ReduceMax', axesAttribute],
-  ['ReduceMin', axesAttribute],
-  ['ReduceProd', axesAttribute],
+  ['Split', { applies: before(13), upgrade: attributesToInputs(['split']) }],
+  ['TopK', { applies: before(10), upgrade: attributesToInputs(['k']) }],
+  ['Scatter', { applies: () => true, upgrade: (node) => [{ ...node, op: 'ScatterElements' }] }],
+  ['BatchNormalization', { applies: before(14), upgrade: batchNormOfOld }],
+  ['ConstantFill', { applies: before(9), upgrade: constantFill }],
+  ['Scan', { applies: before(9), upgrade: scanOfOld }],
   ['Clip', { applies: before(11), upgrade: attributesToInputs(['min', 'max']) }],
   [
     'Slice',
@@ -128,14 +218,11 @@ const UPGRADES: ReadonlyMap<string, UpgradeRule> = new Map([
   ],
   ['Softmax', { applies: before(13), upgrade: softmaxOverTail }],
   ['LogSoftmax', { applies: before(13), upgrade: softmaxOverTail }],
-  // Ratio was an attribute without effect outside training; there was no training flag to read.
-  [
-    'Dropout',
-    {
-      applies: before(12),
-      upgrade: (node) => [{ ...node, op: 'Identity', attributes: new Map() }],
-    },
-  ],
+  ['Hardmax', { applies: before(13), upgrade: softmaxOverTail }],
+  ['Pad', { applies: before(11), upgrade: attributesToInputs(['pads', 'value']) }],
+  ['Resize', { applies: before(11), upgrade: resizeOfOld }],
+  ['Upsample', { applies: () => true, upgrade: upsample }],
+  ['Dropout', { applies: before(12), upgrade: dropoutOfOld }],
 ]);
 
 /** Nodes with the meaning of opset 17, in the same order. */

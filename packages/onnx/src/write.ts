@@ -6,9 +6,11 @@ import {
   AttributeProtoSchema,
   type GraphProto,
   GraphProtoSchema,
+  type ModelProto,
   ModelProtoSchema,
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
+  TensorProto_DataType,
   TensorShapeProto_DimensionSchema,
   TensorShapeProtoSchema,
   TypeProto_TensorSchema,
@@ -16,8 +18,9 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from 'onnx-buf';
-import { protoType, writeTensor } from './proto-tensor.ts';
-import { decodeModel } from './read.ts';
+import { inlineFunctions } from './model-functions.ts';
+import { protoType, writeFloats, writeTensor } from './proto-tensor.ts';
+import { decodeModel, readModel } from './read.ts';
 import { elementCount } from './tensor.ts';
 import {
   type Attribute,
@@ -128,7 +131,8 @@ function writeAttribute(name: string, attribute: Attribute): AttributeProto {
 }
 
 /**
- * The file with other values in some float32 initializers and everything else as it was.
+ * The file with other values in some weights and everything else as it was. Weights keep the
+ * element type that they have in the file; one that a node described becomes an initializer.
  * @throws ProtocolError `model-mismatch` when a name is missing or a length differs
  */
 export function replaceInitializers(
@@ -137,16 +141,37 @@ export function replaceInitializers(
 ): Uint8Array {
   const proto = decodeModel(bytes);
   const tensors = proto.graph?.initializer ?? [];
+  const at = new Map(tensors.map(({ name }, i) => [name, i]));
+  const stored = [...values].every(([name]) => at.has(name));
+  const described = stored ? undefined : readModel(bytes).graph.initializers;
+  if (!stored) inlineFunctions(proto);
   for (const [name, data] of values) {
-    const at = tensors.findIndex((tensor) => tensor.name === name);
-    const shape = tensors[at]?.dims.map(Number);
+    const held = tensors[at.get(name) ?? -1];
+    const shape = held?.dims.map(Number) ?? described?.get(name)?.shape;
     if (shape === undefined || elementCount(shape) !== data.length) {
       throw new ProtocolError(
         'model-mismatch',
         `initializer "${name}": ${data.length} values for shape [${shape ?? 'none'}]`,
       );
     }
-    tensors[at] = writeTensor(name, { dtype: 'float32', shape, data });
+    if (held === undefined) storeWeight(proto, name, shape, data);
+    else tensors[at.get(name)!] = writeFloats(name, shape, data, held.dataType);
   }
   return toBinary(ModelProtoSchema, proto);
+}
+
+/** An initializer in place of the node that describes a weight. */
+function storeWeight(
+  { graph, irVersion }: ModelProto,
+  name: string,
+  shape: readonly number[],
+  data: Float32Array,
+): void {
+  const index = graph?.node.findIndex(({ output }) => output[0] === name) ?? -1;
+  const [node] = index < 0 ? [] : (graph?.node.splice(index, 1) ?? []);
+  const value = node?.attribute.find((attribute) => attribute.name === 'value')?.t;
+  const tensor = writeFloats(name, shape, data, value?.dataType ?? TensorProto_DataType.FLOAT);
+  graph?.initializer.push(tensor);
+  // Up to version 3 of the format an initializer is the default of an input.
+  if (irVersion < 4n) graph?.input.push(writeValue({ name, dtype: 'float32', shape }));
 }

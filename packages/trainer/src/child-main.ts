@@ -5,7 +5,6 @@
 import { describeModel } from '@starling/autodiff';
 import { errorMessage, ProtocolError, unreachable } from '@starling/core';
 import { readModel } from '@starling/onnx';
-import type { PreparedJob } from '@starling/rounds';
 import type {
   ChildRequest,
   ChildResults,
@@ -13,11 +12,11 @@ import type {
   ResponseEnvelope,
 } from './child-protocol.ts';
 import { loadDataset } from './dataset.ts';
-import { openLocalJob } from './local-job.ts';
+import { type LocalJob, openLocalJob } from './local-job.ts';
 
-const jobs = new Map<number, PreparedJob>();
+const jobs = new Map<number, LocalJob>();
 
-function jobOf(handle: number): PreparedJob {
+function jobOf(handle: number): LocalJob {
   const job = jobs.get(handle);
   if (job === undefined) throw new ProtocolError('no-such-job', `job ${handle} is not prepared`);
   return job;
@@ -26,17 +25,16 @@ function jobOf(handle: number): PreparedJob {
 async function answer(request: ChildRequest): Promise<ChildResults[keyof ChildResults]> {
   switch (request.kind) {
     case 'describe': {
-      const { initial } = describeModel(readModel(request.model));
-      return { layout: { parameters: initial.length, buffers: 0 }, initial };
+      return describeModel(readModel(request.model), request.frozen);
     }
     case 'prepare': {
       const data = await loadDataset(request.datasetPath);
       const job = await openLocalJob({ job: request.job, data, threads: request.threads });
       jobs.set(request.handle, job);
-      return { layout: job.layout, initial: job.initial };
+      return { layout: job.layout, initial: job.initial, warnings: job.warnings };
     }
     case 'train':
-      return jobOf(request.handle).train(request.vector, request.seed);
+      return jobOf(request.handle).train(request.vector, request.seed, request.context);
     case 'evaluate':
       return jobOf(request.handle).evaluate(request.vector, request.examplesMax);
     case 'close': {

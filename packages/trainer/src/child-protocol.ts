@@ -1,11 +1,21 @@
-import type { ClientUpdate, Evaluation, ModelDescription, TrainerJob } from '@starling/rounds';
+import type {
+  ClientUpdate,
+  Evaluation,
+  ModelDescription,
+  TrainerJob,
+  TrainingContext,
+} from '@starling/rounds';
 
 /**
  * What the daemon asks of the trainer child. `id` comes back with the answer, `handle` names a
  * job.
  */
 export type ChildRequest =
-  | { readonly kind: 'describe'; readonly model: Uint8Array }
+  | {
+      readonly kind: 'describe';
+      readonly model: Uint8Array;
+      readonly frozen: readonly string[];
+    }
   | {
       readonly kind: 'prepare';
       readonly handle: number;
@@ -18,6 +28,7 @@ export type ChildRequest =
       readonly handle: number;
       readonly vector: Float32Array;
       readonly seed: number;
+      readonly context: TrainingContext | undefined;
     }
   | {
       readonly kind: 'evaluate';

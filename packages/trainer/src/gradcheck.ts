@@ -1,9 +1,22 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { buildStepGraph, lossNamed, type StepGraph } from '@starling/autodiff';
+import {
+  buildStepGraph,
+  createGenerator,
+  dropoutWords,
+  type GradientClipping,
+  type LossOptions,
+  lossNamed,
+  type OptimizerSettings,
+  optimizerNamed,
+  optimizerSettings,
+  type StepGraph,
+  WORDS_PER_DROPOUT,
+} from '@starling/autodiff';
 import { errorMessage, ProtocolError } from '@starling/core';
-import { elementCount, readModel } from '@starling/onnx';
+import { elementCount, type Model, readModel } from '@starling/onnx';
 import type { Tensor } from 'onnxruntime-node';
+import { type FileEntry, readCase, readFloats, readTensor } from './gradcheck-files.ts';
 import { createSession, loadOrt, scalarOf } from './ort.ts';
 
 export interface GradcheckErrors {
@@ -24,20 +37,21 @@ export interface GradcheckResult {
 const BOUNDS: GradcheckErrors = { losses: 1e-3, gradients: 1e-2, parameters: 1e-2 };
 const FLOOR = 1e-3;
 
-interface FileEntry {
-  readonly file: string;
-  readonly dtype: string;
-  readonly shape: readonly number[];
-}
-
 /** The part of `case.json` that may be known before the computation. */
 interface Question {
   readonly loss: string;
+  readonly lossOptions?: LossOptions;
   readonly optimizer: string;
+  /** Numbers in place of the optimiser's defaults. */
+  readonly optimizerOptions?: Partial<Omit<OptimizerSettings, 'optimizer'>>;
+  readonly clipping?: Partial<GradientClipping>;
+  /** Patterns of weights that are not trained. */
+  readonly frozen?: readonly string[];
   readonly learningRate: number;
   readonly steps: number;
   readonly input: FileEntry;
-  readonly target: FileEntry;
+  /** Absent where the model computes its loss from the input alone. */
+  readonly target?: FileEntry;
 }
 
 interface Truth {
@@ -47,6 +61,8 @@ interface Truth {
     readonly gradientOfFirstStep: FileEntry;
     readonly afterLastStep: FileEntry;
   }[];
+  /** Running statistics. */
+  readonly buffers?: readonly { readonly name: string; readonly afterLastStep: FileEntry }[];
 }
 
 interface Computed {
@@ -80,61 +96,89 @@ async function checkCase(dir: string): Promise<GradcheckResult> {
   }
 }
 
-async function readCase<T>(dir: string): Promise<T> {
-  return JSON.parse(await readFile(join(dir, 'case.json'), 'utf8'));
-}
-
 /** From model, input and target alone. */
 async function compute(dir: string): Promise<Computed> {
-  const { loss, optimizer, learningRate, steps, input, target }: Question = await readCase(dir);
-  if (optimizer !== 'sgd') throw new ProtocolError('unsupported', `optimizer ${optimizer}`);
+  const question: Question = await readCase(dir);
+  const { learningRate, steps, input, target } = question;
   const model = readModel(await readFile(join(dir, 'model.onnx')));
-  const [batchSize = 1, ...example] = input.shape;
-  const step = buildStepGraph({ model, loss: lossNamed(loss), batchSize, example });
+  const step = stepGraphOf(model, question);
   const { Tensor } = await loadOrt();
-  const feeds = {
-    [step.batch]: await readTensor(dir, input),
-    [step.target]: await readTarget(dir, target, loss),
+  const words = dropoutWords(1, (step.words?.count ?? 0) / WORDS_PER_DROPOUT, createGenerator(0));
+  const feeds: Record<string, Tensor> = {
+    [step.batch]: await readTensor(dir, input, dtypeOf(step, step.batch)),
     [step.learningRate]: new Tensor('float32', Float32Array.of(learningRate), []),
+    ...(step.words && { [step.words.input]: new Tensor('int32', words, [step.words.count]) }),
   };
-  const weights = new Map(
-    step.parameters.map(({ name }) => {
-      return [name, model.graph.initializers.get(name)!.data as Float32Array] as const;
-    }),
-  );
-  return trainSteps(step, { feeds, weights, steps });
+  if (step.target !== undefined && target !== undefined) {
+    feeds[step.target] = await readTensor(dir, target, dtypeOf(step, step.target));
+  }
+  const values = new Map<string, Float32Array>();
+  for (const { name, input, states, shape } of step.parameters) {
+    values.set(input, model.graph.initializers.get(name)!.data as Float32Array);
+    for (const state of states) values.set(state.input, new Float32Array(elementCount(shape)));
+  }
+  for (const { name, input } of step.buffers) {
+    values.set(input, model.graph.initializers.get(name)!.data as Float32Array);
+  }
+  return trainSteps(step, { feeds, values, steps });
+}
+
+const dtypeOf = ({ model }: StepGraph, input: string) =>
+  model.graph.inputs.find(({ name }) => name === input)!.dtype;
+
+function stepGraphOf(model: Model, question: Question): StepGraph {
+  const { loss, lossOptions, optimizer, clipping, frozen, input, target } = question;
+  const [batchSize = 1, ...example] = input.shape;
+  return buildStepGraph({
+    ...{ model, loss: lossNamed(loss), lossOptions, batchSize, example },
+    ...(target && { target: target.shape.slice(1) }),
+    optimizer: optimizerSettings(optimizerNamed(optimizer), question.optimizerOptions),
+    ...(clipping && { clipping: { norm: 0, value: 0, ...clipping } }),
+    ...(frozen && { frozen }),
+  });
 }
 
 interface TrainSteps {
   readonly feeds: Readonly<Record<string, Tensor>>;
-  readonly weights: ReadonlyMap<string, Float32Array>;
+  /** Parameters, buffers and states by the names of their inputs. */
+  readonly values: ReadonlyMap<string, Float32Array>;
   readonly steps: number;
 }
 
 async function trainSteps(
   step: StepGraph,
-  { feeds, weights, steps }: TrainSteps,
+  { feeds, values, steps }: TrainSteps,
 ): Promise<Computed> {
   const { Tensor } = await loadOrt();
   const session = await createSession(step.model, 1);
+  const carried = [
+    ...step.parameters,
+    ...step.buffers,
+    ...step.parameters.flatMap(({ states, shape }) => states.map((state) => ({ ...state, shape }))),
+  ];
   const losses: number[] = [];
   const gradients = new Map<string, Float32Array>();
-  let current = weights;
+  const current = new Map(values);
   for (let i = 0; i < steps; i++) {
-    const parameters = step.parameters.map(({ name, shape, input }) => {
-      return [input, new Tensor('float32', current.get(name)!, shape)] as const;
-    });
-    const results = await session.run({ ...feeds, ...Object.fromEntries(parameters) });
+    const all: Record<string, Tensor> = { ...feeds };
+    for (const { input, shape } of carried) {
+      all[input] = new Tensor('float32', current.get(input)!, shape);
+    }
+    if (step.step !== undefined) {
+      all[step.step] = new Tensor('float32', Float32Array.of(i + 1), []);
+    }
+    const results = await session.run(all);
+    const floats = (name: string) => results[name]!.data as Float32Array;
     losses.push(scalarOf(results, step.loss));
     for (const { name, gradient } of i === 0 ? step.parameters : []) {
-      gradients.set(name, results[gradient]!.data as Float32Array);
+      gradients.set(name, floats(gradient));
     }
-    current = new Map(
-      step.parameters.map(({ name, updated }) => [name, results[updated]!.data as Float32Array]),
-    );
+    for (const { input, updated } of carried) current.set(input, floats(updated));
   }
   await session.release();
-  return { losses, gradients, parameters: current };
+  const state = [...step.parameters, ...step.buffers];
+  const after = new Map(state.map(({ name, input }) => [name, current.get(input)!] as const));
+  return { losses, gradients, parameters: after };
 }
 
 /** Reads the recorded truth, and only now. */
@@ -142,21 +186,26 @@ async function compare(dir: string, computed: Computed): Promise<GradcheckErrors
   const truth: Truth = await readCase(dir);
   const part = async (
     made: ReadonlyMap<string, Float32Array>,
-    pick: (parameter: Truth['parameters'][number]) => FileEntry,
+    recorded: readonly { readonly name: string; readonly file: FileEntry }[],
   ) => {
     let worst = 0;
-    for (const parameter of truth.parameters) {
-      const ours = made.get(parameter.name);
-      if (ours === undefined)
-        throw new ProtocolError('untrained', `"${parameter.name}" is not trained`);
-      worst = larger(worst, relativeError(ours, await readFloats(dir, pick(parameter))));
+    for (const { name, file } of recorded) {
+      const ours = made.get(name);
+      if (ours === undefined) throw new ProtocolError('untrained', `"${name}" is not trained`);
+      worst = larger(worst, relativeError(ours, await readFloats(dir, file)));
     }
     return worst;
   };
+  const gradients = truth.parameters.map(({ name, gradientOfFirstStep }) => {
+    return { name, file: gradientOfFirstStep };
+  });
+  const after = [...truth.parameters, ...(truth.buffers ?? [])].map(({ name, afterLastStep }) => {
+    return { name, file: afterLastStep };
+  });
   return {
     losses: relativeError(computed.losses, truth.losses),
-    gradients: await part(computed.gradients, ({ gradientOfFirstStep }) => gradientOfFirstStep),
-    parameters: await part(computed.parameters, ({ afterLastStep }) => afterLastStep),
+    gradients: await part(computed.gradients, gradients),
+    parameters: await part(computed.parameters, after),
   };
 }
 
@@ -174,38 +223,3 @@ function relativeError(ours: ArrayLike<number>, recorded: ArrayLike<number>): nu
 }
 
 const larger = (a: number, b: number) => (Number.isNaN(b) || b > a ? b : a);
-
-async function readRaw(dir: string, { file, shape, dtype }: FileEntry): Promise<ArrayBuffer> {
-  const bytes = await readFile(join(dir, basename(file)));
-  const width = dtype === 'int64' || dtype === 'float64' ? 8 : 4;
-  if (bytes.length !== elementCount(shape) * width) {
-    throw new ProtocolError(
-      'case-corrupt',
-      `${file}: ${bytes.length} bytes for [${shape}] ${dtype}`,
-    );
-  }
-  return new Uint8Array(bytes).buffer;
-}
-
-async function readFloats(dir: string, entry: FileEntry): Promise<Float32Array> {
-  if (entry.dtype !== 'float32') throw new ProtocolError('case-corrupt', `${entry.file}: dtype`);
-  return new Float32Array(await readRaw(dir, entry));
-}
-
-async function readTensor(dir: string, entry: FileEntry): Promise<Tensor> {
-  const { Tensor } = await loadOrt();
-  if (entry.dtype === 'int64') {
-    return new Tensor('int64', new BigInt64Array(await readRaw(dir, entry)), entry.shape);
-  }
-  return new Tensor('float32', await readFloats(dir, entry), entry.shape);
-}
-
-/** Labels travel as int32 in our graphs. */
-async function readTarget(dir: string, entry: FileEntry, loss: string): Promise<Tensor> {
-  const { Tensor } = await loadOrt();
-  if (loss !== 'softmax-cross-entropy') return readTensor(dir, entry);
-  const raw = await readRaw(dir, entry);
-  const labels =
-    entry.dtype === 'int64' ? Int32Array.from(new BigInt64Array(raw), Number) : new Int32Array(raw);
-  return new Tensor('int32', labels, entry.shape);
-}

@@ -1,4 +1,10 @@
-export { applyVector, writeTrainingGraph, ZOO, zooModel } from '@starling/autodiff';
+export {
+  applyVector,
+  trainingWarnings,
+  writeTrainingGraph,
+  ZOO,
+  zooModel,
+} from '@starling/autodiff';
 export {
   type Dataset,
   type DatasetCatalog,
@@ -19,4 +25,5 @@ export { type IdxTensor, readIdx, writeIdx } from './idx.ts';
 export { type Mnist, readMnist } from './mnist.ts';
 export { dirichletPartition, type PartitionOptions, selectExamples } from './partition.ts';
 export { evaluateModel, type ModelEvaluation } from './scorer.ts';
+export { openThroughput, type Throughput, type ThroughputOptions } from './throughput.ts';
 export { createTrainer, type ProcessTrainer, type TrainerOptions } from './trainer.ts';

@@ -47,8 +47,8 @@ class ChildTrainer implements ProcessTrainer {
     return this.#child?.alive ? this.#child.pid : undefined;
   }
 
-  async describe(model: Uint8Array): Promise<ModelDescription> {
-    return this.#living().request({ kind: 'describe', model });
+  async describe(model: Uint8Array, frozen: readonly string[]): Promise<ModelDescription> {
+    return this.#living().request({ kind: 'describe', model, frozen });
   }
 
   async prepare(job: TrainerJob): Promise<PreparedJob> {
@@ -63,7 +63,8 @@ class ChildTrainer implements ProcessTrainer {
     return {
       layout,
       initial,
-      train: (vector, seed) => remote.ask((handle) => ({ kind: 'train', handle, vector, seed })),
+      train: (vector, seed, context) =>
+        remote.ask((handle) => ({ kind: 'train', handle, vector, seed, context })),
       evaluate: (vector, examplesMax) =>
         remote.ask((handle) => ({ kind: 'evaluate', handle, vector, examplesMax })),
       close: () => remote.close(),

@@ -23,9 +23,12 @@ export const LOSS_NAMES = [
 export const OPTIMIZER_NAMES = ['sgd', 'adam', 'adamw', 'rmsprop', 'adagrad'] as const;
 export const SCHEDULE_KINDS = ['constant', 'step', 'cosine', 'polynomial'] as const;
 export const SCHEDULE_UNITS = ['step', 'round'] as const;
-/** Most patterns of frozen weights, and the longest of them. */
-export const FROZEN_PATTERNS_MAX = 32;
-export const FROZEN_PATTERN_MAX = 128;
+/**
+ * Most patterns of frozen weights, and the longest of them. With every list full a manifest still
+ * keeps within its bytes.
+ */
+export const FROZEN_PATTERNS_MAX = 16;
+export const FROZEN_PATTERN_MAX = 96;
 /** Most classes that can have a weight each. */
 export const CLASS_WEIGHTS_MAX = 256;
 

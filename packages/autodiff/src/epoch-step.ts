@@ -1,0 +1,206 @@
+import { scalar, tensorOf } from '@starling/onnx';
+import { addIf, addLoop, type LoopIteration } from './control-flow.ts';
+import { type EpochPlan, lastBatchFlags, minibatchCounts } from './epoch-plan.ts';
+import { adjustedGradients, type GradientTerms } from './gradient-terms.ts';
+import {
+  type Factor,
+  gatherRows,
+  type MinibatchResult,
+  normalised,
+  type Training,
+  trainMinibatch,
+} from './minibatch.ts';
+import type { Ops } from './ops.ts';
+import type { Optimizer } from './optimizer-rules.ts';
+
+/** What the steps of an epoch graph share; names are of the outermost graph. */
+export interface EpochShared {
+  readonly outer: Ops;
+  readonly training: Training;
+  readonly plan: EpochPlan;
+  readonly resident: {
+    readonly data: string;
+    readonly targets: string | undefined;
+    readonly order: string;
+    readonly words: string | undefined;
+    readonly scale: number;
+  };
+  readonly optimizer: Optimizer;
+  /** Of the optimiser, each a scalar or with one element for each step. */
+  readonly scalars: readonly string[];
+  /** The learning rate, when gradients are to hold it. */
+  readonly rate: string | undefined;
+  readonly terms: GradientTerms;
+}
+
+interface StepInput {
+  /** Number of the step, an int64 scalar. */
+  readonly iteration: string;
+  /** Parameters, buffers, then the optimiser's states, parameter by parameter. */
+  readonly values: readonly string[];
+}
+
+/** One step of the optimiser: its minibatches, what is done to their gradients, new weights. */
+export function epochStep(
+  g: Ops,
+  shared: EpochShared,
+  { iteration, values }: StepInput,
+): LoopIteration {
+  const { training, optimizer, terms } = shared;
+  const { parameters, buffers } = training.state;
+  const weights = values.slice(0, parameters.length);
+  const statistics = values.slice(parameters.length, parameters.length + buffers.length);
+  const states = values.slice(parameters.length + buffers.length);
+  const input = { iteration, weights, statistics };
+  const made =
+    shared.plan.accumulation === 1
+      ? singleMinibatch(g, shared, input)
+      : accumulatedMinibatches(g, shared, input);
+  const gradients = adjustedGradients(g, made.gradients, weights, terms);
+  const scalars = shared.scalars.map((value) => atStep(g, value, iteration));
+  const width = optimizer.states.length;
+  const next = weights.map((weight, i) =>
+    optimizer.update(g, {
+      weight,
+      gradient: gradients[i]!,
+      states: states.slice(i * width, (i + 1) * width),
+      scalars,
+    }),
+  );
+  return {
+    next: [
+      ...next.map(({ weight }) => weight),
+      ...made.buffers,
+      ...next.flatMap((each) => each.states),
+    ],
+    collected: [made.loss],
+  };
+}
+
+/** The element of a list that belongs to the step; a scalar belongs to all. */
+const atStep = (g: Ops, list: string, iteration: string) =>
+  g.shape(list).length === 0 ? list : gatherRows(g, list, iteration);
+
+interface GradientInput {
+  readonly iteration: string;
+  readonly weights: readonly string[];
+  /** Values of the buffers. */
+  readonly statistics: readonly string[];
+}
+
+function singleMinibatch(g: Ops, shared: EpochShared, input: GradientInput): MinibatchResult {
+  const { plan, resident, rate, outer } = shared;
+  const { iteration } = input;
+  const flags = lastBatchFlags(plan);
+  return eitherSize(g, shared, {
+    ...input,
+    rows: gatherRows(g, resident.order, iteration),
+    words: resident.words && gatherRows(g, resident.words, iteration),
+    isLast: flags && gatherRows(g, g.builder.constant(flags), iteration),
+    factor: rate === undefined ? undefined : { at: outer, value: rate },
+  });
+}
+
+/** The mean of several minibatches' gradients, summed up in a Loop of their own. */
+function accumulatedMinibatches(
+  g: Ops,
+  shared: EpochShared,
+  { iteration, weights, statistics }: GradientInput,
+): MinibatchResult {
+  const { plan, resident, training, outer } = shared;
+  const width = training.state.parameters.length;
+  const rows = gatherRows(g, resident.order, iteration);
+  const words = resident.words && gatherRows(g, resident.words, iteration);
+  const flags = lastBatchFlags(plan);
+  const isLast = flags && gatherRows(g, g.builder.constant(flags), iteration);
+  const { trips, share } = minibatchesOf(g, plan, iteration);
+  const factor = shared.rate === undefined ? share : g.mul(share, shared.rate);
+  const zeros = training.state.parameters.map(({ shape }) => outer.zeros(shape));
+  const { next } = addLoop(g, {
+    name: 'minibatches',
+    trips,
+    tripsMax: plan.accumulation,
+    carried: [...zeros, ...statistics, g.number(0)],
+    body: (body, minibatch, values) => {
+      const made = eitherSize(body, shared, {
+        weights,
+        statistics: values.slice(width, -1),
+        rows: gatherRows(body, rows, minibatch),
+        words: words && gatherRows(body, words, minibatch),
+        isLast: isLast && gatherRows(body, isLast, minibatch),
+        factor: { at: g, value: factor },
+      });
+      const sums = made.gradients.map((gradient, i) => body.add(values[i]!, gradient));
+      return { next: [...sums, ...made.buffers, body.add(values.at(-1)!, made.loss)] };
+    },
+  });
+  return {
+    gradients: next.slice(0, width),
+    buffers: next.slice(width, -1),
+    loss: g.mul(next.at(-1)!, share),
+  };
+}
+
+/** Number of the step's minibatches as trips of a Loop, and each one's share in their mean. */
+function minibatchesOf(g: Ops, plan: EpochPlan, iteration: string) {
+  const counts = minibatchCounts(plan);
+  const listed = (dtype: 'int64' | 'float32', values: readonly number[]) => {
+    const [first] = values;
+    if (values.every((value) => value === first)) return g.builder.constant(scalar(first!, dtype));
+    const table = g.builder.constant(tensorOf(dtype, [values.length], values));
+    return gatherRows(g, table, iteration);
+  };
+  const shares = counts.map((count) => 1 / count);
+  return { trips: listed('int64', counts), share: listed('float32', shares) };
+}
+
+interface SizedInput extends Omit<GradientInput, 'iteration'> {
+  /** Rows of the data, [batchSize]. */
+  readonly rows: string;
+  readonly words: string | undefined;
+  /** Whether only the first `lastBatch` rows count; undefined when all always do. */
+  readonly isLast: string | undefined;
+  readonly factor: Factor | undefined;
+}
+
+/** A minibatch of full size, or an epoch's smaller last one. */
+function eitherSize(g: Ops, shared: EpochShared, input: SizedInput): MinibatchResult {
+  const { rows, isLast } = input;
+  if (isLast === undefined) return gatheredMinibatch(g, shared, input);
+  const { plan, training } = shared;
+  const listed = ({ gradients, buffers, loss }: MinibatchResult) => [
+    ...gradients,
+    ...buffers,
+    loss,
+  ];
+  const made = addIf(g, isLast, {
+    yes: (inner) => {
+      const few = inner.slice(rows, [{ axis: 0, start: 0, end: plan.lastBatch }]);
+      return listed(gatheredMinibatch(inner, shared, { ...input, rows: few }));
+    },
+    no: (inner) => listed(gatheredMinibatch(inner, shared, input)),
+  });
+  const width = training.state.parameters.length;
+  return {
+    gradients: made.slice(0, width),
+    buffers: made.slice(width, -1),
+    loss: made.at(-1)!,
+  };
+}
+
+function gatheredMinibatch(g: Ops, shared: EpochShared, input: SizedInput): MinibatchResult {
+  const { training, resident } = shared;
+  const { rows, weights, statistics, words, factor } = input;
+  const { parameters, buffers } = training.state;
+  const values = new Map([
+    ...parameters.map(({ name }, i) => [name, weights[i]!] as const),
+    ...buffers.map(({ name }, i) => [name, statistics[i]!] as const),
+  ]);
+  return trainMinibatch(g, training, {
+    batch: normalised(g, gatherRows(g, resident.data, rows), resident.scale),
+    target: resident.targets && gatherRows(g, resident.targets, rows),
+    values,
+    words,
+    factor,
+  });
+}
