@@ -11,19 +11,13 @@ import {
 } from '@starling/core';
 import {
   CHAIN_ANSWER_MAX,
+  type Envelope,
   type SyncAnswer,
   type SyncRequest,
   syncAnswerCodec,
   syncRequestCodec,
 } from '@starling/protocol-rounds';
-import {
-  type Have,
-  missingFrom,
-  type Pooled,
-  roundOf,
-  saidInCell,
-  saidToAll,
-} from '@starling/rounds';
+import { type Have, missingFrom, roundOf, saidInCell, saidToAll } from '@starling/rounds';
 import type { JobHost } from './job-host.ts';
 
 export interface SyncServerParts {
@@ -92,7 +86,7 @@ function said(
   { state }: JobHost,
   from: PeerId,
   { cell }: Extract<SyncRequest, { kind: 'envelopes' }>,
-): Iterable<Pooled> {
+): readonly Envelope[] {
   if (cell === null) return saidToAll(state);
   const { phase } = state;
   const members = 'session' in phase ? phase.session.config.members : [];
@@ -100,7 +94,7 @@ function said(
 }
 
 function lacking(
-  held: Iterable<Pooled>,
+  held: readonly Envelope[],
   have: Have,
   parts: SyncServerParts,
 ): readonly Uint8Array[] {

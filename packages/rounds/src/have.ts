@@ -1,7 +1,6 @@
-import { fromHex, type PeerId, u32be } from '@starling/core';
+import { type PeerId, u32be } from '@starling/core';
 import { publicKeyOf, sha256 } from '@starling/crypto';
 import { type Envelope, HAVE_BYTES_MAX } from '@starling/protocol-rounds';
-import type { Pooled } from './pool.ts';
 
 /** Bits for each envelope, and hashes: one in 1,700 that is lacking passes for held. */
 const BITS_EACH = 16;
@@ -18,45 +17,41 @@ export const saltOf = (peer: PeerId, turn: number): number =>
   new DataView(sha256(publicKeyOf(peer), u32be(turn)).buffer).getUint32(0);
 
 /** The filter of these envelopes. Spec protocols/rounds/spec.md §6. */
-export function haveOf(envelopes: Iterable<Pooled>, salt: number): Have {
-  const held = [...envelopes];
+export function haveOf(held: readonly Envelope[], salt: number): Have {
   const have = new Uint8Array(Math.min(HAVE_BYTES_MAX, Math.ceil((held.length * BITS_EACH) / 8)));
-  for (const { envelope } of held) {
-    for (const bit of bitsOf(envelope, salt, have.length * 8)) have[bit >> 3]! |= 1 << (bit & 7);
+  const size = have.length * 8;
+  for (const { words } of held) {
+    const stride = strideOf(words, salt);
+    let bit = startOf(words, salt) % size;
+    for (let i = 0; i < HASHES; i++) {
+      have[bit >> 3]! |= 1 << (bit & 7);
+      bit = (bit + stride) % size;
+    }
   }
   return { salt, have };
 }
 
 /** Those of these envelopes that a peer with this filter lacks. */
-export function missingFrom(
-  envelopes: Iterable<Pooled>,
-  { salt, have }: Have,
-): readonly Envelope[] {
-  return [...envelopes]
-    .map(({ envelope }) => envelope)
-    .filter((envelope) => !isHeld(envelope, salt, have));
+export function missingFrom(held: readonly Envelope[], { salt, have }: Have): readonly Envelope[] {
+  return have.length === 0 ? held : held.filter(({ words }) => !isHeld(words, salt, have));
 }
 
-function isHeld(envelope: Envelope, salt: number, have: Uint8Array): boolean {
-  if (have.length === 0) return false;
-  const bits = bitsOf(envelope, salt, have.length * 8);
-  return bits.every((bit) => (have[bit >> 3]! & (1 << (bit & 7))) !== 0);
-}
-
-const prefixes = new WeakMap<Envelope, readonly [number, number]>();
+type Words = Envelope['words'];
 
 /** Double hashing over the first 8 bytes of the envelope's own hash, mixed with the salt. */
-function bitsOf(envelope: Envelope, salt: number, size: number): readonly number[] {
-  let prefix = prefixes.get(envelope);
-  if (prefix === undefined) {
-    const view = new DataView(fromHex(envelope.hash.slice(0, 16)).buffer);
-    prefix = [view.getUint32(0), view.getUint32(4)];
-    prefixes.set(envelope, prefix);
+function isHeld(words: Words, salt: number, have: Uint8Array): boolean {
+  const size = have.length * 8;
+  const stride = strideOf(words, salt);
+  let bit = startOf(words, salt) % size;
+  for (let i = 0; i < HASHES; i++) {
+    if ((have[bit >> 3]! & (1 << (bit & 7))) === 0) return false;
+    bit = (bit + stride) % size;
   }
-  const first = mixed(prefix[0] ^ salt);
-  const stride = mixed(prefix[1] ^ salt) | 1;
-  return Array.from({ length: HASHES }, (_, i) => (first + i * (stride >>> 0)) % size);
+  return true;
 }
+
+const startOf = (words: Words, salt: number): number => mixed(words[0] ^ salt);
+const strideOf = (words: Words, salt: number): number => (mixed(words[1] ^ salt) | 1) >>> 0;
 
 /** The finaliser of MurmurHash3: every bit of the input moves every bit of the output. */
 function mixed(value: number): number {

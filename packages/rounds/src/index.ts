@@ -11,7 +11,7 @@ export {
 export { type Chain, isSettled, signersOf, survivorCount, verifyChain } from './chain.ts';
 export { type EngineStep, engineStep } from './engine.ts';
 export { type Have, missingFrom } from './have.ts';
-export { messageIn, type Pooled, pooled } from './pool.ts';
+export { messageIn, pooled } from './pool.ts';
 export { parseSlot, roundIdOf, type Slot, slotKey } from './round-id.ts';
 export { METRIC_COORDINATES, ringShapeOf, valueBitsOf } from './shape.ts';
 export {

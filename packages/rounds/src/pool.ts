@@ -142,15 +142,34 @@ export function* pooledAttempt(pool: Pool, roundId: RoundId, attempt: number): I
   for (const slots of pool.get(attemptKey(roundId, attempt))?.values() ?? []) yield* slots.values();
 }
 
-/** What these senders said in one attempt. */
-export function* saidBy(
+/** What these senders said in their cell in one attempt. */
+export function saidInCellBy(
   pool: Pool,
   roundId: RoundId,
   attempt: number,
   senders: Iterable<PeerId>,
-): Iterable<Pooled> {
+): readonly Envelope[] {
+  const said: Envelope[] = [];
   const all = pool.get(attemptKey(roundId, attempt));
-  for (const sender of senders) yield* all?.get(sender)?.values() ?? [];
+  for (const sender of senders) {
+    for (const { envelope } of all?.get(sender)?.values() ?? []) {
+      if (envelope.body.kind === 'session') said.push(envelope);
+    }
+  }
+  return said;
+}
+
+/** Everything held, oldest attempts first; without what was said in cells, if so wanted. */
+export function everythingSaid(pool: Pool, withCells: boolean): readonly Envelope[] {
+  const said: Envelope[] = [];
+  for (const senders of pool.values()) {
+    for (const slots of senders.values()) {
+      for (const { envelope } of slots.values()) {
+        if (withCells || envelope.body.kind !== 'session') said.push(envelope);
+      }
+    }
+  }
+  return said;
 }
 
 /** What every sender, or one, said in one slot of an attempt: at most two each. */

@@ -16,7 +16,7 @@ import {
   signersOf,
 } from './chain.ts';
 import { haveOf, saltOf } from './have.ts';
-import { type Pooled, pooled, saidBy } from './pool.ts';
+import { everythingSaid, saidInCellBy } from './pool.ts';
 import {
   type Draft,
   type EngineState,
@@ -42,7 +42,7 @@ const PULL_IDLE_MS = 4_000;
 /** One idle pull in so many asks for the chain when the job is over. */
 const FINISHED_TURNS = 4;
 /** Largest roster in which pulls are not slowed down. */
-const FULL_PACE_MAX = 256;
+const FULL_PACE_MAX = 128;
 
 /** Re-armed for ever: gossip may lose anything, a pull from one peer after another finds it. */
 export function armPull(d: Draft): void {
@@ -105,28 +105,17 @@ function pullTargets(d: Draft): readonly PeerId[] {
 }
 
 /** What this peer holds that was said in the cell of this digest, if that is its own. */
-export function saidInCell({ phase, pool }: EngineState, cell: Uint8Array): Iterable<Pooled> {
+export function saidInCell({ phase, pool }: EngineState, cell: Uint8Array): readonly Envelope[] {
   if (!('session' in phase)) return [];
   const { assembly, config, roundId, slot } = phase.session;
   if (assembly === undefined || !equalBytes(cell, config.rosterDigest)) return [];
   const peers = config.members.map(({ peer }) => peer);
-  return filtered(
-    saidBy(pool, roundId, slot.attempt, peers),
-    ({ body }) => body.kind === 'session',
-  );
+  return saidInCellBy(pool, roundId, slot.attempt, peers);
 }
 
 /** What this peer holds that was said to everybody; what is said in a cell stays there. */
-export function saidToAll({ phase, pool }: EngineState): Iterable<Pooled> {
-  const inCells = 'session' in phase && phase.session.assembly !== undefined;
-  return filtered(pooled(pool), ({ body }) => !inCells || body.kind !== 'session');
-}
-
-function* filtered(
-  envelopes: Iterable<Pooled>,
-  isWanted: (envelope: Envelope) => boolean,
-): Iterable<Pooled> {
-  for (const each of envelopes) if (isWanted(each.envelope)) yield each;
+export function saidToAll({ phase, pool }: EngineState): readonly Envelope[] {
+  return everythingSaid(pool, !('session' in phase) || phase.session.assembly === undefined);
 }
 
 /**

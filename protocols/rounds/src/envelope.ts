@@ -11,12 +11,13 @@ import {
   nullable,
   type RoundId,
   struct,
+  toHex,
   u32,
   u32be,
   union,
   utf8,
 } from '@starling/core';
-import { hashHex, type SigningKey, verify } from '@starling/crypto';
+import { type SigningKey, sha256, verify } from '@starling/crypto';
 import type { CertificateHash } from './certificate.ts';
 import { hashCodec, peerCodec, signatureCodec } from './common.ts';
 import { ROUNDS_LABEL } from './version.ts';
@@ -74,6 +75,8 @@ export interface Envelope extends Omit<Decoded<typeof envelopeCodec>, 'body' | '
   readonly bytes: Uint8Array;
   /** SHA-256 of `bytes`. */
   readonly hash: string;
+  /** The first two words of the hash, big-endian: what filters say of it. */
+  readonly words: readonly [number, number];
 }
 
 interface Context {
@@ -96,7 +99,7 @@ export function sealEnvelope(context: Context, body: Body, key: SigningKey): Env
     body: encoded,
     signature: key.sign(signedBytes(context, encoded)),
   });
-  return { ...context, sender: key.peerId, body, bytes: sealed, hash: hashHex(sealed) };
+  return { ...context, sender: key.peerId, body, ...named(sealed) };
 }
 
 /** @throws DecodeError on malformed bytes; undefined when the signature is wrong */
@@ -105,5 +108,15 @@ export function openEnvelope(sealed: Uint8Array): Envelope | undefined {
   const body = decodeCanonical(bodyCodec, outer.body, LIMITS.controlBytesMax);
   if (!verify(outer.sender, signedBytes(outer, outer.body), outer.signature)) return undefined;
   const { roundId, attempt, roster, sender } = outer;
-  return { roundId, attempt, roster, sender, body, bytes: sealed, hash: hashHex(sealed) };
+  return { roundId, attempt, roster, sender, body, ...named(sealed) };
+}
+
+function named(sealed: Uint8Array): Pick<Envelope, 'bytes' | 'hash' | 'words'> {
+  const hash = sha256(sealed);
+  const view = new DataView(hash.buffer, hash.byteOffset);
+  return {
+    bytes: sealed,
+    hash: toHex(hash),
+    words: [view.getUint32(0), view.getUint32(4)],
+  };
 }
