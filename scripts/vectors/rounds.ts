@@ -192,7 +192,7 @@ export function roundsBad(): readonly BadVector[] {
     rate('learning rate of one as a float', 'cb3ff0000000000000'),
     rate('learning rate as text', 'a3302e31'),
     bad('name of 129 characters', 'manifest', manifestCodec, longName(encoded)),
-    bad('eighth loss', 'manifest', manifestCodec, encoded.replace('91cd03100a02', '91cd03100a07')),
+    bad('eighth loss', 'manifest', manifestCodec, encoded.replace('91cd03100a00', '91cd03100a07')),
     badWire('nothing but a name', 'manifest', manifestCodec, ['mnist']),
     badWire('manifest above 8 KiB', 'signed-manifest', signedManifestCodec, [
       ramp(8193),

@@ -22,8 +22,9 @@ const NUMBERS = [0, 1, 2, 3, -1, -2, 4, 5, 7, 1e9, -1e9, 2 ** 62, 0.5, 100];
 const NAMES = [
   'axis axes perm kernel_shape strides pads dilations group keepdims to k upper alpha beta epsilon',
   'num_heads hidden_size direction batch_dims reduction equation mode blocksize size value transA',
-  'allowzero start end num_outputs largest batch_axis time_axis exclusive reverse dtype clip layout',
-  'linear_before_reset num_groups auto_pad ceil_mode count_include_pad p noop_with_empty_axes',
+  'allowzero start end num_outputs largest batch_axis time_axis exclusive reverse dtype clip',
+  'layout linear_before_reset num_groups auto_pad ceil_mode count_include_pad p',
+  'noop_with_empty_axes',
   'q_num_heads kv_num_heads is_causal scale interleaved rotary_embedding_dim output_shape ratio',
   'output_padding coordinate_transformation_mode nearest_mode activations qkv_hidden_sizes',
 ]

@@ -61,7 +61,9 @@ const readsModel: Target = {
   memoryBase: 24 * MODEL_LIMITS.foldTotalMax,
   seeds: [
     writeModel(smallModel()),
-    ...['binary', 'mlp', 'regression', 'lenet', 'transformer'].map(fixture),
+    ...['binary', 'mlp', 'regression', 'lenet', 'transformer', 'lstm', 'batchnorm-cnn'].map(
+      fixture,
+    ),
   ],
   run: (bytes) => {
     const model = readModel(bytes);

@@ -1,4 +1,4 @@
-import { GraphBuilder, type Model, tensorOf, writeModel } from '@starling/onnx';
+import { type Graph, GraphBuilder, type Model, tensorOf, writeModel } from '@starling/onnx';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import {
@@ -211,5 +211,53 @@ describe('the epoch graph trains as the definitions say', () => {
     await expectSame(setting);
     const optimizer = optimizerSettings('momentum', { weightDecay: 0.1 });
     await expectSame({ ...setting, optimizer });
+  });
+});
+
+/** Operators of a graph and of the graphs inside it. */
+const operatorsOf = (graph: Graph): readonly string[] =>
+  graph.nodes.flatMap(({ op, attributes }) => [
+    op,
+    ...[...attributes.values()].flatMap((each) =>
+      each.kind === 'graph' ? operatorsOf(each.value) : [],
+    ),
+  ]);
+
+describe('the epoch graph', () => {
+  const model = linearModel();
+  const data = { dtype: 'uint8', examples: EXAMPLES, example: [INPUTS], scale: 1 / 255 } as const;
+  const built = (options: Partial<EpochGraphOptions>, accumulation = 1, batchSize = 4) => {
+    const plan = planEpochs({ examples: EXAMPLES, epochs: 1, batchSize, accumulation });
+    const loss = 'softmax-cross-entropy' as const;
+    return operatorsOf(buildEpochGraph({ model, loss, data, plan, ...options }).model.graph);
+  };
+
+  test('holds no operator that GPUs lack', () => {
+    const banned = 'OneHot Sign Round Sum Mean LogSoftmax ConstantOfShape Mod Dropout Size'.split(
+      ' ',
+    );
+    for (const [name, changes] of OPTIMIZERS) {
+      const all = built(
+        {
+          optimizer: optimizerSettings(name, changes),
+          clipping: { norm: 1, value: 1 },
+          lossOptions: { labelSmoothing: 0.1, ignoreIndex: 0, classWeights: [1, 2, 3] },
+          ...{ proximal: 0.1, control: true, ratePerStep: true },
+        },
+        2,
+      );
+      expect(all.filter((op) => banned.includes(op))).toEqual([]);
+    }
+  });
+
+  test('pays for an option only where it is there', () => {
+    const plain = built({}, 1, EXAMPLES);
+    const none = { clipping: { norm: 0, value: 0 }, proximal: 0, control: false, frozen: [] };
+    const off = { labelSmoothing: 0, ignoreIndex: null, classWeights: [], delta: 1 };
+    expect(built({ ...none, lossOptions: off, dropout: true }, 1, EXAMPLES)).toEqual(plain);
+    expect(plain).not.toContain('If');
+    expect(plain.filter((op) => op === 'Loop')).toHaveLength(1);
+    expect(built({})).toContain('If');
+    expect(built({}, 2).filter((op) => op === 'Loop')).toHaveLength(2);
   });
 });

@@ -5,8 +5,8 @@ const BLOTTING = -1e4;
 
 /**
  * What a float32 initialiser is when its values show that it is no weight, for the end of a
- * sentence. Exporters store what a program has computed once beside the weights, and its gradient is
- * as good as any other's.
+ * sentence. Exporters store what a program has computed once beside the weights, and its gradient
+ * is as good as any other's.
  */
 export function fixedValues(tensor: Tensor): string | undefined {
   if (isMask(tensor)) return "its values are a mask's";

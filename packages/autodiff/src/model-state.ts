@@ -24,10 +24,10 @@ export interface ModelState {
 /**
  * Parameters are the float32 initialisers from which a gradient path leads to the output: shapes,
  * exponents and clip bounds are not on such a path, constants are told by their names, masks and
- * positions by their values. Buffers are the running statistics of the BatchNormalization nodes that are
- * exported in training mode. What `frozen` matches is neither: it stays in the model as a constant
- * and takes no place in any vector, and a BatchNormalization whose statistics are frozen normalises
- * by them.
+ * positions by their values. Buffers are the running statistics of BatchNormalization nodes that
+ * are exported in training mode. What `frozen` matches is neither: it stays in the model as a
+ * constant and takes no place in any vector, and a BatchNormalization whose statistics are frozen
+ * normalises by them.
  * @param frozen patterns of names, see `isFrozen`
  * @throws ProtocolError `model-mismatch` when there is nothing to train
  */

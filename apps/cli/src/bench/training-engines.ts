@@ -1,4 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -106,14 +107,8 @@ async function tfjs(
   // Beside the packages that it resolves at run time.
   const out = await mkdtemp(join(folder, '..', '..', 'node_modules', '.tfjs-'));
   const bundle = join(out, 'tfjs.mjs');
-  try {
-    const { build } = await import('esbuild');
-    await build({
-      ...{ entryPoints: [script], outfile: bundle, bundle: true, logLevel: 'silent' },
-      ...{ platform: 'node', format: 'esm', mainFields: ['module', 'main'] },
-      banner: { js: COMMONJS_NAMES },
-    });
-  } catch {
+  const bundled = await bundleScript(script, bundle);
+  if (!bundled) {
     note(missing);
     await rm(out, { recursive: true });
     return undefined;
@@ -123,6 +118,18 @@ async function tfjs(
   return (
     engine && { ...engine, close: () => engine.close().then(() => rm(out, { recursive: true })) }
   );
+}
+
+/** Its modules import each other in ways that only a bundler resolves. */
+async function bundleScript(script: string, outfile: string): Promise<boolean> {
+  const esbuild = join(dirname(script), '..', '..', 'node_modules', 'esbuild', 'bin', 'esbuild');
+  if (!existsSync(esbuild)) return false;
+  const child = spawn(process.execPath, [
+    ...[esbuild, script, '--bundle', '--platform=node', '--format=esm', '--log-level=silent'],
+    ...['--main-fields=module,main', `--banner:js=${COMMONJS_NAMES}`, `--outfile=${outfile}`],
+  ]);
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return code === 0;
 }
 
 /** What its WASM loader expects of a CommonJS module. */

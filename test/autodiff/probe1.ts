@@ -1,0 +1,2 @@
+import { sweep } from './sweep.ts';
+console.log(JSON.stringify(await sweep(), null, 1));
