@@ -21,7 +21,7 @@ const WARM_UP_WEIGHTS = 1_000_000;
 const SAMPLE_MS = 2;
 const VECTORS_MAX = 4;
 
-const codec = { bits: 24, peersMax: 64, clippingNorm: 10 };
+const codec = { bits: 24, peersMax: 64, clippingNorm: 10, bufferRange: 100 };
 const shape: RingShape = {
   length: WEIGHTS + METRIC_COORDINATES,
   bits: codec.bits,
@@ -73,7 +73,7 @@ const stateOf = (weights: number): Uint8Array => {
 async function quantiseAndMask(): Promise<number> {
   const { words } = await step('quantise', 0, () => {
     const update = new Float32Array(WEIGHTS).fill(1e-3);
-    return pool.run('quantise', { update, metrics, seed: term.seed, codec });
+    return pool.run('quantise', { update, trainable: update.length, metrics, seed: term.seed, codec });
   });
   store.putWords('update', words);
   const { chunks } = await step('mask', 0, () => pool.run('mask', { words, terms: [term], shape }));
@@ -133,7 +133,7 @@ async function unmaskAndApply(count: number): Promise<void> {
 // Code and scratch memory, which do not grow with the vector, are there before it starts.
 await pool.run('decode', { state: stateOf(WARM_UP_WEIGHTS) });
 const warmUp = new Float32Array(WARM_UP_WEIGHTS);
-await pool.run('quantise', { update: warmUp, metrics, seed: term.seed, codec });
+await pool.run('quantise', { update: warmUp, trainable: warmUp.length, metrics, seed: term.seed, codec });
 collectGarbage();
 idleBytes = process.memoryUsage.rss();
 const count = await quantiseAndMask();

@@ -64,6 +64,7 @@ const manifest: Manifest = {
     algorithm: 'fedavg',
     ringBits: 24,
     clippingNorm: 10,
+    bufferRange: 100,
     replication: 0,
     cellSize: 0,
     phaseSeconds: 2.5,

@@ -9,14 +9,16 @@ import {
   type Tensor,
   tensorOf,
   type ValueInfo,
-  writeModel,
 } from '@starling/onnx';
-import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
+import type { Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { backward } from '../../packages/autodiff/src/backward.ts';
 import { Ops } from '../../packages/autodiff/src/ops.ts';
 import type { RuleEntry } from '../../packages/autodiff/src/rule.ts';
 import { createGenerator, permutation } from '../../packages/autodiff/src/seeded.ts';
+import { openGraph, runtimeFeeds } from './run-graph.ts';
+
+export { openGraph, runtimeFeeds };
 
 /** A float32 input whose gradient is checked, with values inside a range. */
 export interface Drawn {
@@ -264,18 +266,6 @@ async function runGraph(graph: Graph, tensors: ReadonlyMap<string, Tensor>) {
   const results = await session.run(runtimeFeeds(graph, tensors));
   await session.release();
   return (name: string) => floatsOf(results[name]!);
-}
-
-export const openGraph = (graph: Graph) =>
-  InferenceSession.create(writeModel({ graph }), { logSeverityLevel: 4, intraOpNumThreads: 1 });
-
-export function runtimeFeeds({ inputs }: Graph, tensors: ReadonlyMap<string, Tensor>) {
-  return Object.fromEntries(
-    inputs.map(({ name, dtype }) => {
-      const { shape, data } = tensors.get(name)!;
-      return [name, new RuntimeTensor(dtype, data, shape)];
-    }),
-  );
 }
 
 function floatsOf({ data }: RuntimeTensor): Float32Array | Float64Array {

@@ -24,6 +24,7 @@ export const virtualManifest = (changes: Partial<Manifest> = {}): Manifest => ({
     algorithm: 'fedavg',
     ringBits: 24,
     clippingNorm: 10,
+    bufferRange: 100,
     replication: 0,
     cellSize: 0,
     phaseSeconds: 2,

@@ -36,6 +36,7 @@ const MANIFEST: Manifest = {
       algorithm: 'fedavg',
       ringBits: 24,
       clippingNorm: 10,
+      bufferRange: 100,
       replication: 0,
       cellSize: 0,
       phaseSeconds: 10,

@@ -40,6 +40,8 @@ export const jobFileSchema = z.strictObject({
       weighting: z.literal('uniform').default('uniform'),
       ringBits: z.number().int().min(16).max(30).default(24),
       clippingNorm: positive.default(10),
+      /** How much a statistic of BatchNormalization may change in a round. */
+      bufferRange: positive.default(100),
       /** Owners of each chunk; 0 takes f + 1 of the roster, at most 4. */
       replication: z.number().int().min(0).max(4).default(0),
       /** Peers of one cell, about; a roster of more than twice as many is cut. 0 means 64. */

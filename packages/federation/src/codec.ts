@@ -10,6 +10,12 @@ export interface CodecOptions {
   readonly clippingNorm: number;
 }
 
+/** The grids of a job's whole vector. */
+export interface JobCodec extends CodecOptions {
+  /** How much one buffer (a statistic of BatchNormalization) may change in a round. */
+  readonly bufferRange: number;
+}
+
 /** The grid on which updates become ring integers: 2^v points from −c to c. */
 export interface UpdateCodec extends CodecOptions {
   /** v: bits of one peer's value; v + ⌈log2 peersMax⌉ ≤ bits, so a sum stays exact in the ring. */
@@ -41,6 +47,10 @@ export function updateCodec({ bits, peersMax, clippingNorm }: CodecOptions): Upd
   const step = (2 * clippingNorm) / valueMax;
   return { bits, peersMax, clippingNorm, valueBits, valueMax, range: clippingNorm, step };
 }
+
+/** The grid of buffers: their own range, since nobody clips them (design decision 6a). */
+export const bufferCodec = (options: JobCodec): UpdateCodec =>
+  updateCodec({ ...options, clippingNorm: options.bufferRange });
 
 /**
  * Grid points of `update` by stochastic rounding: ⌊(clamp(x, −c, c) + c)·(2^v−1)/(2c) + u⌋. The

@@ -1,6 +1,8 @@
 export {
+  bufferCodec,
   type CodecOptions,
   dequantiseSum,
+  type JobCodec,
   quantise,
   type UpdateCodec,
   updateCodec,

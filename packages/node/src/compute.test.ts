@@ -1,6 +1,6 @@
 import { InvariantError, ProtocolError } from '@starling/core';
 import { Secret, sha256 } from '@starling/crypto';
-import { type CodecOptions, decodeState, encodeState, updateCodec } from '@starling/federation';
+import { decodeState, encodeState, type JobCodec, updateCodec } from '@starling/federation';
 import { METRIC_COORDINATES } from '@starling/rounds';
 import {
   addTags,
@@ -18,7 +18,7 @@ import { createComputePool } from './compute-pool.ts';
 const WORKER = new URL('../../../apps/cli/dist/kernel-worker.js', import.meta.url);
 const PEERS = 3;
 const WEIGHTS = 10_000;
-const codec: CodecOptions = { bits: 24, peersMax: 64, clippingNorm: 200 };
+const codec: JobCodec = { bits: 24, peersMax: 64, clippingNorm: 200, bufferRange: 50 };
 const grid = updateCodec(codec);
 const shape: RingShape = {
   length: WEIGHTS + METRIC_COORDINATES,
@@ -57,7 +57,7 @@ interface Run {
 /** A whole round's arithmetic. */
 async function aggregate(compute: Compute): Promise<Run> {
   const quantise = (update: Float32Array, i: number) =>
-    compute.run('quantise', { update, metrics, seed: seeds[i]!, codec });
+    compute.run('quantise', { update, trainable: update.length, metrics, seed: seeds[i]!, codec });
   const inputs = await Promise.all(updates.map(quantise));
   const masked = await Promise.all(
     inputs.map(({ words }, m) => compute.run('mask', { words, terms: termsOf(m), shape })),
@@ -114,7 +114,7 @@ test('a missing mask shows as a sum out of range', async () => {
 test('an update above the clipping norm is scaled down to it', async () => {
   const narrow = { ...codec, clippingNorm: 1 };
   const update = Float32Array.of(30, -40);
-  const input = { update, metrics, seed: seeds[0]!, codec: narrow };
+  const input = { update, trainable: update.length, metrics, seed: seeds[0]!, codec: narrow };
   const { words } = await inlineCompute.run('quantise', input);
   const { step, range } = updateCodec(narrow);
   const [x, y] = [words[0]! * step - range, words[1]! * step - range];
@@ -161,7 +161,13 @@ test('large vectors are shared with the workers and not copied', async () => {
   const pool = createComputePool(WORKER, { workers: 1 });
   onTestFinished(() => pool.close());
   const update = new Float32Array(30_000);
-  const { words } = await pool.run('quantise', { update, metrics, seed: seeds[0]!, codec });
+  const { words } = await pool.run('quantise', {
+    update,
+    trainable: update.length,
+    metrics,
+    seed: seeds[0]!,
+    codec,
+  });
   const large: RingShape = { ...shape, length: words.length, chunkBytes: 64 * 1024 };
   const { chunks } = await pool.run('mask', { words, terms: termsOf(0), shape: large });
   expect(words.buffer).toBeInstanceOf(SharedArrayBuffer);
@@ -176,13 +182,25 @@ test('errors of the worker thread are those of the kernels', async () => {
   onTestFinished(() => pool.close());
   const seed = seeds[0]!;
   const update = Float32Array.of(1, Number.NaN);
-  const notFinite = pool.run('quantise', { update, metrics, seed, codec });
+  const notFinite = pool.run('quantise', {
+    update,
+    trainable: update.length,
+    metrics,
+    seed,
+    codec,
+  });
   await expect(notFinite).rejects.toThrow(ProtocolError);
   await expect(notFinite).rejects.toMatchObject({ code: 'not-finite' });
   const wrong = { sums: [], terms: [], shape, peers: PEERS, survivors: PEERS };
   await expect(pool.run('unmask', wrong)).rejects.toThrow(InvariantError);
   // And the thread is still there.
-  const again = pool.run('quantise', { update: Float32Array.of(1), metrics, seed, codec });
+  const again = pool.run('quantise', {
+    update: Float32Array.of(1),
+    trainable: 1,
+    metrics,
+    seed,
+    codec,
+  });
   expect((await again).words).toHaveLength(1 + METRIC_COORDINATES);
 });
 
@@ -196,10 +214,26 @@ test('a task whose pieces fail on several workers fails as a whole', async () =>
 
 test('a closed pool says so to what it was doing, and starts nothing more', async () => {
   const pool = createComputePool(WORKER);
-  const input = { update: updates[0]!, metrics, seed: seeds[0]!, codec };
+  const input = { update: updates[0]!, trainable: WEIGHTS, metrics, seed: seeds[0]!, codec };
   const closed = { code: 'closed' };
   const pending = expect(pool.run('quantise', input)).rejects.toMatchObject(closed);
   await pool.close();
   await pending;
   await expect(pool.run('quantise', input)).rejects.toMatchObject(closed);
+});
+
+test('buffers have their own range, and clipping the weights leaves them alone', async () => {
+  const values = Float32Array.of(3, -4, 40, -45);
+  const narrow = { ...codec, clippingNorm: 1 };
+  const { words } = await inlineCompute.run('quantise', {
+    ...{ update: values.slice(), trainable: 2, metrics, seed: seeds[0]!, codec: narrow },
+  });
+  const state = encodeState({
+    ...{ round: 0, model: new Float32Array(4), trainable: 2, moments: [] },
+  });
+  const { state: next } = await inlineCompute.run('apply', {
+    ...{ state, sums: [words], survivors: 1, codec: narrow },
+  });
+  const { model } = decodeState(next);
+  expect([...model].map((value) => Math.round(value * 100) / 100)).toEqual([0.6, -0.8, 40, -45]);
 });

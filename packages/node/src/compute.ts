@@ -1,4 +1,4 @@
-import type { CodecOptions, Metrics } from '@starling/federation';
+import type { JobCodec, Metrics } from '@starling/federation';
 import type { RingShape } from '@starling/secagg';
 import { kernels } from './kernels.ts';
 
@@ -26,16 +26,18 @@ export interface ComputeTasks {
    */
   decode: { in: { readonly state: Uint8Array }; out: { readonly model: Float32Array } };
   /**
-   * Update, clipped, and metrics as ring words. `seed` (32 bytes) drives the stochastic rounding.
+   * Update, its weights clipped, and metrics as ring words. `seed` (32 bytes) drives the stochastic rounding.
    * The update is given away: it may be empty afterwards.
    * @throws ProtocolError 'not-finite' on NaN or Infinity
    */
   quantise: {
     in: {
       readonly update: Float32Array;
+      /** Weights at the update's start; buffers follow. */
+      readonly trainable: number;
       readonly metrics: Metrics;
       readonly seed: Uint8Array;
-      readonly codec: CodecOptions;
+      readonly codec: JobCodec;
     };
     out: { readonly words: Uint32Array };
   };
@@ -108,7 +110,7 @@ export interface ComputeTasks {
       readonly sums: readonly Uint32Array[];
       /** Of all cells together. */
       readonly survivors: number;
-      readonly codec: CodecOptions;
+      readonly codec: JobCodec;
     };
     out: { readonly state: Uint8Array; readonly stateHash: string; readonly metrics: Metrics };
   };

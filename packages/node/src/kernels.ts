@@ -2,11 +2,13 @@ import { assert } from '@starling/core';
 import { hashHex, keystreamFrom, Secret, sha256 } from '@starling/crypto';
 import {
   applyMean,
+  bufferCodec,
   decodeMetrics,
   decodeState,
   dequantiseSum,
   encodeMetrics,
   encodeState,
+  type JobCodec,
   type JobState,
   quantise,
   type UpdateCodec,
@@ -42,15 +44,19 @@ export type Kernels = {
 export const kernels: Kernels = {
   decode: ({ state }) => ({ model: decodeState(state).model }),
 
-  quantise({ update, metrics, seed, codec }) {
-    const grid = updateCodec(codec);
-    const { clipped } = clipToNorm(update, codec.clippingNorm);
+  quantise({ update, trainable, metrics, seed, codec }) {
+    const { clipped } = clipToNorm(update.subarray(0, trainable), codec.clippingNorm);
     const uniform = keystreamFrom(new Secret(seed), 0);
     const words = newWords(update.length + METRIC_COORDINATES);
-    for (let at = 0; at < clipped.length; at += PIECE_WORDS) {
-      const piece = clipped.subarray(at, at + PIECE_WORDS);
-      words.set(quantise(piece, grid, uniform.next(4 * piece.length)), at);
-    }
+    const write = (values: Float32Array, from: number, grid: UpdateCodec) => {
+      for (let at = 0; at < values.length; at += PIECE_WORDS) {
+        const piece = values.subarray(at, at + PIECE_WORDS);
+        words.set(quantise(piece, grid, uniform.next(4 * piece.length)), from + at);
+      }
+    };
+    const grid = updateCodec(codec);
+    write(clipped, 0, grid);
+    write(update.subarray(trainable), trainable, bufferCodec(codec));
     words.set(encodeMetrics(metrics, grid), update.length);
     return { words };
   },
@@ -142,7 +148,7 @@ export const kernels: Kernels = {
     const metrics = decodeMetrics(words.subarray(split), survivors, grid);
     const before = decodeState(state);
     free(movable([state]));
-    const next = encodeState(advance(before, words.subarray(0, split), survivors, grid));
+    const next = encodeState(advance(before, words.subarray(0, split), survivors, codec));
     return { state: next, stateHash: hashHex(next), metrics };
   },
 };
@@ -187,23 +193,23 @@ function newChunks(sizes: readonly number[]): readonly Uint8Array[] {
 }
 
 /** The state after a round; `state` is overwritten piece by piece, since nothing else holds it. */
-function advance(
-  state: JobState,
-  sums: Uint32Array,
-  survivors: number,
-  grid: UpdateCodec,
-): JobState {
+function advance(state: JobState, sums: Uint32Array, survivors: number, codec: JobCodec): JobState {
   const { model, trainable, moments } = state;
   assert(sums.length === model.length, `${sums.length} sums for a model of ${model.length}`);
-  for (let at = 0; at < model.length; at += PIECE_WORDS) {
-    const end = Math.min(model.length, at + PIECE_WORDS);
+  const [grid, buffers] = [updateCodec(codec), bufferCodec(codec)];
+  // A piece is all weights or all buffers, which have a grid of their own.
+  const endOf = (at: number) =>
+    Math.min(at + PIECE_WORDS, at < trainable ? trainable : model.length);
+  for (let at = 0; at < model.length; at = endOf(at)) {
+    const end = endOf(at);
     const piece: JobState = {
       round: state.round,
       model: model.subarray(at, end),
       trainable: Math.max(0, Math.min(trainable, end) - at),
       moments: moments.map((moment) => moment.subarray(at, end)),
     };
-    const next = applyMean(piece, dequantiseSum(sums.subarray(at, end), survivors, grid));
+    const own = at < trainable ? grid : buffers;
+    const next = applyMean(piece, dequantiseSum(sums.subarray(at, end), survivors, own));
     model.set(next.model, at);
     for (const [i, moment] of next.moments.entries())
       moments[i]!.set(moment, Math.min(at, trainable));

@@ -1,15 +1,16 @@
 import { type BlobHash, ProtocolError, toHex } from '@starling/core';
-import { type CodecOptions, examplesMax, updateCodec } from '@starling/federation';
+import { examplesMax, type JobCodec, updateCodec } from '@starling/federation';
 import type { Job, Manifest } from '@starling/protocol-rounds';
 import { type PreparedJob, sumPeersMax, type Update } from '@starling/rounds';
 import type { NodeParts } from './parts.ts';
 import type { VectorStore } from './vectors.ts';
 
 /** The grid of a job: the same for every round and roster, because it follows from the manifest. */
-export const codecOf = (manifest: Manifest): CodecOptions => ({
+export const codecOf = (manifest: Manifest): JobCodec => ({
   bits: manifest.aggregation.ringBits,
   peersMax: sumPeersMax(manifest),
   clippingNorm: manifest.aggregation.clippingNorm,
+  bufferRange: manifest.aggregation.bufferRange,
 });
 
 interface RoundInput {
@@ -39,6 +40,7 @@ export async function trainRound(input: RoundInput): Promise<Update> {
   const trained = await prepared.train(model, seed, { round: round - 1, rounds });
   const { words } = await node.compute.run('quantise', {
     update: trained.update,
+    trainable: prepared.layout.parameters,
     metrics: evaluation,
     seed: node.random.bytes(32),
     codec,

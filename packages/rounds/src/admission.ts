@@ -35,6 +35,7 @@ export function manifestFault(manifest: Manifest): string | undefined {
       `aggregation.ringBits must be ${RING_BITS_MIN} to ${RING_BITS_MAX}`,
     ],
     [isPositive(clippingNorm), 'aggregation.clippingNorm must be positive'],
+    [isPositive(aggregation.bufferRange), 'aggregation.bufferRange must be positive'],
     [
       cellSize === 0 || cellSize >= CELL_SIZE_MIN,
       `aggregation.cellSize must be 0 or at least ${CELL_SIZE_MIN}`,

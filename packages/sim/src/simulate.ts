@@ -459,6 +459,7 @@ function manifestOf(
       algorithm: 'fedavg',
       ringBits: RING_BITS,
       clippingNorm: 10,
+      bufferRange: 100,
       replication: replication ?? 0,
       cellSize: cellSize ?? 0,
       phaseSeconds: 2,

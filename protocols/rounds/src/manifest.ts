@@ -44,6 +44,8 @@ export const manifestCodec = struct({
     algorithm: oneOf(ALGORITHM_NAMES),
     ringBits: u32(32),
     clippingNorm: f64,
+    /** How much one buffer (a statistic of BatchNormalization) may change in a round. */
+    bufferRange: f64,
     /** Owners of each chunk; 0 means f + 1 of the roster, at most REPLICATION_MAX. */
     replication: u32(REPLICATION_MAX),
     /** Peers of one cell, about; a roster of more than twice as many is cut. 0 means 64. */

@@ -40,6 +40,7 @@ export const testManifest = (changes: ManifestChanges = {}): Manifest => ({
     algorithm: 'fedavg',
     ringBits: 24,
     clippingNorm: 10,
+    bufferRange: 100,
     replication: 0,
     cellSize: 0,
     phaseSeconds: 2,
