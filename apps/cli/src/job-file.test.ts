@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '@starling/core';
-import { readModel } from '@starling/onnx';
+import { readModel, writeModel } from '@starling/onnx';
 import { DEFAULT_TRAINING } from '@starling/protocol-rounds';
 import { describe, expect, test } from 'vitest';
 import { temporaryDirectory } from '../../../test/helpers/temporary.ts';
@@ -17,6 +17,13 @@ privacy: {mechanism: none}
 admission: {minPeers: 3, maxPeers: 64, joinWindowSeconds: 5}
 stop: {rounds: 10}
 `;
+
+/** The job above, with its model of the zoo. */
+async function readZoo() {
+  const file = join(await temporaryDirectory(), 'zoo.yaml');
+  await writeFile(file, JOB);
+  return readJob(file, 1);
+}
 
 /** The message for a job file that was changed in one place. */
 function messageFor(change: (text: string) => string): string {
@@ -99,6 +106,22 @@ describe('the model of a job', () => {
     const file = join(await temporaryDirectory(), 'job.yaml');
     await writeFile(file, JOB.replace('zoo:mlp', model));
     await expect(readJob(file, 0)).rejects.toThrow(message);
+  });
+
+  test('with several outputs is launched with the one that the job names', async () => {
+    const folder = await temporaryDirectory();
+    const { graph } = readModel((await readZoo()).model);
+    const hidden = { ...graph.outputs[0]!, name: graph.nodes[1]!.outputs[0]! };
+    const outputs = [...graph.outputs, hidden];
+    await writeFile(join(folder, 'two.onnx'), writeModel({ graph: { ...graph, outputs } }));
+    const job = (output: string) => `${JOB.replace('zoo:mlp', 'two.onnx')}output: ${output}\n`;
+    await writeFile(join(folder, 'job.yaml'), job(hidden.name));
+    const { model } = await readJob(join(folder, 'job.yaml'), 0);
+    const chosen = readModel(model).graph;
+    expect(chosen.outputs.map(({ name }) => name)).toEqual([hidden.name]);
+    expect(chosen.nodes.length).toBeLessThan(graph.nodes.length);
+    await writeFile(join(folder, 'job.yaml'), job('boxes'));
+    await expect(readJob(join(folder, 'job.yaml'), 0)).rejects.toThrow('no output "boxes"');
   });
 
   test('is not looked for when the job file is missing', async () => {

@@ -12,9 +12,10 @@ export function modelInput({ graph }: Model): ValueInfo {
     );
   }
   if (graph.outputs.length !== 1) {
+    const names = graph.outputs.map(({ name }) => name).join(', ');
     throw new ProtocolError(
       'model-unsupported',
-      `the model has ${graph.outputs.length} outputs; one is supported`,
+      `the model has ${graph.outputs.length} outputs, and one is trained: choose of ${names}`,
     );
   }
   return input;

@@ -125,6 +125,6 @@ test('a model with more inputs or outputs than one says so', () => {
   );
   const split = { graph: { ...scaled.graph, outputs: [...outputs, ...outputs] } };
   expect(() => buildStepGraph({ model: split, loss: 'huber', batchSize: 1 })).toThrow(
-    'the model has 2 outputs; one is supported',
+    'the model has 2 outputs, and one is trained: choose of',
   );
 });

@@ -24,6 +24,8 @@ export const jobFileSchema = z.strictObject({
   name: text(128),
   /** Path of an ONNX file beside the job file, or `zoo:NAME`. */
   model: path,
+  /** Which of the model's outputs is trained, when it has several. */
+  output: text(512).optional(),
   data: z.strictObject({
     task: text(64),
     input: z.strictObject({
