@@ -161,7 +161,8 @@ function onStart(d: Draft, event: Extract<EngineEvent, { kind: 'start' }>): void
 /** Consent that is taken back holds for an update that no roster has yet, too. */
 function onParticipate(d: Draft, on: boolean): void {
   d.participating = on;
-  const isWithdrawn = d.phase.name === 'joining' && !on;
+  const isOpen = d.phase.name === 'joining' || d.phase.name === 'placing';
+  const isWithdrawn = isOpen && !on;
   if (isWithdrawn) {
     dropUpdate(d);
     d.slot = slotAfter(d.slot);

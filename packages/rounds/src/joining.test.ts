@@ -4,7 +4,7 @@ import { type BodyOf, type Envelope, sealEnvelope } from '@starling/protocol-rou
 import { helloCodec } from '@starling/protocol-secagg';
 import { describe, expect, test } from 'vitest';
 import { chooseMembers } from './joining.ts';
-import { isJoinCurrent, joinsInSlot } from './joins.ts';
+import { isJoinCurrent, joinsInSlot, proposerOf } from './joins.ts';
 import { EnginePeer } from './testing/engine-peer.ts';
 import { certificateAfter, hashNamed, testJob, testKeys } from './testing/fixtures.ts';
 
@@ -98,12 +98,18 @@ describe('a peer follows others to a slot [R-9]', () => {
 
   test('not back to one that it gave up', () => {
     const peer = joinedPeer();
-    for (const key of others.slice(0, 2)) peer.hear(joinBy(peer, key, { attempt: 1 }));
+    // Two with whom the turn to propose is not the peer's own.
+    const pair = others.slice(0, -1).map((key, i) => [key, others[i + 1]!] as const);
+    const two = pair.find((keys) => {
+      const members = [peer.peer, ...keys.map(({ peerId }) => peerId)];
+      return proposerOf(peer.roundId(), 1, members) !== peer.peer;
+    })!;
+    for (const key of two) peer.hear(joinBy(peer, key, { attempt: 1 }));
     expect(slotOf(peer)).toEqual({ restarts: 0, attempt: 1 });
     peer.fire('window/0/1');
     peer.fire('roster/0/1');
     expect(slotOf(peer)).toEqual({ restarts: 0, attempt: 2 });
-    peer.hear(joinBy(peer, others[2]!, { attempt: 1 }), joinBy(peer, others[3]!, { attempt: 1 }));
+    for (const key of others) peer.hear(joinBy(peer, key, { attempt: 1 }));
     expect(slotOf(peer)).toEqual({ restarts: 0, attempt: 2 });
   });
 });

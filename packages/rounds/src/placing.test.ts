@@ -155,6 +155,16 @@ describe('CELLS are not accepted [R-30]', () => {
   });
 });
 
+test('consent that is taken back while the cells are made takes the update out', () => {
+  const peers = placing();
+  const judge = judgeIn(peers);
+  judge.take({ kind: 'participate', on: false });
+  expect(judge.phase).toBe('watching');
+  judge.hear(...acksOf(peers), cellsOf(peers, everybody));
+  expect(judge.phase).toBe('watching');
+  expect(judge.sent('session')).toEqual([]);
+});
+
 test('what is said in a cell is told to nobody who asks for what was said to all [R-32]', () => {
   const peers = placing();
   for (const peer of peers) peer.hear(...acksOf(peers));
