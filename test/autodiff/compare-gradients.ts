@@ -2,7 +2,7 @@ import { elementCount, type Graph, type Tensor } from '@starling/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
 import { createGenerator, permutation } from '../../packages/autodiff/src/seeded.ts';
 import { openGraph, runtimeFeeds } from '../helpers/run-graph.ts';
-import { floatsOf, type Objective, type Slope, slopeAlong, valueOf } from './differences.ts';
+import { floatsOf, type Objective, type Slope, slopeAlong, weightedSum } from './differences.ts';
 import { doubled } from './double-precision.ts';
 
 export type Precision = 'float32' | 'float64';
@@ -96,7 +96,7 @@ async function finiteObjective({ forward, session, precision, values, weightsOf 
     const objective: Objective = { session, feeds: runtimeFeeds(forward, new Map(typed)), weights };
     return { objective, fed };
   });
-  for (const each of found) if (Number.isFinite(await valueOf(each.objective))) return each;
+  for (const each of found) if (Number.isFinite(await weightedSum(each.objective))) return each;
   return found.at(-1)!;
 }
 

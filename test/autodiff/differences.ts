@@ -1,4 +1,4 @@
-import { InferenceSession, type Tensor as RuntimeTensor } from 'onnxruntime-node';
+import type { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 
 /** Σ y·weight over a model's float outputs, as a function of what is fed. */
 export interface Objective {
@@ -8,7 +8,7 @@ export interface Objective {
   readonly weights: ReadonlyMap<string, readonly number[]>;
 }
 
-export async function valueOf({ session, feeds, weights }: Objective): Promise<number> {
+export async function weightedSum({ session, feeds, weights }: Objective): Promise<number> {
   const results = await session.run(feeds);
   let sum = 0;
   for (const [name, list] of weights) {
@@ -44,7 +44,7 @@ export async function slopeAlong(
   const held = Array.from(direction, ([i]) => [i, data[i]!] as const);
   const at = async (offset: number) => {
     for (const [i, value] of held) data[i] = value + offset * direction.get(i)!;
-    return valueOf(objective);
+    return weightedSum(objective);
   };
   const [before2, before, here, after, after2] = [
     await at(-2 * step),

@@ -112,10 +112,10 @@ async function sweepFed(
     values: [moved(inputs), drawn(inputs), new Map(inputs)],
     weightsOf: outputWeights,
   });
-  if (comparison.gradients > 0 || comparison.mismatches.length > 0) {
-    return { kind: 'compared', forward, ...comparison };
-  }
-  return { kind: 'no-gradient', reason: 'nothing that gradients pass', forward };
+  const { gradients, elements } = comparison;
+  if (elements === 0) return { kind: 'no-gradient', reason: 'inputs without elements', forward };
+  if (gradients > 0) return { kind: 'compared', forward, ...comparison };
+  return { kind: 'no-gradient', reason: 'no operator that gradients pass', forward };
 }
 
 /** Initialisers that become inputs. */

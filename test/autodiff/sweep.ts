@@ -158,10 +158,9 @@ const LISTED: ReadonlySet<string> = new Set([
 const FLOATS: ReadonlySet<number> = new Set([1, 10, 11]);
 
 const hasFloatInput = (graph: GraphProto | undefined): boolean =>
-  graph !== undefined &&
-  graph.input.some(({ type }) => {
+  graph?.input.some(({ type }) => {
     return type?.value.case === 'tensorType' && FLOATS.has(type.value.value.elemType);
-  });
+  }) === true;
 
 /** A refusal without what is particular to one file. */
 const reasonIn = (message: string): string =>

@@ -117,7 +117,7 @@ const CONFIG = {
   network: 'home',
   listen: ['/ip4/127.0.0.1/tcp/0'],
   policy: { trust: [peerIdOf(new Uint8Array(32).fill(3))], minPeers: 3 },
-  trainer: { threads: 2 },
+  resources: { trainer: { memory: '2 GiB', cpuThreads: 2 } },
 };
 
 const isRefusal = (error: unknown): boolean =>

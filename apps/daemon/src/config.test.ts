@@ -24,6 +24,15 @@ test('a file is read with defaults for what it leaves out', async () => {
   expect(trustOf(config)).toEqual([PEER]);
 });
 
+test.each([
+  ['512 MiB', 512 * 2 ** 20],
+  ['1.5GiB', 1.5 * 2 ** 30],
+  ['1073741824', 2 ** 30],
+])('memory of %s', (text, bytes) => {
+  const { resources } = parseConfig(`resources:\n  trainer:\n    memory: ${text}\n`, 'a.yaml');
+  expect(resources.trainer.memory).toBe(bytes);
+});
+
 describe('an error names file, line and key', () => {
   const faults: readonly [text: string, where: string, what: RegExp][] = [
     ['network: "Not A Name"', 'file.yaml, line 1, network', /small letters/],
@@ -32,7 +41,10 @@ describe('an error names file, line and key', () => {
     ['policy:\n  minPeers: 2', 'file.yaml, line 2, policy.minPeers', />=3/],
     ['policy:\n  trust:\n    - nobody', 'file.yaml, line 3, policy.trust.0', /not a peer id/],
     ['log: info\nnetwrok: lab', 'file.yaml, line 2, netwrok', /[Uu]nrecognized key/],
-    ['trainer:\n  threads: 1\n  gpu: yes', 'file.yaml, line 3, trainer.gpu', /[Uu]nrecognized/],
+    ['resources:\n  trainer:\n    gpu: yes', 'line 3, resources.trainer.gpu', /[Uu]nrecognized/],
+    ['resources:\n  trainer:\n    memory: 1 MiB', 'line 3, resources.trainer.memory', /268435456/],
+    ['resources:\n  trainer:\n    memory: much', 'line 3, resources.trainer.memory', /4 GiB/],
+    ['resources:\n  trainer:\n    nice: 20', 'line 3, resources.trainer.nice', /19/],
     ['log: loud', 'file.yaml, line 1, log', /debug/],
     ['just words', 'file.yaml, line 1, configuration', /object/],
     ['- a\n- list', 'file.yaml, line 1, configuration', /object/],
@@ -56,13 +68,14 @@ describe('an error names file, line and key', () => {
 
 describe('withOverrides', () => {
   const file = parseConfig(
-    `network: lab\npolicy:\n  trust: [${PEER}]\n  minPeers: 5\ntrainer:\n  threads: 2\n`,
+    `network: lab\npolicy:\n  trust: [${PEER}]\n  minPeers: 5\n` +
+      'resources:\n  trainer:\n    cpuThreads: 2\n',
     'file.yaml',
   );
 
-  test('later keys win, inside policy and trainer key by key, and trust adds up', () => {
+  test('later keys win, inside policy and resources key by key, and trust adds up', () => {
     const merged = withOverrides(file, [
-      JSON.stringify({ network: 'field', trainer: { niceness: 3 } }),
+      JSON.stringify({ network: 'field', resources: { trainer: { nice: 3 } } }),
       JSON.stringify({ network: 'home', policy: { trust: [OTHER] }, light: true }),
     ]);
     expect(merged).toEqual({
@@ -70,7 +83,7 @@ describe('withOverrides', () => {
       network: 'home',
       light: true,
       policy: { trust: [PEER, OTHER], minPeers: 5 },
-      trainer: { threads: 2, niceness: 3 },
+      resources: { trainer: { cpuThreads: 2, nice: 3, secondsPerStep: 60 } },
     });
     expect(withOverrides(file, [])).toEqual(file);
   });
@@ -84,7 +97,7 @@ describe('withOverrides', () => {
   test.each([
     [{ policy: { minPeers: 1 } }, 'policy.minPeers'],
     [{ network: '' }, 'network'],
-    [{ trainer: { threads: 0 } }, 'trainer.threads'],
+    [{ resources: { trainer: { cpuThreads: 0 } } }, 'resources.trainer.cpuThreads'],
     [{ policy: { trust: ['nobody'] } }, 'policy.trust.1'],
     [{ nonsense: 1 }, 'nonsense'],
   ])('an error in %j names the key', (override, key) => {

@@ -1,12 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage, type PeerId } from '@starling/core';
 import { parsePeerId } from '@starling/crypto';
+import { MEMORY_MIN } from '@starling/trainer';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 
 const peer = z
   .string()
   .refine((text) => parsePeerId(text) !== undefined, 'not a peer id (12D3KooW…)');
+
+const UNITS: Readonly<Record<string, number>> = { MiB: 2 ** 20, GiB: 2 ** 30 };
+
+const memory = z
+  .union([z.number(), z.string().regex(/^\d+(\.\d+)? ?[MG]iB$/, 'give bytes, 512 MiB or 4 GiB')])
+  .transform((given) => Math.floor(typeof given === 'number' ? given : bytesOf(given)))
+  .pipe(z.number().int().min(MEMORY_MIN));
+
+const bytesOf = (text: string): number => Number.parseFloat(text) * UNITS[text.slice(-3)]!;
 
 /** The daemon's configuration; everything has a default that works on one machine or a LAN. */
 export const configSchema = z.strictObject({
@@ -29,10 +39,18 @@ export const configSchema = z.strictObject({
       minPeers: z.number().int().min(3).default(3),
     })
     .prefault({}),
-  trainer: z
+  resources: z
     .strictObject({
-      threads: z.number().int().positive().max(256).default(1),
-      niceness: z.number().int().min(0).max(19).default(10),
+      /** What the process that trains a job may take of this machine. */
+      trainer: z
+        .strictObject({
+          /** Bytes, or a number with MiB or GiB; half of what is free unless told. */
+          memory: memory.optional(),
+          cpuThreads: z.number().int().positive().max(256).default(1),
+          nice: z.number().int().min(0).max(19).default(10),
+          secondsPerStep: z.number().positive().max(86_400).default(60),
+        })
+        .prefault({}),
     })
     .prefault({}),
   log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
@@ -85,7 +103,7 @@ export function loadConfig(file: string | undefined): Config {
 
 /**
  * A configuration refined by flags: each of `overrides` is a JSON object whose keys win, inside
- * `policy` and `trainer` key by key; who is trusted is added to those the file trusts.
+ * `policy` and `resources.trainer` key by key; who is trusted is added to those the file trusts.
  * @throws ConfigError that names the key
  */
 export function withOverrides(file: Config, overrides: readonly string[]): Config {
@@ -93,7 +111,7 @@ export function withOverrides(file: Config, overrides: readonly string[]): Confi
 }
 
 /** Checked at once: what an override says wrong must not be merged with the next one. */
-function refined(config: Config, { policy, trainer, ...rest }: Partial<Config>): Config {
+function refined(config: Config, { policy, resources, ...rest }: Partial<Config>): Config {
   // Whatever it is, the schema says so; only a list can be added to.
   const own: unknown = policy?.trust ?? [];
   const parsed = configSchema.safeParse({
@@ -104,7 +122,11 @@ function refined(config: Config, { policy, trainer, ...rest }: Partial<Config>):
       ...policy,
       trust: Array.isArray(own) ? [...config.policy.trust, ...own] : own,
     },
-    trainer: { ...config.trainer, ...trainer },
+    resources: {
+      ...config.resources,
+      ...resources,
+      trainer: { ...config.resources.trainer, ...resources?.trainer },
+    },
   });
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;

@@ -92,7 +92,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     childEntry: entry('trainer-child'),
     datasets: data,
     log,
-    ...config.trainer,
+    limits: config.resources.trainer,
   });
   undo.push(() => trainer.close());
   const swarm = await openSwarm(assembly);

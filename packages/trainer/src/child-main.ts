@@ -1,6 +1,6 @@
 /**
- * Entry of the trainer child: the one process in which ONNX Runtime trains (decision 4). It answers
- * one request at a time and ends when its parent does.
+ * Entry of a trainer child: the process in which ONNX Runtime trains one job (decision 4). It
+ * answers one request at a time and ends when its parent does.
  */
 import { describeModel } from '@starling/autodiff';
 import { errorMessage, ProtocolError, unreachable } from '@starling/core';
@@ -14,12 +14,11 @@ import type {
 import { loadDataset } from './dataset.ts';
 import { type LocalJob, openLocalJob } from './local-job.ts';
 
-const jobs = new Map<number, LocalJob>();
+let prepared: LocalJob | undefined;
 
-function jobOf(handle: number): LocalJob {
-  const job = jobs.get(handle);
-  if (job === undefined) throw new ProtocolError('no-such-job', `job ${handle} is not prepared`);
-  return job;
+function job(): LocalJob {
+  if (prepared === undefined) throw new ProtocolError('no-such-job', 'no job is prepared');
+  return prepared;
 }
 
 async function answer(request: ChildRequest): Promise<ChildResults[keyof ChildResults]> {
@@ -29,31 +28,33 @@ async function answer(request: ChildRequest): Promise<ChildResults[keyof ChildRe
     }
     case 'prepare': {
       const data = await loadDataset(request.datasetPath);
-      const job = await openLocalJob({ job: request.job, data, threads: request.threads });
-      jobs.set(request.handle, job);
-      return { layout: job.layout, initial: job.initial, warnings: job.warnings };
+      const { threads, memory } = request;
+      prepared = await openLocalJob({ job: request.job, data, threads, memory });
+      const { layout, initial, warnings, steps } = prepared;
+      return { layout, initial, warnings, steps };
     }
     case 'train':
-      return jobOf(request.handle).train(request.vector, request.seed, request.context);
+      return job().train(request.vector, request.seed, request.context);
     case 'evaluate':
-      return jobOf(request.handle).evaluate(request.vector, request.examplesMax);
-    case 'close': {
-      const job = jobs.get(request.handle);
-      jobs.delete(request.handle);
-      await job?.close();
-      return null;
-    }
+      return job().evaluate(request.vector, request.examplesMax);
     default:
       return unreachable(request);
   }
+}
+
+/** What V8, C++ and ONNX Runtime's arena say when there is no memory. */
+const MEMORY_WORDS = /bad_alloc|bad allocation|failed to allocate|allocation failed/i;
+
+function codeOf(error: unknown): string {
+  if (error instanceof ProtocolError) return error.code;
+  return MEMORY_WORDS.test(errorMessage(error)) ? 'out-of-memory' : 'trainer-failed';
 }
 
 async function respond({ id, request }: RequestEnvelope): Promise<ResponseEnvelope> {
   try {
     return { id, ok: true, result: await answer(request) };
   } catch (error) {
-    const code = error instanceof ProtocolError ? error.code : 'trainer-failed';
-    return { id, ok: false, code, message: errorMessage(error) };
+    return { id, ok: false, code: codeOf(error), message: errorMessage(error) };
   }
 }
 

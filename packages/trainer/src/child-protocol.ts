@@ -6,10 +6,13 @@ import type {
   TrainingContext,
 } from '@starling/rounds';
 
-/**
- * What the daemon asks of the trainer child. `id` comes back with the answer, `handle` names a
- * job.
- */
+/** A job as its child made it ready. */
+export interface PreparedDescription extends ModelDescription {
+  /** Minibatches of one training. */
+  readonly steps: number;
+}
+
+/** What the daemon asks of a trainer child, which holds one job at most. */
 export type ChildRequest =
   | {
       readonly kind: 'describe';
@@ -18,36 +21,34 @@ export type ChildRequest =
     }
   | {
       readonly kind: 'prepare';
-      readonly handle: number;
       readonly job: TrainerJob;
       readonly datasetPath: string;
       readonly threads: number;
+      /** Bytes that this process may take. */
+      readonly memory: number;
     }
   | {
       readonly kind: 'train';
-      readonly handle: number;
       readonly vector: Float32Array;
       readonly seed: number;
       readonly context: TrainingContext | undefined;
     }
   | {
       readonly kind: 'evaluate';
-      readonly handle: number;
       readonly vector: Float32Array;
       readonly examplesMax: number;
-    }
-  | { readonly kind: 'close'; readonly handle: number };
+    };
 
 /** The answer to each kind of request. */
 export interface ChildResults {
   readonly describe: ModelDescription;
-  readonly prepare: ModelDescription;
+  readonly prepare: PreparedDescription;
   readonly train: ClientUpdate;
   readonly evaluate: Evaluation;
-  readonly close: null;
 }
 
 export interface RequestEnvelope {
+  /** Comes back with the answer. */
   readonly id: number;
   readonly request: ChildRequest;
 }

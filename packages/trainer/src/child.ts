@@ -1,22 +1,24 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { setPriority } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { errorMessage, type Log, ProtocolError } from '@starling/core';
+import type { CagedCommand } from './cage.ts';
 import type {
   ChildRequest,
   ChildResults,
   RequestEnvelope,
   ResponseEnvelope,
 } from './child-protocol.ts';
+import { mebibytes, residentBytes, type TrainerLimits } from './limits.ts';
+
+/** Why a child ended, as far as its job is to blame. */
+export type DeathCause = 'out of memory' | 'time limit' | 'crash';
 
 export interface ChildOptions {
-  /** The bundled `child-main`. */
-  readonly entry: URL;
-  /** Niceness of the child, 0 to 19. */
-  readonly niceness: number;
-  /** A run cannot be cancelled: a request that takes longer kills the child. */
-  readonly timeoutMs: number;
+  readonly command: CagedCommand;
+  readonly limits: TrainerLimits;
   readonly log: Log;
+  /** Called once, at the end of a life that `kill` did not end. */
+  readonly onDeath: (cause: DeathCause) => void;
 }
 
 interface Waiting {
@@ -27,25 +29,32 @@ interface Waiting {
 
 const WAITING_MAX = 256;
 const STDERR_KEPT = 2000;
-/** The child trains foreign models: it gets no more of the environment than it needs. */
-const ENVIRONMENT = ['PATH', 'HOME', 'TMPDIR', 'LD_LIBRARY_PATH', 'NODE_EXTRA_CA_CERTS'];
+/** How often the memory of a child at work is looked at. */
+const WATCH_MS = 100;
+/** What V8 and C++ say when the kernel refuses them memory. */
+const MEMORY_WORDS = /out of memory|allocation failed|bad_alloc/i;
 
-/** One life of the trainer child: from fork to exit. A dead one is replaced, never revived. */
+/** One life of a trainer child: from start to exit. A dead one is replaced, never revived. */
 export class TrainerChild {
   readonly #process: ChildProcess;
+  readonly #limits: TrainerLimits;
+  readonly #onDeath: (cause: DeathCause) => void;
   readonly #waiting = new Map<number, Waiting>();
   readonly #ended: Promise<void>;
-  readonly #timeoutMs: number;
+  #watch: NodeJS.Timeout | undefined;
   #nextId = 0;
   #alive = true;
+  #wanted = false;
   #stderr = '';
+  /** Why we killed it. */
+  #sentence: { readonly cause: DeathCause; readonly message: string } | undefined;
 
-  constructor({ entry, niceness, timeoutMs, log }: ChildOptions) {
-    this.#timeoutMs = timeoutMs;
-    this.#process = fork(fileURLToPath(entry), {
+  constructor({ command, limits, log, onDeath }: ChildOptions) {
+    this.#limits = limits;
+    this.#onDeath = onDeath;
+    this.#process = spawn(command.command, command.args, {
       serialization: 'advanced',
-      execArgv: [],
-      env: Object.fromEntries(ENVIRONMENT.map((name) => [name, process.env[name]])),
+      env: command.env,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => {
@@ -60,8 +69,8 @@ export class TrainerChild {
       this.#process.once('close', (code, signal) => end(signal ?? `exit code ${code}`));
       this.#process.once('error', (error) => end(errorMessage(error)));
     });
-    this.#lowerPriority(niceness, log);
-    log.debug('trainer child started', { pid: this.#process.pid });
+    this.#lowerPriority(limits.nice, log);
+    log.debug('trainer child started', { pid: this.#process.pid, isolation: command.isolation });
   }
 
   get alive(): boolean {
@@ -72,19 +81,26 @@ export class TrainerChild {
     return this.#process.pid;
   }
 
-  /** @throws ProtocolError with the child's code, or `trainer-died`, or `trainer-busy` */
-  request<R extends ChildRequest>(request: R): Promise<ChildResults[R['kind']]> {
+  /**
+   * @param milliseconds a run cannot be cancelled: a request that takes longer kills the child
+   * @throws ProtocolError with the child's code, or `trainer-died`, or `trainer-busy`
+   */
+  request<R extends ChildRequest>(
+    request: R,
+    milliseconds = 1000 * this.#limits.secondsPerRequest,
+  ): Promise<ChildResults[R['kind']]> {
     if (!this.#alive)
       return Promise.reject(new ProtocolError('trainer-died', 'the child has ended'));
     if (this.#waiting.size >= WAITING_MAX) {
       return Promise.reject(new ProtocolError('trainer-busy', `${WAITING_MAX} requests wait`));
     }
     const id = this.#nextId++;
+    this.#watch ??= setInterval(() => this.#checkMemory(), WATCH_MS);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#stderr = `no answer to ${request.kind} within ${this.#timeoutMs} ms`;
-        this.#process.kill('SIGKILL');
-      }, this.#timeoutMs);
+        const message = `no answer to ${request.kind} within ${milliseconds / 1000} s`;
+        this.#condemn('time limit', message);
+      }, milliseconds);
       this.#waiting.set(id, { resolve, reject, timer });
       const envelope: RequestEnvelope = { id, request };
       // A failed send means a dead child, which its end reports to all who wait.
@@ -94,6 +110,7 @@ export class TrainerChild {
 
   /** Kills the child, mid-run if need be. Resolves when it is gone. */
   async kill(): Promise<void> {
+    this.#wanted = true;
     this.#process.kill('SIGKILL');
     await this.#ended;
   }
@@ -102,15 +119,45 @@ export class TrainerChild {
     const waiting = this.#waiting.get(response.id);
     this.#waiting.delete(response.id);
     clearTimeout(waiting?.timer);
-    if (response.ok) waiting?.resolve(response.result as never);
-    else waiting?.reject(new ProtocolError(response.code, response.message));
+    if (this.#waiting.size === 0) this.#unwatch();
+    if (response.ok) {
+      waiting?.resolve(response.result as never);
+      return;
+    }
+    const { code, message } = response;
+    waiting?.reject(new ProtocolError(code, message));
+    // Native code that ran out of memory may have left anything behind: it starts afresh.
+    if (code === 'out-of-memory') this.#condemn('out of memory', message);
   }
 
-  #end(cause: string): void {
+  #condemn(cause: DeathCause, message: string): void {
+    this.#sentence ??= { cause, message };
+    this.#process.kill('SIGKILL');
+  }
+
+  /** The last resort, where the kernel does not refuse the memory itself. */
+  #checkMemory(): void {
+    const bytes = this.pid === undefined ? undefined : residentBytes(this.pid);
+    if (bytes === undefined || bytes <= this.#limits.memory) return;
+    const limit = mebibytes(this.#limits.memory);
+    this.#condemn('out of memory', `it holds ${mebibytes(bytes)} of at most ${limit}`);
+  }
+
+  #unwatch(): void {
+    clearInterval(this.#watch);
+    this.#watch = undefined;
+  }
+
+  #end(ending: string): void {
     if (!this.#alive) return;
     this.#alive = false;
-    const said = this.#stderr.trim();
-    const message = `the trainer child ended (${cause})${said === '' ? '' : `: ${said}`}`;
+    this.#unwatch();
+    const said = this.#sentence?.message ?? this.#stderr.trim();
+    const message = `the trainer child ended (${ending})${said === '' ? '' : `: ${said}`}`;
+    if (!this.#wanted) {
+      const words = MEMORY_WORDS.test(this.#stderr) ? 'out of memory' : 'crash';
+      this.#onDeath(this.#sentence?.cause ?? words);
+    }
     for (const { reject, timer } of this.#waiting.values()) {
       clearTimeout(timer);
       reject(new ProtocolError('trainer-died', message));
@@ -118,11 +165,11 @@ export class TrainerChild {
     this.#waiting.clear();
   }
 
-  #lowerPriority(niceness: number, log: Log): void {
+  #lowerPriority(nice: number, log: Log): void {
     const { pid } = this.#process;
     if (pid === undefined) return;
     try {
-      setPriority(pid, niceness);
+      setPriority(pid, nice);
     } catch (error) {
       // Training at normal priority is better than none; some sandboxes forbid the call.
       log.warn('cannot lower the priority of the trainer child', { error: errorMessage(error) });

@@ -10,12 +10,24 @@ const UNSIGNED_BYTE = 0x08;
 const RANK_MAX = 4;
 const BYTES_MAX = 2 ** 31;
 
+/** Where an IDX file's elements start, and how they lie. */
+export interface IdxHeader {
+  readonly shape: readonly number[];
+  /** First byte of the first element. */
+  readonly start: number;
+}
+
+export const IDX_HEADER_BYTES_MAX = 4 + 4 * RANK_MAX;
+
 /**
- * Reads IDX bytes: two zeros, type, rank, then dimensions as big-endian uint32, then the elements.
+ * Reads the beginning of IDX bytes: two zeros, type, rank, then dimensions as big-endian uint32;
+ * behind them lie the elements.
+ * @param bytes the file's first `IDX_HEADER_BYTES_MAX`, or all where it has fewer
+ * @param length of the whole file
  * @param where names the file in errors
  * @throws ProtocolError `dataset-corrupt`
  */
-export function readIdx(bytes: Uint8Array, where: string): IdxTensor {
+export function readIdxHeader(bytes: Uint8Array, length: number, where: string): IdxHeader {
   const fail = (message: string): never => {
     throw new ProtocolError('dataset-corrupt', `${where}: ${message}`);
   };
@@ -31,11 +43,22 @@ export function readIdx(bytes: Uint8Array, where: string): IdxTensor {
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
   const count = shape.reduce((product, dim) => product * dim, 1);
   if (count > BYTES_MAX) fail(`shape [${shape}] is too large`);
-  if (bytes.length !== start + count) {
-    fail(`${bytes.length - start} bytes of data, expected ${count} for shape [${shape}]`);
+  if (length !== start + count) {
+    fail(`${length - start} bytes of data, expected ${count} for shape [${shape}]`);
   }
+  return { shape, start };
+}
+
+/**
+ * Reads a whole IDX file.
+ * @param where names the file in errors
+ * @throws ProtocolError `dataset-corrupt`
+ */
+export function readIdx(bytes: Uint8Array, where: string): IdxTensor {
+  const { shape, start } = readIdxHeader(bytes, bytes.length, where);
   // A plain view: Node's Buffer, which files are read into, differs in `slice` and in equality.
-  return { shape, data: new Uint8Array(bytes.buffer, bytes.byteOffset + start, count) };
+  const data = new Uint8Array(bytes.buffer, bytes.byteOffset + start, bytes.length - start);
+  return { shape, data };
 }
 
 export function writeIdx({ shape, data }: IdxTensor): Uint8Array {

@@ -22,6 +22,7 @@ export {
 } from './dataset.ts';
 export { type GradcheckErrors, type GradcheckResult, gradcheck } from './gradcheck.ts';
 export { type IdxTensor, readIdx, writeIdx } from './idx.ts';
+export { defaultMemory, MEMORY_MIN, type TrainerLimits } from './limits.ts';
 export { type Mnist, readMnist } from './mnist.ts';
 export { dirichletPartition, type PartitionOptions, selectExamples } from './partition.ts';
 export { evaluateModel, type ModelEvaluation } from './scorer.ts';

@@ -27,6 +27,7 @@ import type {
 } from '@starling/rounds';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { type LabelledImages, splitDataset } from './dataset.ts';
+import { checkMemory, leastBytes } from './estimate.ts';
 import { checkLabels, labelTensor } from './labels.ts';
 import { createSession, loadOrt, scalarOf } from './ort.ts';
 import { BYTE_SCALE, labelShape, Scorer } from './scorer.ts';
@@ -35,11 +36,15 @@ export interface LocalJobOptions {
   readonly job: TrainerJob;
   readonly data: LabelledImages;
   readonly threads: number;
+  /** Bytes that this process may take; without bound unless told. */
+  readonly memory?: number;
 }
 
 /** A job in this process, with what can be said of its model. */
 export interface LocalJob extends PreparedJob {
   readonly warnings: readonly string[];
+  /** Minibatches of one training. */
+  readonly steps: number;
 }
 
 const STEPS_MAX = 1_000_000;
@@ -48,7 +53,8 @@ const STEPS_MAX = 1_000_000;
  * A job in this process: sessions open, data resident.
  * @throws ProtocolError when model, settings and data do not fit together
  */
-export async function openLocalJob({ job, data, threads }: LocalJobOptions): Promise<LocalJob> {
+export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> {
+  const { job, data, threads, memory = Number.POSITIVE_INFINITY } = options;
   const model = readModel(job.model);
   const { training: settings, loss } = job;
   const { frozen, lossOptions } = settings;
@@ -63,6 +69,10 @@ export async function openLocalJob({ job, data, threads }: LocalJobOptions): Pro
   }
   const graph = epochGraph(job, model, data, plan);
   checkClasses(job, graph);
+  const elements = graph.layout.parameters + graph.layout.buffers;
+  const { batchSize } = plan;
+  const dataBytes = data.images.byteLength + data.labels.byteLength;
+  checkMemory(leastBytes({ model, elements, batchSize, dataBytes }), memory);
   const fixed = await fixedFeeds(job, data, graph);
   const session = await createSession(graph.model, threads);
   const scorer = await Scorer.open({
@@ -124,6 +134,7 @@ class OpenJob implements LocalJob {
   readonly layout: VectorLayout;
   readonly initial: Float32Array;
   readonly warnings: readonly string[];
+  readonly steps: number;
   readonly #parts: OpenJobParts;
 
   constructor(parts: OpenJobParts) {
@@ -131,6 +142,7 @@ class OpenJob implements LocalJob {
     this.initial = parts.initial;
     this.warnings = parts.warnings;
     this.layout = parts.graph.layout;
+    this.steps = parts.plan.epochs * parts.plan.batches;
   }
 
   async train(

@@ -39,7 +39,7 @@ beforeAll(async () => {
   await writeDataset(folder, data, { task: 'bars', classes: 10 });
   const { schema } = await inspectDataset(folder);
   const datasets = datasetCatalog([{ name: 'mine', path: folder, schema }]);
-  trainer = createTrainer({ childEntry, datasets, log });
+  trainer = createTrainer({ childEntry, datasets, log, backoffMs: 1 });
 });
 
 afterAll(async () => {
@@ -78,7 +78,7 @@ describe('the trainer child', () => {
     expect((await prepared.train(prepared.initial, 7)).update).toEqual(first.update);
     expect((await prepared.train(prepared.initial, 8)).update).not.toEqual(first.update);
     await prepared.close();
-    await expect(prepared.evaluate(prepared.initial, 10)).rejects.toThrow('not prepared');
+    await expect(prepared.evaluate(prepared.initial, 10)).rejects.toThrow('closed');
   });
 
   test('describes a model without data, and refuses one that cannot train', async () => {
@@ -125,14 +125,17 @@ describe('the trainer child', () => {
       await trainer.prepare(job({ training: long })),
       await trainer.prepare(job()),
     ];
-    const pid = trainer.pid!;
+    const pids = trainer.pids;
+    expect(pids).toHaveLength(2);
     const running = expect(slow.train(slow.initial, 1)).rejects.toMatchObject({
       code: 'trainer-died',
     });
-    process.kill(pid, 'SIGKILL');
+    process.kill(pids[0]!, 'SIGKILL');
     await running;
-    expect((await quick.evaluate(quick.initial, 5)).examples).toBe(5);
-    expect(trainer.pid).not.toBe(pid);
+    expect((await slow.evaluate(slow.initial, 5)).examples).toBe(5);
+    expect(trainer.pids[0]).not.toBe(pids[0]);
+    expect(trainer.pids[1]).toBe(pids[1]);
+    await Promise.all([slow.close(), quick.close()]);
   });
 
   test('what does not fit is refused with words for both sides', async () => {

@@ -1,33 +1,37 @@
+import { realpath } from 'node:fs/promises';
 import { type Log, ProtocolError } from '@starling/core';
 import type { ModelDescription, PreparedJob, Trainer, TrainerJob } from '@starling/rounds';
-import { TrainerChild } from './child.ts';
-import type { ChildRequest, ChildResults } from './child-protocol.ts';
+import { type CageSupport, cagedCommand, describeCage, probeCage } from './cage.ts';
+import type { TrainerChild } from './child.ts';
+import type { ChildRequest, ChildResults, PreparedDescription } from './child-protocol.ts';
 import { type Dataset, type DatasetCatalog, matchSchema } from './dataset.ts';
+import { type GivenLimits, limitsOf, runMilliseconds, type TrainerLimits } from './limits.ts';
+import { Lives } from './lives.ts';
 
 export interface TrainerOptions {
   /** The bundled `child-main`, for instance `dist/trainer-child.js`. */
   readonly childEntry: URL;
   readonly datasets: DatasetCatalog;
   readonly log: Log;
-  /** Threads for one operator; 1 unless told. */
-  readonly threads?: number;
-  /** Niceness of the child; 10 unless told. */
-  readonly niceness?: number;
-  /** A request that takes longer costs the child its life; one hour unless told. */
-  readonly timeoutMs?: number;
+  /** What one child may take; `limitsOf` has the defaults. */
+  readonly limits?: GivenLimits;
+  /** Milliseconds before a child that died is replaced, doubled each time; 1000 unless told. */
+  readonly backoffMs?: number;
 }
 
-/** A Trainer that owns a process. */
+/** A Trainer that owns processes, one for each job. */
 export interface ProcessTrainer extends Trainer {
-  /** Process id of the child, undefined when none runs. */
-  readonly pid: number | undefined;
-  /** Kills the child; runs in flight reject with `trainer-died`. */
+  /** Process ids of the children. */
+  readonly pids: readonly number[];
+  /** The limits in force on this machine, a line each. */
+  cage(): Promise<readonly string[]>;
+  /** Kills the children; runs in flight reject with `trainer-died`. */
   close(): Promise<void>;
 }
 
 /**
- * Trains in a child process that is forked when first needed and replaced when it dies; jobs
- * prepared before are prepared again in the new one, without their holder noticing.
+ * Trains each job in a child process of its own, shut in as well as the platform allows. A child
+ * that dies is replaced at the next call, which prepares the job again without its holder noticing.
  */
 export function createTrainer(options: TrainerOptions): ProcessTrainer {
   return new ChildTrainer(options);
@@ -35,20 +39,31 @@ export function createTrainer(options: TrainerOptions): ProcessTrainer {
 
 class ChildTrainer implements ProcessTrainer {
   readonly #options: TrainerOptions;
-  #child: TrainerChild | undefined;
-  #nextHandle = 0;
+  readonly #limits: TrainerLimits;
+  readonly #lives = new Set<Lives>();
+  #support: Promise<CageSupport> | undefined;
   #closed = false;
 
   constructor(options: TrainerOptions) {
     this.#options = options;
+    this.#limits = limitsOf(options.limits);
   }
 
-  get pid(): number | undefined {
-    return this.#child?.alive ? this.#child.pid : undefined;
+  get pids(): readonly number[] {
+    return [...this.#lives].flatMap(({ pid }) => pid ?? []);
+  }
+
+  async cage(): Promise<readonly string[]> {
+    return describeCage(await this.#supported(), this.#limits);
   }
 
   async describe(model: Uint8Array, frozen: readonly string[]): Promise<ModelDescription> {
-    return this.#living().request({ kind: 'describe', model, frozen });
+    const lives = this.#open();
+    try {
+      return await (await lives.living()).request({ kind: 'describe', model, frozen });
+    } finally {
+      await this.#end(lives);
+    }
   }
 
   async prepare(job: TrainerJob): Promise<PreparedJob> {
@@ -58,57 +73,84 @@ class ChildTrainer implements ProcessTrainer {
     }
     const match = matchSchema(job.data, dataset);
     if (!match.ok) throw new ProtocolError('data-mismatch', match.reason);
-    const remote = new RemoteJob(() => this.#living(), this.#prepareRequest(job, dataset));
-    const { layout, initial } = await remote.prepared();
-    return {
-      layout,
-      initial,
-      train: (vector, seed, context) =>
-        remote.ask((handle) => ({ kind: 'train', handle, vector, seed, context })),
-      evaluate: (vector, examplesMax) =>
-        remote.ask((handle) => ({ kind: 'evaluate', handle, vector, examplesMax })),
-      close: () => remote.close(),
-    };
+    const path = await placeOf(dataset);
+    const lives = this.#open(path);
+    const { cpuThreads: threads, memory } = this.#limits;
+    const request = { kind: 'prepare', job, datasetPath: path, threads, memory } as const;
+    const remote = new RemoteJob(lives, request);
+    try {
+      const { layout, initial } = await remote.prepared();
+      return {
+        layout,
+        initial,
+        train: (vector, seed, context) =>
+          remote.ask({ kind: 'train', vector, seed, context }, ({ steps }) =>
+            runMilliseconds(this.#limits, steps),
+          ),
+        evaluate: (vector, examplesMax) => remote.ask({ kind: 'evaluate', vector, examplesMax }),
+        close: () => this.#end(lives),
+      };
+    } catch (error) {
+      await this.#end(lives);
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#child?.kill();
-    this.#child = undefined;
+    await Promise.all([...this.#lives].map((lives) => this.#end(lives)));
   }
 
-  #prepareRequest(job: TrainerJob, { path }: Dataset): PrepareRequest {
-    const { threads = 1 } = this.#options;
-    return { kind: 'prepare', handle: this.#nextHandle++, job, datasetPath: path, threads };
+  #supported(): Promise<CageSupport> {
+    this.#support ??= probeCage(this.#options.childEntry).then((support) => {
+      const { log } = this.#options;
+      for (const line of support.missing) log.warn('the cage of the trainer is open', { line });
+      return support;
+    });
+    return this.#support;
   }
 
-  #living(): TrainerChild {
+  /** @param data what a job may read beside its code: a path, or an address in the network */
+  #open(data?: string): Lives {
     if (this.#closed) throw new ProtocolError('trainer-died', 'the trainer is closed');
-    if (this.#child === undefined || !this.#child.alive) {
-      const { childEntry, log, niceness = 10, timeoutMs = 3_600_000 } = this.#options;
-      if (this.#child !== undefined) log.warn('the trainer child died; starting another');
-      this.#child = new TrainerChild({ entry: childEntry, niceness, timeoutMs, log });
-    }
-    return this.#child;
+    const { childEntry: entry, log, backoffMs = 1000 } = this.#options;
+    const network = data !== undefined && isAddress(data);
+    const contents = { entry, network, readable: data === undefined || network ? [] : [data] };
+    const command = async () => cagedCommand(await this.#supported(), this.#limits, contents);
+    const lives = new Lives({ command, limits: this.#limits, log, backoffMs });
+    this.#lives.add(lives);
+    return lives;
   }
+
+  async #end(lives: Lives): Promise<void> {
+    this.#lives.delete(lives);
+    await lives.close();
+  }
+}
+
+const isAddress = (path: string): boolean => /^[a-z0-9+.-]+:\/\//i.test(path);
+
+/** Without symbolic links, which would lead out of the cage. What is missing fails when read. */
+async function placeOf({ path }: Dataset): Promise<string> {
+  return isAddress(path) ? path : realpath(path).catch(() => path);
 }
 
 type PrepareRequest = Extract<ChildRequest, { kind: 'prepare' }>;
 
-/** A job as the child holds it; prepared again when the child is another one. */
+/** A job as its child holds it; prepared again when the child is another one. */
 class RemoteJob {
-  readonly #living: () => TrainerChild;
+  readonly #lives: Lives;
   readonly #request: PrepareRequest;
   #preparedIn: TrainerChild | undefined;
-  #prepared: Promise<ModelDescription> | undefined;
+  #prepared: Promise<PreparedDescription> | undefined;
 
-  constructor(living: () => TrainerChild, request: PrepareRequest) {
-    this.#living = living;
+  constructor(lives: Lives, request: PrepareRequest) {
+    this.#lives = lives;
     this.#request = request;
   }
 
-  prepared(): Promise<ModelDescription> {
-    const child = this.#living();
+  async prepared(): Promise<PreparedDescription> {
+    const child = await this.#lives.living();
     if (this.#prepared === undefined || this.#preparedIn !== child) {
       this.#preparedIn = child;
       this.#prepared = child.request(this.#request);
@@ -120,17 +162,14 @@ class RemoteJob {
     return this.#prepared;
   }
 
+  /** @param milliseconds the request's time limit, that of any request unless told */
   async ask<R extends ChildRequest>(
-    build: (handle: number) => R,
+    request: R,
+    milliseconds?: (job: PreparedDescription) => number,
   ): Promise<ChildResults[R['kind']]> {
-    await this.prepared();
+    const prepared = await this.prepared();
     // The child that prepared may have died just now: then this rejects, and the next call
     // recovers.
-    return this.#preparedIn!.request(build(this.#request.handle));
-  }
-
-  async close(): Promise<void> {
-    if (!this.#preparedIn?.alive) return;
-    await this.#preparedIn.request({ kind: 'close', handle: this.#request.handle });
+    return this.#preparedIn!.request(request, milliseconds?.(prepared));
   }
 }

@@ -1,0 +1,168 @@
+import { execFile } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { mebibytes, type TrainerLimits } from './limits.ts';
+
+/**
+ * Ways to shut a child in, from the strongest: `sealed` has no network and sees only the files it
+ * is given, `offline` has no network, `open` has neither.
+ */
+export type Isolation = 'sealed' | 'offline' | 'open';
+
+/** What this platform lets us do without root; found out by trying. */
+export interface CageSupport {
+  readonly isolation: Isolation;
+  /** `prlimit`: the kernel refuses memory above the limit. */
+  readonly memoryLimit: boolean;
+  /** `setpriv`: no new privileges, and death with the parent even in the middle of a run. */
+  readonly privileges: boolean;
+  /** In one sentence each, what is missing. */
+  readonly missing: readonly string[];
+}
+
+export interface CageContents {
+  /** The bundled `child-main`. */
+  readonly entry: URL;
+  /** Files and folders that the child may read beside its own code. */
+  readonly readable: readonly string[];
+  /** The data come over the network: the child keeps it, and sees all files. */
+  readonly network: boolean;
+}
+
+/** How to start a caged child: the process that runs becomes Node.js by exec, so its pid stays. */
+export interface CagedCommand {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly isolation: Isolation;
+}
+
+/** The child trains foreign models: it gets no more of the environment than it needs. */
+const ENVIRONMENT = ['PATH', 'LD_LIBRARY_PATH'];
+/** Of use only to a child that sees the files they name. */
+const OPEN_ENVIRONMENT = ['HOME', 'TMPDIR', 'NODE_EXTRA_CA_CERTS'];
+
+/** What every program needs: its loader and libraries, and what ONNX Runtime asks of the CPU. */
+const SYSTEM = [
+  ...['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/nix/store', '/etc/ld.so.cache'],
+  ...['/dev/null', '/dev/zero', '/dev/random', '/dev/urandom'],
+  ...['/proc/cpuinfo', '/proc/meminfo', '/sys/devices/system/cpu'],
+];
+
+/**
+ * Builds a file tree of what is named, read-only, in a mount namespace of our own, and goes into
+ * it. The tree hangs over a folder that every Linux has and that no child needs. Without
+ * capabilities nobody gets out of a changed root, nor makes a user namespace inside one.
+ */
+const ENTER = `
+set -eu
+root=/sys/kernel
+mount -t tmpfs -o size=16m,mode=755 cage "$root"
+while [ "$1" != -- ]; do
+  if [ -L "$1" ] && [ -z "\${1%/*}" ]; then cp -P "$1" "$root$1"
+  elif [ -e "$root$1" ] || [ ! -e "$1" ]; then :
+  elif [ -d "$1" ]; then
+    mkdir -p "$root$1"; mount --rbind "$1" "$root$1"; mount -o remount,bind,ro "$root$1"
+  else mkdir -p "$root\${1%/*}"; : > "$root$1"; mount --bind "$1" "$root$1"
+    case $1 in /dev/*) ;; *) mount -o remount,bind,ro "$root$1" ;; esac
+  fi
+  shift
+done
+shift
+mkdir -p "$root/tmp"
+exec chroot "$root" "$@"
+`;
+
+const UNSHARE = ['unshare', '--user', '--map-root-user', '--net'];
+const PRIVILEGES = [
+  ...['setpriv', '--no-new-privs', '--bounding-set=-all', '--inh-caps=-all'],
+  ...['--pdeathsig', 'KILL'],
+];
+const PROBE_MS = 10_000;
+
+/** Tries what a cage is made of, each once; a few tenths of a second. */
+export async function probeCage(entry: URL): Promise<CageSupport> {
+  const node = [process.execPath, '-e', '0'];
+  const [memoryLimit, privileges, offline, sealed] = await Promise.all([
+    works([...memoryPrefix(2 ** 30), ...node]),
+    works([...PRIVILEGES, ...node]),
+    works([...UNSHARE, ...node]),
+    works([...sealedPrefix({ entry, readable: [], network: false }), ...PRIVILEGES, ...node]),
+  ]);
+  const isolation = sealed && privileges ? 'sealed' : offline ? 'offline' : 'open';
+  const missing = [
+    ...(memoryLimit ? [] : ['no prlimit: memory is watched, not limited by the kernel']),
+    ...(privileges ? [] : ['no setpriv: a run goes on when the daemon is killed']),
+    ...(offline || sealed ? [] : ['no user namespaces: the trainer has the network']),
+    ...(isolation === 'sealed' ? [] : ['no mount namespaces: the trainer can read files']),
+  ];
+  return { isolation, memoryLimit, privileges, missing };
+}
+
+/** The command that runs `contents.entry` within `limits`, as far as the platform allows. */
+export function cagedCommand(
+  support: CageSupport,
+  limits: TrainerLimits,
+  contents: CageContents,
+): CagedCommand {
+  const isolation = contents.network ? 'open' : support.isolation;
+  const shut = { sealed: () => sealedPrefix(contents), offline: () => UNSHARE, open: () => [] };
+  const [command, ...args] = [
+    ...(support.memoryLimit ? memoryPrefix(limits.memory) : []),
+    ...shut[isolation](),
+    ...(support.privileges ? PRIVILEGES : []),
+    ...[process.execPath, realpathSync(fileURLToPath(contents.entry))],
+  ];
+  const names = [...ENVIRONMENT, ...(isolation === 'sealed' ? [] : OPEN_ENVIRONMENT)];
+  const env = Object.fromEntries(names.map((name) => [name, process.env[name]]));
+  return { command: command!, args, env, isolation };
+}
+
+/** What is in force, a line each, for `status` and `doctor`. */
+export function describeCage(support: CageSupport, limits: TrainerLimits): readonly string[] {
+  const by = support.memoryLimit ? 'by the kernel' : 'watched';
+  const isolation = {
+    sealed: 'no network, no files but its code and its data set',
+    offline: 'no network, files as the user may read them',
+    open: 'network and files as the user has them',
+  };
+  return [
+    `memory: ${mebibytes(limits.memory)}, ${by}`,
+    `CPU: ${limits.cpuThreads} threads at niceness ${limits.nice}`,
+    `time: ${limits.secondsPerStep} s per step, ${limits.secondsPerRequest} s per request`,
+    `isolation: ${isolation[support.isolation]}`,
+    ...support.missing,
+  ];
+}
+
+/**
+ * RLIMIT_DATA counts what is written to and not shared, so that neither Node.js's reserved
+ * addresses nor libraries need head-room, as they would under RLIMIT_AS.
+ */
+function memoryPrefix(bytes: number): string[] {
+  return ['prlimit', `--data=${bytes}`, '--core=0'];
+}
+
+function sealedPrefix({ entry, readable }: CageContents): string[] {
+  const tree = [...SYSTEM, realpathSync(process.execPath), ...codePaths(entry), ...readable];
+  return [...UNSHARE, '--mount', '--ipc', 'sh', '-c', ENTER, 'sh', ...tree, '--'];
+}
+
+/** The entry's folder, and above it what Node.js looks for: packages and their descriptions. */
+function codePaths(entry: URL): string[] {
+  const folder = dirname(realpathSync(fileURLToPath(entry)));
+  const found = [folder];
+  for (let above = folder; ; above = dirname(above)) {
+    found.push(...['package.json', 'node_modules'].map((name) => join(above, name)));
+    if (above === dirname(above)) break;
+  }
+  return found.filter((path) => existsSync(path));
+}
+
+function works([command, ...args]: readonly string[]): Promise<boolean> {
+  const env = { PATH: process.env['PATH'] };
+  return new Promise((resolve) => {
+    execFile(command!, args, { env, timeout: PROBE_MS }, (error) => resolve(error === null));
+  });
+}

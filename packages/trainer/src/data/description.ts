@@ -1,0 +1,31 @@
+import { errorMessage } from '@starling/core';
+import type { FileStore, StoredFile } from './file-store.ts';
+import { DESCRIPTION } from './formats.ts';
+import { corrupt } from './source.ts';
+
+/** What a folder says of itself in `dataset.json`. */
+export interface DatasetDescription {
+  readonly task: string;
+  readonly classes: number;
+}
+
+/** @throws ProtocolError `dataset-corrupt` naming the file */
+export async function readDescription(
+  store: FileStore,
+  files: readonly StoredFile[],
+): Promise<DatasetDescription | undefined> {
+  if (!files.some(({ path }) => path === DESCRIPTION)) return undefined;
+  const file = await store.open(DESCRIPTION);
+  try {
+    const bytes = await file.read(0, file.byteLength);
+    const { task, classes } = JSON.parse(new TextDecoder().decode(bytes));
+    if (typeof task === 'string' && Number.isInteger(classes) && classes >= 0) {
+      return { task, classes };
+    }
+  } catch (error) {
+    throw corrupt(file.name, errorMessage(error));
+  } finally {
+    await file.close();
+  }
+  throw corrupt(file.name, 'expected {"task": text, "classes": number}');
+}

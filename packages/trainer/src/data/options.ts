@@ -1,0 +1,89 @@
+import { ConfigError } from '@starling/core';
+import { type Normalisation, parseNormalisation } from './elements.ts';
+
+/** How a volunteer wants files to be read; what is absent is found out or left as it is. */
+export interface DataOptions {
+  /** Column or array of the target; several make a vector of numbers, none at all no target. */
+  readonly label?: readonly string[];
+  /** Columns or arrays of the input: names, or patterns with `*`. */
+  readonly features?: readonly string[];
+  /** Of one example. */
+  readonly shape?: readonly number[];
+  readonly normalise?: Normalisation;
+  /** Their number, or their names in order; 0 for numbers as targets. */
+  readonly classes?: number | readonly string[];
+  readonly text?: TextUnit;
+  /** Tokens of one example. */
+  readonly sequence?: number;
+}
+
+/** What a text is cut into. */
+export type TextUnit =
+  | { readonly kind: 'bytes' }
+  | { readonly kind: 'characters' }
+  /** By a `tokenizer.json` as Hugging Face's libraries write it. */
+  | { readonly kind: 'tokenizer'; readonly path: string };
+
+/** The same as words of a command line. */
+export interface DataWords {
+  readonly label?: string | undefined;
+  readonly features?: string | undefined;
+  readonly shape?: string | undefined;
+  readonly normalise?: string | undefined;
+  readonly classes?: string | undefined;
+  readonly text?: string | undefined;
+  readonly sequence?: string | undefined;
+}
+
+const DIMENSIONS_MAX = 8;
+const SEQUENCE_MAX = 65_536;
+
+/** @throws ConfigError naming the option, and what it takes */
+export function parseDataOptions(words: DataWords): DataOptions {
+  const { label, features, shape, normalise, classes, text, sequence } = words;
+  return {
+    ...(label !== undefined && { label: label === 'none' ? [] : names('label', label) }),
+    ...(features !== undefined && { features: names('features', features) }),
+    ...(shape !== undefined && { shape: parseShape(shape) }),
+    ...(normalise !== undefined && { normalise: parseNormalisation(normalise) }),
+    ...(classes !== undefined && { classes: parseClasses(classes) }),
+    ...(text !== undefined && { text: parseUnit(text) }),
+    ...(sequence !== undefined && { sequence: wholeNumber('sequence', sequence, SEQUENCE_MAX) }),
+  };
+}
+
+function names(key: string, text: string): readonly string[] {
+  const parts = text.split(',').map((part) => part.trim());
+  if (parts.every((part) => part !== '')) return parts;
+  throw new ConfigError(key, `"${text}" has an empty name`, 'Separate names by one comma');
+}
+
+function parseShape(text: string): readonly number[] {
+  const dims = text.split(/[x,]/i).map(Number);
+  const isGood = dims.every((dim) => Number.isSafeInteger(dim) && dim > 0);
+  if (isGood && dims.length <= DIMENSIONS_MAX) return dims;
+  const hint = `Write up to ${DIMENSIONS_MAX} whole numbers such as 28x28 or 3x32x32`;
+  throw new ConfigError('shape', `"${text}" is no shape`, hint);
+}
+
+function parseClasses(text: string): number | readonly string[] {
+  if (/^\d+$/.test(text)) return Number(text);
+  const parts = names('classes', text);
+  if (parts.length > 1 && new Set(parts).size === parts.length) return parts;
+  const hint = 'Give their number, or their names in order: cat,dog';
+  throw new ConfigError('classes', `"${text}" names no two different classes`, hint);
+}
+
+function parseUnit(text: string): TextUnit {
+  if (text === 'bytes') return { kind: 'bytes' };
+  if (text === 'chars') return { kind: 'characters' };
+  if (text.endsWith('.json')) return { kind: 'tokenizer', path: text };
+  const hint = 'Choose bytes, chars, or the path of a tokenizer.json';
+  throw new ConfigError('text', `"${text}" is no way to cut a text`, hint);
+}
+
+function wholeNumber(key: string, text: string, most: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value;
+  throw new ConfigError(key, `"${text}" is no whole number from 1 to ${most}`);
+}

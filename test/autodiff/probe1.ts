@@ -1,2 +1,0 @@
-import { sweep } from './sweep.ts';
-console.log(JSON.stringify(await sweep(), null, 1));

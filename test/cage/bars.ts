@@ -1,0 +1,60 @@
+import { createGenerator, zooModel } from '@starling/autodiff';
+import type { BlobHash, Log } from '@starling/core';
+import { GraphBuilder, type Model, tensorOf, writeModel } from '@starling/onnx';
+import { DEFAULT_TRAINING } from '@starling/protocol-rounds';
+import type { TrainerJob } from '@starling/rounds';
+import {
+  createTrainer,
+  datasetCatalog,
+  inspectDataset,
+  type ProcessTrainer,
+  type TrainerLimits,
+  writeDataset,
+} from '@starling/trainer';
+
+const childEntry = new URL('../../apps/cli/dist/trainer-child.js', import.meta.url);
+const log: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** A trainer with 100 images of noise in ten classes, which are written to `folder`. */
+export async function noiseTrainer(
+  folder: string,
+  limits: Partial<TrainerLimits>,
+): Promise<ProcessTrainer> {
+  const generator = createGenerator(1);
+  const draw = (count: number, below: number) =>
+    Uint8Array.from({ length: count }, () => generator.below(below));
+  const data = { count: 100, shape: [28, 28], images: draw(78_400, 256), labels: draw(100, 10) };
+  await writeDataset(folder, data, { task: 'noise', classes: 10 });
+  const { schema } = await inspectDataset(folder);
+  const datasets = datasetCatalog([{ name: 'noise', path: folder, schema }]);
+  return createTrainer({ childEntry, datasets, log, limits, backoffMs: 1 });
+}
+
+export function noiseJob(change: Partial<TrainerJob> = {}, epochs = 1): TrainerJob {
+  return {
+    modelHash: '0'.repeat(64) as BlobHash,
+    model: writeModel(zooModel('mlp', 1)),
+    loss: 'softmax-cross-entropy',
+    training: { ...DEFAULT_TRAINING, epochs },
+    clippingNorm: 10,
+    data: { task: 'noise', input: { dtype: 'float32', shape: [784] }, classes: 10 },
+    dataset: 'noise',
+    ...change,
+  };
+}
+
+/** Scales its input, copies it 64 times and keeps so many results for the way back. */
+export function greedyModel(results: number): Model {
+  const builder = new GraphBuilder();
+  const input = builder.input('input', { dtype: 'float32', shape: [1, 784] });
+  const scale = builder.constant(tensorOf('float32', [784], new Array(784).fill(1)), 'scale');
+  const scaled = builder.add('Mul', [input, scale]);
+  let wide = builder.add('Tile', [scaled, builder.constant(tensorOf('int64', [2], [1, 64]))]);
+  for (let i = 0; i < results; i++) wide = builder.add('Sigmoid', [wide]);
+  const weights = tensorOf('float32', [784 * 64, 10], new Array(7840 * 64).fill(0.01));
+  const output = builder.add('MatMul', [wide, builder.constant(weights, 'weights')]);
+  const { inputs, outputs, ...graph } = builder.finish('greedy', [output]);
+  const open = (values: typeof inputs) =>
+    values.map((value) => ({ ...value, shape: ['batch', ...value.shape.slice(1)] }));
+  return { graph: { ...graph, inputs: open(inputs), outputs: open(outputs) } };
+}
