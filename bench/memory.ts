@@ -73,7 +73,8 @@ const stateOf = (weights: number): Uint8Array => {
 async function quantiseAndMask(): Promise<number> {
   const { words } = await step('quantise', 0, () => {
     const update = new Float32Array(WEIGHTS).fill(1e-3);
-    return pool.run('quantise', { update, trainable: update.length, metrics, seed: term.seed, codec });
+    const trainable = update.length;
+    return pool.run('quantise', { update, trainable, metrics, seed: term.seed, codec });
   });
   store.putWords('update', words);
   const { chunks } = await step('mask', 0, () => pool.run('mask', { words, terms: [term], shape }));
@@ -133,7 +134,8 @@ async function unmaskAndApply(count: number): Promise<void> {
 // Code and scratch memory, which do not grow with the vector, are there before it starts.
 await pool.run('decode', { state: stateOf(WARM_UP_WEIGHTS) });
 const warmUp = new Float32Array(WARM_UP_WEIGHTS);
-await pool.run('quantise', { update: warmUp, trainable: warmUp.length, metrics, seed: term.seed, codec });
+const warm = { update: warmUp, trainable: warmUp.length };
+await pool.run('quantise', { ...warm, metrics, seed: term.seed, codec });
 collectGarbage();
 idleBytes = process.memoryUsage.rss();
 const count = await quantiseAndMask();

@@ -26,7 +26,8 @@ export interface ComputeTasks {
    */
   decode: { in: { readonly state: Uint8Array }; out: { readonly model: Float32Array } };
   /**
-   * Update, its weights clipped, and metrics as ring words. `seed` (32 bytes) drives the stochastic rounding.
+   * Update, its weights clipped, and metrics as ring words. `seed` (32 bytes) drives the stochastic
+   * rounding.
    * The update is given away: it may be empty afterwards.
    * @throws ProtocolError 'not-finite' on NaN or Infinity
    */

@@ -29,7 +29,7 @@ export interface EngineConfig {
   /** Owns no chunks (design decision 14). */
   readonly light: boolean;
   readonly protection: ProtectionName;
-  /** Fewest updates in a sum that holds this peer's: its owner's veto; none beyond the protocol's. */
+  /** Fewest updates in a sum that holds this peer's: its owner's veto. */
   readonly survivorsMin?: number;
   /** A rule switched off to prove that a checker sees it; only the simulator sets it. */
   readonly canary?: EngineCanary | undefined;

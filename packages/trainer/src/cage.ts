@@ -81,6 +81,9 @@ const PRIVILEGES = [
 ];
 const PROBE_MS = 10_000;
 
+/** What bounds a child's memory then: the watcher reads /proc, which only Linux has. */
+const WITHOUT_PRLIMIT = process.platform === 'linux' ? 'watched' : 'not limited here';
+
 /** Tries what a cage is made of, each once; a few tenths of a second. */
 export async function probeCage(entry: URL): Promise<CageSupport> {
   const node = [process.execPath, '-e', '0'];
@@ -92,7 +95,7 @@ export async function probeCage(entry: URL): Promise<CageSupport> {
   ]);
   const isolation = sealed && privileges ? 'sealed' : offline ? 'offline' : 'open';
   const missing = [
-    ...(memoryLimit ? [] : ['no prlimit: memory is watched, not limited by the kernel']),
+    ...(memoryLimit ? [] : [`no prlimit: memory is ${WITHOUT_PRLIMIT}`]),
     ...(privileges ? [] : ['no setpriv: a run goes on when the daemon is killed']),
     ...(offline || sealed ? [] : ['no user namespaces: the trainer has the network']),
     ...(isolation === 'sealed' ? [] : ['no mount namespaces: the trainer can read files']),
@@ -121,7 +124,7 @@ export function cagedCommand(
 
 /** What is in force, a line each, for `status` and `doctor`. */
 export function describeCage(support: CageSupport, limits: TrainerLimits): readonly string[] {
-  const by = support.memoryLimit ? 'by the kernel' : 'watched';
+  const by = support.memoryLimit ? 'by the kernel' : WITHOUT_PRLIMIT;
   const isolation = {
     sealed: 'no network, no files but its code and its data set',
     offline: 'no network, files as the user may read them',

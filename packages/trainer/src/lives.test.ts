@@ -27,7 +27,7 @@ test('limits have defaults, and a run has the time of its steps, a day at most',
 });
 
 test('what is in force, and what is not, is said', () => {
-  const missing = ['no prlimit: memory is watched, not limited by the kernel'];
+  const missing = ['no prlimit: memory is watched'];
   const support = { isolation: 'offline', memoryLimit: false, privileges: true, missing } as const;
   expect(describeCage(support, limitsOf({ memory: 2 ** 30 }))).toEqual([
     'memory: 1024 MiB, watched',
