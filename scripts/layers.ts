@@ -54,6 +54,8 @@ interface Package {
   readonly folder: string;
   readonly layer: number;
   readonly dependencies: ReadonlySet<string>;
+  /** What only its tests, and the helpers in `testing/`, may import. */
+  readonly devDependencies: ReadonlySet<string>;
 }
 
 /** `path:line message` of every breach below `root`. */
@@ -88,6 +90,7 @@ function layerOf(folder: string, name: string): number | undefined {
 interface Manifest {
   readonly name: string;
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
@@ -113,7 +116,8 @@ function readPackage(
   }
   const declared = { ...manifest.dependencies, ...manifest.optionalDependencies };
   const dependencies = new Set(Object.keys(declared));
-  packages.set(expected, { folder, layer, dependencies });
+  const devDependencies = new Set(Object.keys(manifest.devDependencies ?? {}));
+  packages.set(expected, { folder, layer, dependencies, devDependencies });
 }
 
 function importFaults(
@@ -146,7 +150,10 @@ function importFault(
   if (owned !== undefined && owned.owner !== owner.folder) {
     return `only ${owned.owner} imports ${name}`;
   }
-  if (!owner.dependencies.has(name)) return `${name} is not a dependency in package.json`;
+  const forTests = path.includes('/testing/') && owner.devDependencies.has(name);
+  if (!owner.dependencies.has(name) && !forTests) {
+    return `${name} is not a dependency in package.json`;
+  }
   return name.startsWith('@starling/') ? upwardFault(name, owner, packages) : undefined;
 }
 
