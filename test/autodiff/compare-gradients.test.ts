@@ -39,7 +39,7 @@ test('a gradient that is off by one part in a hundred does not', async () => {
   expect(mismatches.length).toBeGreaterThan(0);
 });
 
-test('one wrong element among many does not, where elements are not looked at one by one', async () => {
+test('one wrong element among many does not, where only their sum is looked at', async () => {
   const count = 400;
   const wrong = tensorOf(
     'float32',

@@ -158,7 +158,7 @@ async function probes(
 
 type Verdict = number | 'kink' | 'undefined' | { readonly fault: string };
 
-/** Compares with smaller and smaller steps; a function that stays rough in all of them has a kink. */
+/** Compares with smaller and smaller steps; what stays rough in all of them has a kink. */
 async function judge(
   objective: Objective,
   name: string,

@@ -33,7 +33,7 @@ export interface Slope {
   readonly roughness: number;
 }
 
-/** The slope along `direction` of the fed value `name`: of one element, or of all by their signs. */
+/** The slope along `direction` of the fed value `name`: one element, or all by their signs. */
 export async function slopeAlong(
   objective: Objective,
   name: string,

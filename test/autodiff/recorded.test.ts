@@ -171,7 +171,7 @@ async function ourLoss(name: string): Promise<readonly number[]> {
   return (await run(graph, fed))('loss');
 }
 
-/** Records of cross-entropy whose first output is one number; those of every target are left out. */
+/** Records of cross-entropy whose first output is one number, not one for each target. */
 const lossRecords = () =>
   modelNames().filter((name) => {
     if (!name.startsWith('node/test_sce_') || name.endsWith('_expanded')) return false;

@@ -92,9 +92,19 @@ async function pytorch(
 ): Promise<TrainingEngine | undefined> {
   // Debian's own Python: the packages of another one are not those of python3-torch.
   const child = spawn('/usr/bin/python3', [join(folder, 'pytorch.py')], {
-    env: { ...process.env, OMP_NUM_THREADS: String(threads), OMP_WAIT_POLICY: 'passive' },
+    env: {
+      ...process.env,
+      OMP_NUM_THREADS: String(threads),
+      OPENBLAS_NUM_THREADS: String(threads),
+      OMP_WAIT_POLICY: 'passive',
+    },
   });
-  return talking('pytorch', child, note, 'PyTorch is not here: apt-get install python3-torch.');
+  return talking(
+    'pytorch',
+    child,
+    note,
+    'PyTorch is not here: apt-get install python3-torch libopenblas0.',
+  );
 }
 
 async function tfjs(

@@ -93,14 +93,16 @@ function planTarget(
   const histogram = names.map((name) => folders.get(name) ?? 0);
   const unknown = found.find((name) => !names.includes(name));
   if (folders.has(null)) {
-    const problem = `${images.find((image) => classOf(image) === null)!.path} lies in no class's folder`;
+    const stray = images.find((image) => classOf(image) === null)!;
+    const problem = `${stray.path} lies in no class's folder`;
     return { target, histogram, problem };
   }
   if (unknown !== undefined) {
     return { target, histogram, problem: `folder "${unknown}" is not among --classes` };
   }
   if (typeof classes === 'number' && classes !== found.length) {
-    const problem = `${found.length} folders of classes, not ${classes}; give --classes their names`;
+    const counts = `${found.length} folders of classes, not ${classes}`;
+    const problem = `${counts}; give --classes their names`;
     return { target, histogram, problem };
   }
   return { target, histogram };

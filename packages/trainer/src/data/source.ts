@@ -76,7 +76,7 @@ export interface Examples {
   readonly targets: Int32Array | Float32Array | null;
 }
 
-/** Examples of a data set, wherever and however they are stored; read in any range, in any order. */
+/** Examples of a data set, however they are stored; read in any range, in any order. */
 export interface DataSource {
   readonly info: SourceInfo;
   /**

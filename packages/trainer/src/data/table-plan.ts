@@ -183,7 +183,7 @@ function numberTarget(labels: readonly ColumnScan[]): ChosenTarget {
   return { info: { kind: 'numbers', width }, ...(problem !== undefined && { problem }) };
 }
 
-/** Whole numbers as labels: they are their classes' indices, or names where they do not count from 0. */
+/** Whole numbers as labels: indices of classes, or names where they do not count from 0. */
 function indexTarget(label: ColumnScan, classes: DataOptions['classes'], notes: string[]) {
   const { min, max, whole } = label.moments[0] ?? { min: -1, max: -1, whole: false };
   const names = typeof classes === 'object' ? classes : null;
@@ -199,7 +199,8 @@ function indexTarget(label: ColumnScan, classes: DataOptions['classes'], notes: 
   if (whole && label.texts === 0 && min >= 0 && max < count) return { info };
   const range = whole ? `${min} to ${max}` : (label.firstText?.value ?? 'numbers with fractions');
   const problem =
-    `column "${label.name}": labels of ${count} classes are whole numbers from 0 to ${count - 1}, ` +
+    `column "${label.name}": labels of ${count} classes are whole numbers from 0 to ` +
+    `${count - 1}, ` +
     `but the file has ${range}; correct --classes (0 for numbers as targets)`;
   return { info, problem };
 }
