@@ -53,13 +53,17 @@ function published(): readonly Uint8Array[] {
   });
 }
 
-/** A proof is in no vector: one made of the published certificate and manifest. */
+/** What is in no vector by itself: made of the published certificate and manifest. */
 function madeUp(all: readonly Uint8Array[]): readonly Uint8Array[] {
   const certificates = all
     .filter((bytes) => decodes(rounds.certificateCodec, bytes))
     .map((bytes) => decodeCanonical(rounds.certificateCodec, bytes, BYTES_MAX));
   const manifest = all.find((bytes) => decodes(rounds.signedManifestCodec, bytes))!;
-  return [encodeCanonical(rounds.proofCodec, { manifest, certificates })];
+  return [
+    encodeCanonical(rounds.proofCodec, { manifest, certificates }),
+    ...certificates.map((each) => encodeCanonical(rounds.certificateBytesCodec, each)),
+    encodeCanonical(rounds.trainingCodec, rounds.DEFAULT_TRAINING),
+  ];
 }
 
 function codecTarget(name: string, codec: Codec<unknown>, all: readonly Uint8Array[]): Target {

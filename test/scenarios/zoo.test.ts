@@ -9,7 +9,6 @@ import { endedIn } from '../../packages/secagg/src/testing/checks.ts';
  */
 interface Scenario {
   readonly liars: readonly (readonly [peer: number, behaviour: Behaviour])[];
-  readonly seed?: number;
   readonly replication?: number;
   /** Fourteen peers in cells of this size, instead of eight in one. */
   readonly cellSize?: number;
@@ -47,9 +46,9 @@ const SCENARIOS: Readonly<Record<Behaviour, Scenario>> = {
   'flood-joins': { liars: [[3, 'flood-joins']] },
   'complaint-spam': both('complaint-spam'),
   'wrong-final': both('wrong-final'),
-  // Runs in which both votes are heard before the session ends; in most they come too late.
-  'two-prevotes': both('two-prevotes', { seed: 4, convicts: ['equivocation'] }),
-  'two-precommits': both('two-precommits', { seed: 4, convicts: ['equivocation'] }),
+  // Both votes must be heard before the session ends; in most runs they come too late.
+  'two-prevotes': both('two-prevotes', { convicts: ['equivocation'] }),
+  'two-precommits': both('two-precommits', { convicts: ['equivocation'] }),
   'two-keyshares': both('two-keyshares', { convicts: ['equivocation'] }),
   'two-commits': both('two-commits', { convicts: ['equivocation'] }),
   'two-joins': { liars: [[3, 'two-joins']] },
@@ -81,55 +80,59 @@ const SCENARIOS: Readonly<Record<Behaviour, Scenario>> = {
   'wrong-opened': both('wrong-opened', { cellSize: 6 }),
 };
 
-async function run({ liars, seed = 2, replication, cellSize }: Scenario) {
-  const report = await simulate({
-    ...{
-      peers: cellSize === undefined ? 8 : 14,
-      dim: 60,
-      rounds: 2,
-      dropout: 0,
-      byzantine: 0,
-      seed,
-      faults: NO_FAULTS,
-    },
-    adversaries: new Map(liars),
-    ...(replication !== undefined && { replication }),
-    ...(cellSize !== undefined && { cellSize }),
-  });
-  expect(report.misdeeds).toBeGreaterThan(0);
-  expect(report.violations).toEqual([]);
-  expect(report.roundsFinished).toBe(2);
-  expect(report.rounds.map(({ sumExact }) => sumExact)).toEqual([true, true]);
-  return report;
+/** Seeds that are tried until a run has what a scenario is about; which one does hangs on hashes. */
+const SEEDS_MAX = 24;
+
+interface Expected {
+  readonly convictions: readonly string[];
+  readonly convicted: readonly number[];
+  readonly aborts?: 'none';
+}
+
+/**
+ * Runs a scenario until the liars lied and were met as expected. Whatever the seed: sums are exact,
+ * no rule is broken, and nobody else is convicted.
+ */
+async function run({ liars, replication, cellSize }: Scenario, expected: Expected): Promise<void> {
+  for (let seed = 1; seed <= SEEDS_MAX; seed++) {
+    const report = await simulate({
+      ...{ peers: cellSize === undefined ? 8 : 14, dim: 60, rounds: 2, dropout: 0, byzantine: 0 },
+      ...{ seed, faults: NO_FAULTS, adversaries: new Map(liars) },
+      ...(replication !== undefined && { replication }),
+      ...(cellSize !== undefined && { cellSize }),
+    });
+    expect(report.violations).toEqual([]);
+    expect(report.roundsFinished).toBe(2);
+    expect(report.rounds.map(({ sumExact }) => sumExact)).toEqual([true, true]);
+    const { misdeeds, convictions, convicted, aborts } = report;
+    for (const peer of convicted) expect(expected.convicted).toContain(peer);
+    for (const reason of Object.keys(convictions)) expect(expected.convictions).toContain(reason);
+    const met =
+      Object.keys(convictions).length === expected.convictions.length &&
+      convicted.length === expected.convicted.length;
+    const calm = expected.aborts === undefined || Object.keys(aborts).length === 0;
+    if (misdeeds > 0 && met && calm) return;
+  }
+  throw new Error(`no seed up to ${SEEDS_MAX} shows it`);
 }
 
 /** The liar is the only owner of what it adds up wrongly: nobody else's sum can be taken. */
-const alone = (behaviour: Behaviour, more: Partial<Scenario> = {}): Scenario => ({
-  ...{ liars: [[5, behaviour]], seed: 2, replication: 1, ...more },
-});
+const alone = (behaviour: Behaviour): Scenario => ({ liars: [[5, behaviour]], replication: 1 });
 
 test.each(['wrong-sum-by-one', 'wrong-sum-by-half-ring'] as const)(
   '%s of an only owner: it is convicted, and the right sum found',
-  async (behaviour) => {
-    const { convictions, convicted, aborts } = await run(alone(behaviour));
-    expect(Object.keys(convictions)).toEqual(['wrong-sum']);
-    expect(convicted).toEqual([5]);
-    expect(aborts).toEqual({});
-  },
+  (behaviour) =>
+    run(alone(behaviour), { convictions: ['wrong-sum'], convicted: [5], aborts: 'none' }),
 );
 
-test('serves-other-bytes of an only owner: another takes over, nobody is convicted', async () => {
-  const { convicted, aborts } = await run(alone('serves-other-bytes'));
-  expect(convicted).toEqual([]);
-  expect(aborts).toEqual({});
-});
+test('serves-other-bytes of an only owner: another takes over, nobody is convicted', () =>
+  run(alone('serves-other-bytes'), { convictions: [], convicted: [], aborts: 'none' }));
 
 test.each(BEHAVIOURS)('%s: sums stay exact, and only liars are convicted', async (behaviour) => {
   const scenario = SCENARIOS[behaviour];
-  const { convictions, convicted } = await run(scenario);
   const liars = scenario.convicted ?? scenario.liars.map(([peer]) => peer);
-  expect(Object.keys(convictions)).toEqual(scenario.convicts ?? []);
-  expect(convicted).toEqual(scenario.convicts === undefined ? [] : liars);
+  const convicted = scenario.convicts === undefined ? [] : liars;
+  await run(scenario, { convictions: scenario.convicts ?? [], convicted });
 });
 
 /** On the wire such a dealer never gets to its input; in the cell's driver it believes its lie. */
