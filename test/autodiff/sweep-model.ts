@@ -169,7 +169,7 @@ function forwardGraph(graph: Graph, feeding: Feeding): Graph {
 }
 
 /** The gradient graph, its outputs by the names of what they are the gradients of; or why none. */
-function writeGradients(graph: Graph, feeding: Feeding) {
+export function writeGradients(graph: Graph, feeding: Feeding) {
   const { g, ownRules, outputs } = replayed(graph, feeding);
   const { builder } = g;
   const parts = outputs.flatMap((y, i) => {

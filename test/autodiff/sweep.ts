@@ -1,6 +1,7 @@
 import { ProtocolError } from '@starling/core';
 import type { GraphProto } from 'onnx-buf';
 import { decodeModel } from '../../packages/onnx/src/read.ts';
+import { type FileNode, nodesOf } from './file-nodes.ts';
 import { FORWARD_TOLERANCE } from './forward-difference.ts';
 import { ONNX_RUNTIME_STANDARD } from './onnxruntime-gradients.ts';
 import { type Outcome, sweepModel } from './sweep-model.ts';
@@ -78,7 +79,7 @@ class Tally {
     if (outcome.forward > FORWARD_TOLERANCE) this.#forwardDiffers.push(name);
   }
 
-  #addCompared(name: string, outcome: Outcome & { kind: 'compared' }, nodes: readonly Named[]) {
+  #addCompared(name: string, outcome: Outcome & { kind: 'compared' }, nodes: readonly FileNode[]) {
     const { elements, kinks, undefined: nowhere, mismatches, cut } = outcome;
     this.#elements += elements;
     this.#worst = Math.max(this.#worst, outcome.worst);
@@ -123,20 +124,6 @@ class Tally {
       worst: this.#worst,
     };
   }
-}
-
-interface Named {
-  readonly op: string;
-  readonly inputs: readonly string[];
-}
-
-/** Nodes of a file, those of the graphs inside nodes too. */
-export function nodesOf(graph: GraphProto): readonly Named[] {
-  return graph.node.flatMap(({ domain, opType, input, attribute }) => {
-    const standard = domain === '' || domain === 'ai.onnx';
-    const inner = attribute.flatMap(({ g }) => (g === undefined ? [] : nodesOf(g)));
-    return [{ op: standard ? opType : `${domain}.${opType}`, inputs: input }, ...inner];
-  });
 }
 
 function decodedGraph(name: string): GraphProto | undefined {
