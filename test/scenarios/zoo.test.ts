@@ -80,7 +80,7 @@ const SCENARIOS: Readonly<Record<Behaviour, Scenario>> = {
   'wrong-opened': both('wrong-opened', { cellSize: 6 }),
 };
 
-/** Seeds that are tried until a run has what a scenario is about; which one does hangs on hashes. */
+/** Seeds that are tried until a run shows what a scenario is about; which one hangs on hashes. */
 const SEEDS_MAX = 24;
 
 interface Expected {
