@@ -95,6 +95,10 @@ checkForward([
     { ...square(2, 1), dilations: ints([3, 2]), pads: ints([1, 1, 1, 1]), ...included },
     19,
   ),
+  pool('MaxPool', [1, 2, 8], {
+    ...{ kernel_shape: ints([2]), strides: ints([2]), dilations: ints([2]), pads: ints([1, 1]) },
+    ...ceil,
+  }),
   ...[1, 2, 3].map((p) => pool('LpPool', [1, 2, 5, 4], { ...square(2, 2), p: int(p) })),
   pool('LpPool', [1, 1, 7], { kernel_shape: ints([2]), dilations: ints([3]) }, 18),
   pool('LpPool', [1, 1, 6], { kernel_shape: ints([3]), strides: ints([2]), ...ceil }, 18),

@@ -90,10 +90,24 @@ const conv: FunctionBody = (call) => {
   return [call.op('Conv', call.x, { ...explicitPads(call, window), group })];
 };
 
+/** What no finite number is below. */
+const LOWEST = -3.4028234663852886e38;
+
 /** Without the output of indices, which fails on WebGPU at run time: refused where it is used. */
-const maxPool: FunctionBody = (call) => [
-  call.op('MaxPool', call.x, explicitPads(call, poolWindow(call))),
-];
+const maxPool: FunctionBody = (call) => {
+  const window = poolWindow(call);
+  const { kernel, padsBegin } = window;
+  const ends = endPads(window, call.input(0).shape.slice(2));
+  const attributes = explicitPads(call, window);
+  // Dilated windows may need pads that ONNX Runtime does not take: as large as the kernel.
+  if (kernel.every((size, i) => padsBegin[i]! < size && ends[i]! < size)) {
+    return [call.op('MaxPool', call.x, attributes)];
+  }
+  const pads = call.integers([0, 0, ...padsBegin, 0, 0, ...ends]);
+  const padded = call.op('Pad', [call.x[0]!, pads, call.number(LOWEST)]);
+  const none = ints([...padsBegin, ...ends].map(() => 0));
+  return [call.op('MaxPool', [padded], { ...attributes, pads: none })];
+};
 
 /**
  * An average counts what `count_include_pad` says, but never what `ceil_mode` adds: where that
