@@ -59,9 +59,9 @@ function testTitles(root: string): readonly string[] {
   const folder = mkdtempSync(join(tmpdir(), 'starling-checks-'));
   try {
     const report = join(folder, 'tests.json');
-    // Without the variables of a test run that this may be part of.
+    // Without the variables of a test run that this may be part of, or its size.
     const env = Object.fromEntries(
-      Object.entries(process.env).filter(([name]) => !name.startsWith('VITEST')),
+      Object.entries(process.env).filter(([name]) => !/^(VITEST|STARLING_TEST_SIZE)/.test(name)),
     );
     const program = join(root, 'node_modules/vitest/vitest.mjs');
     const args = [program, 'list', ...files, `--json=${report}`];
