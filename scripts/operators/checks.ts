@@ -52,6 +52,13 @@ export const none = (): Checks => ({
 
 const rankOf = (dims: string) => (dims === '' ? 0 : dims.split(',').length);
 
+interface ListedTest {
+  readonly name: string;
+  readonly file: string;
+}
+
+const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+
 function testTitles(root: string): readonly string[] {
   const files = ['packages', 'test/autodiff']
     .flatMap((folder) => filesBelow(root, '.test.ts', folder))
@@ -67,8 +74,9 @@ function testTitles(root: string): readonly string[] {
     const args = [program, 'list', ...files, `--json=${report}`];
     const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, env });
     if (status !== 0) throw new Error(`vitest list: ${stderr}`);
-    const tests = JSON.parse(readFileSync(report, 'utf8')) as readonly { readonly name: string }[];
-    return tests.map(({ name }) => name);
+    const tests = JSON.parse(readFileSync(report, 'utf8')) as readonly ListedTest[];
+    // Files are listed as they happen to be collected; within one, tests stand in order.
+    return [...tests].sort((a, b) => compareText(a.file, b.file)).map(({ name }) => name);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
