@@ -1,6 +1,6 @@
-import { scalar, tensorOf } from '@starling/onnx';
+import { scalar } from '@starling/onnx';
 import { addIf, addLoop, type LoopIteration } from './control-flow.ts';
-import { type EpochPlan, lastBatchFlags, minibatchCounts } from './epoch-plan.ts';
+import type { MinibatchPlan } from './epoch-plan.ts';
 import { adjustedGradients, type GradientTerms } from './gradient-terms.ts';
 import {
   type Factor,
@@ -17,13 +17,18 @@ import type { Optimizer } from './optimizer-rules.ts';
 export interface EpochShared {
   readonly outer: Ops;
   readonly training: Training;
-  readonly plan: EpochPlan;
+  readonly plan: MinibatchPlan;
   readonly resident: {
     readonly data: string;
     readonly targets: string | undefined;
     readonly order: string;
     readonly words: string | undefined;
     readonly scale: number;
+    /** Which minibatches are the smaller last ones; undefined when none is. */
+    readonly isLast: string | undefined;
+    /** Of each step, where they differ. */
+    readonly minibatches: string | undefined;
+    readonly share: string | undefined;
   };
   readonly optimizer: Optimizer;
   /** Of the optimiser, each a scalar or with one element for each step. */
@@ -89,14 +94,13 @@ interface GradientInput {
 }
 
 function singleMinibatch(g: Ops, shared: EpochShared, input: GradientInput): MinibatchResult {
-  const { plan, resident, rate, outer } = shared;
+  const { resident, rate, outer } = shared;
   const { iteration } = input;
-  const flags = lastBatchFlags(plan);
   return eitherSize(g, shared, {
     ...input,
     rows: gatherRows(g, resident.order, iteration),
     words: resident.words && gatherRows(g, resident.words, iteration),
-    isLast: flags && gatherRows(g, g.builder.constant(flags), iteration),
+    isLast: resident.isLast && gatherRows(g, resident.isLast, iteration),
     factor: rate === undefined ? undefined : { at: outer, value: rate },
   });
 }
@@ -111,9 +115,8 @@ function accumulatedMinibatches(
   const width = training.state.parameters.length;
   const rows = gatherRows(g, resident.order, iteration);
   const words = resident.words && gatherRows(g, resident.words, iteration);
-  const flags = lastBatchFlags(plan);
-  const isLast = flags && gatherRows(g, g.builder.constant(flags), iteration);
-  const { trips, share } = minibatchesOf(g, plan, iteration);
+  const isLast = resident.isLast && gatherRows(g, resident.isLast, iteration);
+  const { trips, share } = minibatchesOf(g, shared, iteration);
   const factor = shared.rate === undefined ? share : g.mul(share, shared.rate);
   const zeros = training.state.parameters.map(({ shape }) => outer.zeros(shape));
   const { next } = addLoop(g, {
@@ -142,16 +145,15 @@ function accumulatedMinibatches(
 }
 
 /** Number of the step's minibatches as trips of a Loop, and each one's share in their mean. */
-function minibatchesOf(g: Ops, plan: EpochPlan, iteration: string) {
-  const counts = minibatchCounts(plan);
-  const listed = (dtype: 'int64' | 'float32', values: readonly number[]) => {
-    const [first] = values;
-    if (values.every((value) => value === first)) return g.builder.constant(scalar(first!, dtype));
-    const table = g.builder.constant(tensorOf(dtype, [values.length], values));
-    return gatherRows(g, table, iteration);
+function minibatchesOf(g: Ops, { plan, resident }: EpochShared, iteration: string) {
+  const { minibatches, share } = resident;
+  const { accumulation } = plan;
+  return {
+    trips: minibatches
+      ? gatherRows(g, minibatches, iteration)
+      : g.builder.constant(scalar(accumulation, 'int64')),
+    share: share ? gatherRows(g, share, iteration) : g.number(1 / accumulation),
   };
-  const shares = counts.map((count) => 1 / count);
-  return { trips: listed('int64', counts), share: listed('float32', shares) };
 }
 
 interface SizedInput extends Omit<GradientInput, 'iteration'> {

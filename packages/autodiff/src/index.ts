@@ -2,18 +2,21 @@ export { type DescribedModel, describeModel } from './describe.ts';
 export { dropoutWords, WORDS_PER_DROPOUT } from './dropout.ts';
 export {
   buildEpochGraph,
-  EPOCH_INPUTS,
-  EPOCH_OUTPUTS,
   type EpochGraph,
   type EpochGraphOptions,
   type ResidentData,
 } from './epoch-graph.ts';
+export { EPOCH_INPUTS, EPOCH_OUTPUTS } from './epoch-names.ts';
 export {
   type EpochPlan,
   type EpochPlanOptions,
+  type MinibatchPlan,
   minibatchOrder,
   orderShape,
   planEpochs,
+  type StepRange,
+  stepsPerEpoch,
+  stepTables,
 } from './epoch-plan.ts';
 export {
   buildEvaluationGraph,
