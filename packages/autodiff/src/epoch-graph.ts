@@ -1,3 +1,4 @@
+import { ProtocolError } from '@starling/core';
 import {
   type DataType,
   type Graph,
@@ -6,6 +7,13 @@ import {
   type Model,
   type ValueInfo,
 } from '@starling/onnx';
+import {
+  type Augmentation,
+  isImage,
+  movesImages,
+  NOISE_WORDS,
+  NUMBERS_PER_MOVE,
+} from './augmentation.ts';
 import { addLoop } from './control-flow.ts';
 import { WORDS_PER_DROPOUT } from './dropout.ts';
 import { EPOCH_INPUTS, EPOCH_OUTPUTS } from './epoch-names.ts';
@@ -54,6 +62,7 @@ export interface EpochGraphOptions {
   readonly frozen?: readonly string[];
   /** Whether the model's dropouts drop; they do unless told. */
   readonly dropout?: boolean;
+  readonly augment?: Augmentation | undefined;
 }
 
 export interface EpochGraph {
@@ -72,9 +81,9 @@ export interface EpochGraph {
  * Local training as one graph: a Loop over steps of the optimiser that carries weights, the
  * optimiser's states and buffers, gathers each minibatch by index from resident data and trains
  * on it; behind it the update, its norm and clip. A training is one run, or several that hand over
- * `after` and `statesAfter`: the numbers are the same to the bit. Each epoch's last minibatch may be
- * smaller: then both sizes are written and an If chooses, so that every example counts as it does
- * in PyTorch.
+ * `after` and `statesAfter`: the numbers are the same to the bit. Each epoch's last minibatch may
+ * be smaller: then both sizes are written and an If chooses, so that every example counts as it
+ * does in PyTorch.
  * @throws ProtocolError when model, loss and options do not fit together
  */
 export function buildEpochGraph(options: EpochGraphOptions): EpochGraph {
@@ -131,6 +140,7 @@ function openDimensions(graph: Graph): Graph {
   const opened = new Map<string, string>([
     ...[EPOCH_INPUTS.data, EPOCH_INPUTS.targets].map((name) => [name, 'examples'] as const),
     ...[EPOCH_INPUTS.order, EPOCH_INPUTS.words, EPOCH_INPUTS.learningRate].map(stepsOf),
+    ...[EPOCH_INPUTS.moves, EPOCH_INPUTS.noise].map(stepsOf),
     ...[EPOCH_INPUTS.isLast, EPOCH_INPUTS.minibatches, EPOCH_INPUTS.share].map(stepsOf),
     ...[EPOCH_INPUTS.root, EPOCH_INPUTS.ratio, EPOCH_OUTPUTS.losses].map(stepsOf),
   ]);
@@ -184,8 +194,34 @@ function residentInputs(builder: GraphBuilder, options: EpochGraphOptions) {
       ? builder.input(EPOCH_INPUTS.isLast, { dtype: 'bool', shape: batches })
       : undefined,
     ...minibatchInputs(builder, plan),
+    ...augmentationInputs(builder, options, order),
   };
   return { resident, words, output };
+}
+
+/** What augmentation draws anew for each minibatch. */
+function augmentationInputs(
+  builder: GraphBuilder,
+  { augment, data }: EpochGraphOptions,
+  order: readonly number[],
+) {
+  if (augment === undefined) return { augment, moves: undefined, noise: undefined };
+  if (movesImages(augment) && !isImage(data.example)) {
+    const what = `examples of shape [${data.example}] are no images to flip or crop`;
+    throw new ProtocolError('data-mismatch', what);
+  }
+  const input = (name: string, shape: readonly number[]) =>
+    builder.input(name, { dtype: 'int32', shape });
+  return {
+    augment,
+    moves: movesImages(augment)
+      ? input(EPOCH_INPUTS.moves, [...order, NUMBERS_PER_MOVE])
+      : undefined,
+    noise:
+      augment.noise > 0
+        ? input(EPOCH_INPUTS.noise, [...order.slice(0, -1), NOISE_WORDS])
+        : undefined,
+  };
 }
 
 /** Numbers of minibatches that differ from step to step. */

@@ -7,7 +7,7 @@ export const EPOCH_INPUTS = {
   vector: 'vector',
   /** float32 [length]: the same where this run begins */
   current: 'current',
-  /** float32 [states]: what the optimiser remembers there, 0 at first; absent where it is nothing */
+  /** float32 [states]: what the optimiser remembers there, 0 at first; absent where nothing */
   states: 'states',
   /** int64 scalar: how many steps this run does */
   steps: 'steps',
@@ -25,9 +25,13 @@ export const EPOCH_INPUTS = {
   control: 'control',
   /** int32 [steps, …, words], for models that drop: see `dropoutWords` */
   words: 'words',
-  /** bool, of the order's shape without the examples: which minibatches have the size `lastBatch` */
+  /** int32 [steps, …, batch, NUMBERS_PER_MOVE], where images are moved: see `imageMoves` */
+  moves: 'moves',
+  /** int32 [steps, …, NOISE_WORDS], where noise is added: see `noiseWords` */
+  noise: 'noise',
+  /** bool, of the order's shape without examples: which minibatches have the size `lastBatch` */
   isLast: 'isLast',
-  /** int64 [steps] and float32 [steps]: minibatches of a step, and each one's share in their mean */
+  /** int64 and float32 [steps]: minibatches of a step, and each one's share in their mean */
   minibatches: 'minibatches',
   share: 'share',
   /** float32 [steps]: see `biasCorrections`, for optimisers that count their steps */

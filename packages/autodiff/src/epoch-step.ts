@@ -1,4 +1,5 @@
 import { scalar } from '@starling/onnx';
+import { type Augmentation, movedImages, withNoise } from './augmentation.ts';
 import { addIf, addLoop, type LoopIteration } from './control-flow.ts';
 import type { MinibatchPlan } from './epoch-plan.ts';
 import { adjustedGradients, type GradientTerms } from './gradient-terms.ts';
@@ -24,6 +25,10 @@ export interface EpochShared {
     readonly order: string;
     readonly words: string | undefined;
     readonly scale: number;
+    readonly augment: Augmentation | undefined;
+    /** What is drawn for it in each minibatch; undefined where nothing is. */
+    readonly moves: string | undefined;
+    readonly noise: string | undefined;
     /** Which minibatches are the smaller last ones; undefined when none is. */
     readonly isLast: string | undefined;
     /** Of each step, where they differ. */
@@ -99,7 +104,7 @@ function singleMinibatch(g: Ops, shared: EpochShared, input: GradientInput): Min
   return eitherSize(g, shared, {
     ...input,
     rows: gatherRows(g, resident.order, iteration),
-    words: resident.words && gatherRows(g, resident.words, iteration),
+    ...drawnAt(g, resident, iteration),
     isLast: resident.isLast && gatherRows(g, resident.isLast, iteration),
     factor: rate === undefined ? undefined : { at: outer, value: rate },
   });
@@ -114,7 +119,7 @@ function accumulatedMinibatches(
   const { plan, resident, training, outer } = shared;
   const width = training.state.parameters.length;
   const rows = gatherRows(g, resident.order, iteration);
-  const words = resident.words && gatherRows(g, resident.words, iteration);
+  const drawn = drawnAt(g, resident, iteration);
   const isLast = resident.isLast && gatherRows(g, resident.isLast, iteration);
   const { trips, share } = minibatchesOf(g, shared, iteration);
   const factor = shared.rate === undefined ? share : g.mul(share, shared.rate);
@@ -129,7 +134,7 @@ function accumulatedMinibatches(
         weights,
         statistics: values.slice(width, -1),
         rows: gatherRows(body, rows, minibatch),
-        words: words && gatherRows(body, words, minibatch),
+        ...drawnAt(body, drawn, minibatch),
         isLast: isLast && gatherRows(body, isLast, minibatch),
         factor: { at: g, value: factor },
       });
@@ -156,10 +161,18 @@ function minibatchesOf(g: Ops, { plan, resident }: EpochShared, iteration: strin
   };
 }
 
-interface SizedInput extends Omit<GradientInput, 'iteration'> {
+/** What is drawn at random for a minibatch, or for each of several. */
+type Drawn = Pick<EpochShared['resident'], 'words' | 'moves' | 'noise'>;
+
+const drawnAt = (g: Ops, { words, moves, noise }: Drawn, at: string): Drawn => ({
+  words: words && gatherRows(g, words, at),
+  moves: moves && gatherRows(g, moves, at),
+  noise: noise && gatherRows(g, noise, at),
+});
+
+interface SizedInput extends Omit<GradientInput, 'iteration'>, Drawn {
   /** Rows of the data, [batchSize]. */
   readonly rows: string;
-  readonly words: string | undefined;
   /** Whether only the first `lastBatch` rows count; undefined when all always do. */
   readonly isLast: string | undefined;
   readonly factor: Factor | undefined;
@@ -177,8 +190,9 @@ function eitherSize(g: Ops, shared: EpochShared, input: SizedInput): MinibatchRe
   ];
   const made = addIf(g, isLast, {
     yes: (inner) => {
-      const few = inner.slice(rows, [{ axis: 0, start: 0, end: plan.lastBatch }]);
-      return listed(gatheredMinibatch(inner, shared, { ...input, rows: few }));
+      const few = (of: string) => inner.slice(of, [{ axis: 0, start: 0, end: plan.lastBatch }]);
+      const moves = input.moves && few(input.moves);
+      return listed(gatheredMinibatch(inner, shared, { ...input, rows: few(rows), moves }));
     },
     no: (inner) => listed(gatheredMinibatch(inner, shared, input)),
   });
@@ -199,10 +213,20 @@ function gatheredMinibatch(g: Ops, shared: EpochShared, input: SizedInput): Mini
     ...buffers.map(({ name }, i) => [name, statistics[i]!] as const),
   ]);
   return trainMinibatch(g, training, {
-    batch: normalised(g, gatherRows(g, resident.data, rows), resident.scale),
+    batch: augmented(g, resident, input),
     target: resident.targets && gatherRows(g, resident.targets, rows),
     values,
     words,
     factor,
   });
+}
+
+/** The minibatch's examples, normalised and changed as was drawn. */
+function augmented(g: Ops, resident: EpochShared['resident'], input: SizedInput): string {
+  const { data, scale, augment } = resident;
+  const plain = normalised(g, gatherRows(g, data, input.rows), scale);
+  if (augment === undefined) return plain;
+  const { moves, noise } = input;
+  const moved = moves === undefined ? plain : movedImages(g, plain, moves, augment.crop);
+  return noise === undefined ? moved : withNoise(g, moved, noise, augment.noise);
 }

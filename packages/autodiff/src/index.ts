@@ -1,3 +1,12 @@
+export {
+  type Augmentation,
+  imageMoves,
+  isImage,
+  movesImages,
+  NOISE_WORDS,
+  NUMBERS_PER_MOVE,
+  noiseWords,
+} from './augmentation.ts';
 export { type DescribedModel, describeModel } from './describe.ts';
 export { dropoutWords, WORDS_PER_DROPOUT } from './dropout.ts';
 export {

@@ -349,7 +349,8 @@ export class StarlingNode {
     const { data, training, aggregation, loss } = job.manifest;
     const schema = {
       task: data.task,
-      input: { dtype: 'float32' as const, shape: data.inputShape },
+      input: { dtype: data.inputType, shape: data.inputShape },
+      target: data.target,
       classes: data.classes,
     };
     const match =

@@ -6,12 +6,14 @@ import { describeModel } from '@starling/autodiff';
 import { errorMessage, ProtocolError, unreachable } from '@starling/core';
 import { readModel } from '@starling/onnx';
 import type {
+  ChildNews,
   ChildRequest,
   ChildResults,
+  NewsEnvelope,
   RequestEnvelope,
   ResponseEnvelope,
 } from './child-protocol.ts';
-import { loadDataset } from './dataset.ts';
+import { openDataSource } from './data/open-source.ts';
 import { type LocalJob, openLocalJob } from './local-job.ts';
 
 let prepared: LocalJob | undefined;
@@ -21,25 +23,65 @@ function job(): LocalJob {
   return prepared;
 }
 
-async function answer(request: ChildRequest): Promise<ChildResults[keyof ChildResults]> {
+/** Tells of progress at most so often. */
+const NEWS_SECONDS = 2;
+/** A larger checkpoint is not sent: on its way it is in memory three times. */
+const CHECKPOINT_BYTES_MAX = 256 * 2 ** 20;
+
+/** Sends news of a request, and waits until they are on their way. */
+type Tell = (news: ChildNews) => Promise<void>;
+
+async function answer(
+  request: ChildRequest,
+  tell: Tell,
+): Promise<ChildResults[keyof ChildResults]> {
   switch (request.kind) {
     case 'describe': {
       return describeModel(readModel(request.model), request.frozen);
     }
     case 'prepare': {
-      const data = await loadDataset(request.datasetPath);
+      const { path, plan, augment } = request.data;
+      const source = await openDataSource(path, plan);
       const { threads, memory } = request;
-      prepared = await openLocalJob({ job: request.job, data, threads, memory });
+      prepared = await openLocalJob({
+        ...{ job: request.job, source, threads, memory, augment: augment ?? undefined },
+      });
       const { layout, initial, warnings, steps } = prepared;
       return { layout, initial, warnings, steps };
     }
     case 'train':
-      return job().train(request.vector, request.seed, request.context);
+      return train(request, tell);
     case 'evaluate':
       return job().evaluate(request.vector, request.examplesMax);
     default:
       return unreachable(request);
   }
+}
+
+function train(request: Extract<ChildRequest, { kind: 'train' }>, tell: Tell) {
+  const { vector, seed, context, resume, checkpointSeconds } = request;
+  const progress = every(NEWS_SECONDS);
+  const checkpoints = every(checkpointSeconds);
+  return job().train(vector, seed, context, {
+    resume,
+    onPause: async (now, checkpoint) => {
+      if (progress()) await tell({ kind: 'progress', progress: now });
+      const bytes = checkpoint.vector.byteLength + checkpoint.states.byteLength;
+      if (bytes > CHECKPOINT_BYTES_MAX || !checkpoints()) return;
+      await tell({ kind: 'checkpoint', checkpoint });
+    },
+  });
+}
+
+/** Says yes when so many seconds have passed since it last did, or since it was made. */
+function every(seconds: number): () => boolean {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    if (now - last < 1000 * seconds) return false;
+    last = now;
+    return true;
+  };
 }
 
 /** What V8, C++ and ONNX Runtime's arena say when there is no memory. */
@@ -52,11 +94,21 @@ function codeOf(error: unknown): string {
 
 async function respond({ id, request }: RequestEnvelope): Promise<ResponseEnvelope> {
   try {
-    return { id, ok: true, result: await answer(request) };
+    return { id, ok: true, result: await answer(request, tellOf(id)) };
   } catch (error) {
     return { id, ok: false, code: codeOf(error), message: errorMessage(error) };
   }
 }
+
+const tellOf =
+  (id: number): Tell =>
+  (news) =>
+    new Promise((resolve) => {
+      // A run blocks this process: what is not sent by then waits for its end.
+      const envelope: NewsEnvelope = { id, news };
+      if (process.connected) process.send!(envelope, undefined, undefined, () => resolve());
+      else resolve();
+    });
 
 let queue: Promise<unknown> = Promise.resolve();
 process.on('message', (envelope: RequestEnvelope) => {

@@ -1,4 +1,4 @@
-import { type Model, writeModel } from '@starling/onnx';
+import { type Model, type Tensor as OnnxTensor, writeModel } from '@starling/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
 
 /**
@@ -22,6 +22,16 @@ export async function createSession(model: Model, threads: number): Promise<Infe
     // Spinning threads burn the volunteer's CPU between runs.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   });
+}
+
+/** Tensors as the runtime takes them. */
+export async function tensorFeeds(tensors: Readonly<Record<string, OnnxTensor>>) {
+  const { Tensor } = await loadOrt();
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, { dtype, data, shape }]) => {
+      return [name, new Tensor(dtype, data, shape)] as const;
+    }),
+  );
 }
 
 /** The number in a float32 scalar output. */

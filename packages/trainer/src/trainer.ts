@@ -1,12 +1,27 @@
 import { realpath } from 'node:fs/promises';
 import { type Log, ProtocolError } from '@starling/core';
-import type { ModelDescription, PreparedJob, Trainer, TrainerJob } from '@starling/rounds';
+import type {
+  ClientUpdate,
+  ModelDescription,
+  PreparedJob,
+  Trainer,
+  TrainerJob,
+  TrainingContext,
+  TrainingProgress,
+} from '@starling/rounds';
 import { type CageSupport, cagedCommand, describeCage, probeCage } from './cage.ts';
 import type { TrainerChild } from './child.ts';
-import type { ChildRequest, ChildResults, PreparedDescription } from './child-protocol.ts';
-import { type Dataset, type DatasetCatalog, matchSchema } from './dataset.ts';
+import type {
+  ChildNews,
+  ChildRequest,
+  ChildResults,
+  PreparedDescription,
+} from './child-protocol.ts';
+import type { ReadingPlan } from './data/reading-plan.ts';
+import { type DatasetCatalog, matchSchema } from './dataset.ts';
 import { type GivenLimits, limitsOf, runMilliseconds, type TrainerLimits } from './limits.ts';
 import { Lives } from './lives.ts';
+import type { Checkpoint } from './local-training.ts';
 
 export interface TrainerOptions {
   /** The bundled `child-main`, for instance `dist/trainer-child.js`. */
@@ -15,6 +30,8 @@ export interface TrainerOptions {
   readonly log: Log;
   /** What one child may take; `limitsOf` has the defaults. */
   readonly limits?: GivenLimits;
+  /** Seconds between two checkpoints of a training; 30 unless told. */
+  readonly checkpointSeconds?: number;
   /** Milliseconds before a child that died is replaced, doubled each time; 1000 unless told. */
   readonly backoffMs?: number;
 }
@@ -73,20 +90,24 @@ class ChildTrainer implements ProcessTrainer {
     }
     const match = matchSchema(job.data, dataset);
     if (!match.ok) throw new ProtocolError('data-mismatch', match.reason);
-    const path = await placeOf(dataset);
-    const lives = this.#open(path);
+    const { plan, augment } = dataset;
+    const path = await placeOf(dataset.path);
+    const lives = this.#open([path, ...(await otherFiles(plan))]);
     const { cpuThreads: threads, memory } = this.#limits;
-    const request = { kind: 'prepare', job, datasetPath: path, threads, memory } as const;
-    const remote = new RemoteJob(lives, request);
+    const data = { path, plan, augment };
+    const request = { kind: 'prepare', job, data, threads, memory } as const;
+    const remote = new RemoteJob(lives, request, this.#options.log);
     try {
       const { layout, initial } = await remote.prepared();
       return {
         layout,
         initial,
-        train: (vector, seed, context) =>
-          remote.ask({ kind: 'train', vector, seed, context }, ({ steps }) =>
-            runMilliseconds(this.#limits, steps),
-          ),
+        train: (vector, seed, context, onProgress) =>
+          remote.train({
+            ...{ vector, seed, context, onProgress },
+            checkpointSeconds: this.#options.checkpointSeconds ?? CHECKPOINT_SECONDS,
+            milliseconds: ({ steps }) => runMilliseconds(this.#limits, steps),
+          }),
         evaluate: (vector, examplesMax) => remote.ask({ kind: 'evaluate', vector, examplesMax }),
         close: () => this.#end(lives),
       };
@@ -110,12 +131,12 @@ class ChildTrainer implements ProcessTrainer {
     return this.#support;
   }
 
-  /** @param data what a job may read beside its code: a path, or an address in the network */
-  #open(data?: string): Lives {
+  /** @param data what a job may read beside its code: paths, or addresses in the network */
+  #open(data: readonly string[] = []): Lives {
     if (this.#closed) throw new ProtocolError('trainer-died', 'the trainer is closed');
     const { childEntry: entry, log, backoffMs = 1000 } = this.#options;
-    const network = data !== undefined && isAddress(data);
-    const contents = { entry, network, readable: data === undefined || network ? [] : [data] };
+    const network = data.some(isAddress);
+    const contents = { entry, network, readable: network ? [] : data };
     const command = async () => cagedCommand(await this.#supported(), this.#limits, contents);
     const lives = new Lives({ command, limits: this.#limits, log, backoffMs });
     this.#lives.add(lives);
@@ -131,8 +152,25 @@ class ChildTrainer implements ProcessTrainer {
 const isAddress = (path: string): boolean => /^[a-z0-9+.-]+:\/\//i.test(path);
 
 /** Without symbolic links, which would lead out of the cage. What is missing fails when read. */
-async function placeOf({ path }: Dataset): Promise<string> {
+async function placeOf(path: string): Promise<string> {
   return isAddress(path) ? path : realpath(path).catch(() => path);
+}
+
+/** What a data set is read with beside its own files. */
+async function otherFiles({ reading }: ReadingPlan): Promise<readonly string[]> {
+  if (reading.kind !== 'text' || reading.unit.kind !== 'tokenizer') return [];
+  return [await placeOf(reading.unit.path)];
+}
+
+const CHECKPOINT_SECONDS = 30;
+
+interface TrainCall {
+  readonly vector: Float32Array;
+  readonly seed: number;
+  readonly context: TrainingContext | undefined;
+  readonly onProgress: ((progress: TrainingProgress) => void) | undefined;
+  readonly checkpointSeconds: number;
+  readonly milliseconds: (job: PreparedDescription) => number;
 }
 
 type PrepareRequest = Extract<ChildRequest, { kind: 'prepare' }>;
@@ -144,9 +182,34 @@ class RemoteJob {
   #preparedIn: TrainerChild | undefined;
   #prepared: Promise<PreparedDescription> | undefined;
 
-  constructor(lives: Lives, request: PrepareRequest) {
+  readonly #log: Log;
+
+  constructor(lives: Lives, request: PrepareRequest, log: Log) {
     this.#lives = lives;
     this.#request = request;
+    this.#log = log;
+  }
+
+  /** A child that dies costs what it did since the last checkpoint: the next one goes on there. */
+  async train(call: TrainCall): Promise<ClientUpdate> {
+    const { vector, seed, context, onProgress, checkpointSeconds, milliseconds } = call;
+    let newest: Checkpoint | undefined;
+    const onNews = (news: ChildNews) => {
+      if (news.kind === 'checkpoint') newest = news.checkpoint;
+      else onProgress?.(news.progress);
+    };
+    for (;;) {
+      const resume = newest;
+      const request = { kind: 'train', vector, seed, context, resume, checkpointSeconds } as const;
+      try {
+        return await this.ask(request, milliseconds, onNews);
+      } catch (error) {
+        const died = error instanceof ProtocolError && error.code === 'trainer-died';
+        // Without any progress since, the next one would die as well.
+        if (!died || newest === resume) throw error;
+        this.#log.warn('a training goes on from its last checkpoint', { step: newest?.step });
+      }
+    }
   }
 
   async prepared(): Promise<PreparedDescription> {
@@ -166,10 +229,11 @@ class RemoteJob {
   async ask<R extends ChildRequest>(
     request: R,
     milliseconds?: (job: PreparedDescription) => number,
+    onNews?: (news: ChildNews) => void,
   ): Promise<ChildResults[R['kind']]> {
     const prepared = await this.prepared();
     // The child that prepared may have died just now: then this rejects, and the next call
     // recovers.
-    return this.#preparedIn!.request(request, milliseconds?.(prepared));
+    return this.#preparedIn!.request(request, milliseconds?.(prepared), onNews);
   }
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readMnist } from '../mnist.ts';
-import { selectExamples } from '../partition.ts';
+import { selectExamples } from './example-set.ts';
 import { planDataset } from './inspect.ts';
 import { openDataSource } from './open-source.ts';
 import { parseDataOptions } from './options.ts';
