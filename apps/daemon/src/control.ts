@@ -84,6 +84,9 @@ async function status(parts: ControlParts) {
     })),
     jobs: node.jobs().length,
     dataSets: data.views().length,
+    training: node.jobs().flatMap(({ job, progress }) => {
+      return progress === undefined ? [] : [{ job: job.id, name: job.manifest.name, ...progress }];
+    }),
     uptimeSeconds: (performance.now() - started) / 1000,
     eventLoopDelayMs: { p99: loopDelay.percentile(99) / 1e6, max: loopDelay.max / 1e6 },
     stateDirectory: state.path,

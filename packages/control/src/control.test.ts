@@ -22,13 +22,16 @@ const ID = 'ab'.repeat(32);
 const STATUS: Status = {
   ...{ peerId: '12D3KooWx', version: '0.1.0', network: 'n', addresses: ['/ip4/127.0.0.1/tcp/1'] },
   ...{ peers: [], routingTable: 0, bootstrap: [{ address: 'a', state: 'connected' }], jobs: 1 },
+  training: [
+    { ...{ job: ID, name: 'größe', step: 3, steps: 9 }, examplesPerSecond: 5.5, secondsLeft: 2 },
+  ],
   ...{ dataSets: 1, uptimeSeconds: 1.5, stateDirectory: '/tmp/x', pid: 7 },
   eventLoopDelayMs: { p99: 11, max: 20 },
 };
 
 const JOB: JobView = {
   ...{ id: ID, name: 'größe', launcher: 'me', standing: 'participating', detail: 'data set a' },
-  ...{ phase: 'training', rounds: [], roundsWanted: 2, stateHash: null },
+  ...{ phase: 'training', progress: null, rounds: [], roundsWanted: 2, stateHash: null },
 };
 
 const DATA: DataSetView = {

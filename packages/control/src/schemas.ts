@@ -61,6 +61,16 @@ export type JobFile = z.infer<typeof jobFileSchema>;
 
 export const launchSchema = z.strictObject({ job: jobFileSchema, model: z.base64() });
 export const approveSchema = z.strictObject({ dataset: text(64).optional() });
+/** How far a training is that takes longer than seconds. */
+export const progressSchema = z.object({
+  /** Local steps done, and in all. */
+  step: count,
+  steps: count,
+  examplesPerSecond: z.number(),
+  secondsLeft: z.number(),
+});
+export type Progress = z.infer<typeof progressSchema>;
+
 export const statusSchema = z.object({
   peerId: z.string(),
   version: z.string(),
@@ -73,6 +83,8 @@ export const statusSchema = z.object({
   ),
   jobs: count,
   dataSets: count,
+  /** Jobs that train at the moment, and have for some seconds. */
+  training: z.array(progressSchema.extend({ job: hash, name: z.string() })),
   uptimeSeconds: z.number(),
   /** How long the daemon's loop was held up: a blocked loop loses its connections. */
   eventLoopDelayMs: z.object({ p99: z.number(), max: z.number() }),
@@ -105,6 +117,7 @@ export const jobSchema = z.object({
   /** Why the job stands there, or the data set it uses. */
   detail: z.string(),
   phase: z.string(),
+  progress: progressSchema.nullable(),
   rounds: z.array(roundSchema),
   roundsWanted: count,
   stateHash: hash.nullable(),

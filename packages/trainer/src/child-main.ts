@@ -23,8 +23,6 @@ function job(): LocalJob {
   return prepared;
 }
 
-/** Tells of progress at most so often. */
-const NEWS_SECONDS = 2;
 /** A larger checkpoint is not sent: on its way it is in memory three times. */
 const CHECKPOINT_BYTES_MAX = 256 * 2 ** 20;
 
@@ -59,16 +57,17 @@ async function answer(
 }
 
 function train(request: Extract<ChildRequest, { kind: 'train' }>, tell: Tell) {
-  const { vector, seed, context, resume, checkpointSeconds } = request;
-  const progress = every(NEWS_SECONDS);
-  const checkpoints = every(checkpointSeconds);
+  const { vector, seed, context, resume, seconds } = request;
+  const progress = every(seconds.progress);
+  const checkpoints = every(seconds.checkpoint);
   return job().train(vector, seed, context, {
     resume,
     onPause: async (now, checkpoint) => {
-      if (progress()) await tell({ kind: 'progress', progress: now });
       const bytes = checkpoint.vector.byteLength + checkpoint.states.byteLength;
-      if (bytes > CHECKPOINT_BYTES_MAX || !checkpoints()) return;
-      await tell({ kind: 'checkpoint', checkpoint });
+      if (bytes <= CHECKPOINT_BYTES_MAX && checkpoints()) {
+        await tell({ kind: 'checkpoint', checkpoint });
+      }
+      if (progress()) await tell({ kind: 'progress', progress: now });
     },
   });
 }

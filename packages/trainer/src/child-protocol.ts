@@ -16,6 +16,12 @@ export interface PreparedDescription extends ModelDescription {
   readonly steps: number;
 }
 
+/** Least time between two pieces of news of a kind. */
+export interface NewsSeconds {
+  readonly progress: number;
+  readonly checkpoint: number;
+}
+
 /** Where a data set is, and how to read it. */
 export interface DataPlace {
   /** File, folder or `s3://bucket/prefix`. */
@@ -46,8 +52,7 @@ export type ChildRequest =
       readonly context: TrainingContext | undefined;
       /** Where another child's attempt at the same was broken off. */
       readonly resume: Checkpoint | undefined;
-      /** Seconds between two checkpoints. */
-      readonly checkpointSeconds: number;
+      readonly seconds: NewsSeconds;
     }
   | {
       readonly kind: 'evaluate';

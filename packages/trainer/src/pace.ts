@@ -1,7 +1,7 @@
 /** Seconds that a run should take: after each one progress can be told and the work be kept. */
 const RUN_SECONDS = 1;
 /** Steps of the first run, from which the others are measured. */
-const FIRST_STEPS = 16;
+const FIRST_STEPS = 4;
 /** What is left is done in one run if it takes no longer than so many usual ones. */
 const LAST_RUNS = 2;
 

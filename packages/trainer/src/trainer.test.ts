@@ -9,7 +9,7 @@ import { DEFAULT_TRAINING } from '@starling/protocol-rounds';
 import type { TrainerJob } from '@starling/rounds';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { byteImages, type ExampleSet } from './data/example-set.ts';
-import { datasetCatalog, inspectOffer, writeDataset } from './dataset.ts';
+import { type DatasetCatalog, datasetCatalog, inspectOffer, writeDataset } from './dataset.ts';
 import { createTrainer, gradcheck, type ProcessTrainer } from './index.ts';
 import { evaluateModel } from './scorer.ts';
 
@@ -33,12 +33,13 @@ vi.setConfig({ testTimeout: 60_000 });
 
 let folder: string;
 let trainer: ProcessTrainer;
+let datasets: DatasetCatalog;
 const data = bars(303, 1);
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'starling-trainer-'));
   await writeDataset(folder, data, { task: 'bars', classes: 10 });
-  const datasets = datasetCatalog([await inspectOffer('mine', folder, {})]);
+  datasets = datasetCatalog([await inspectOffer('mine', folder, {})]);
   trainer = createTrainer({ childEntry, datasets, log, backoffMs: 1 });
 });
 
@@ -141,6 +142,34 @@ describe('the trainer child', () => {
     expect(trainer.pids[0]).not.toBe(pids[0]);
     expect(trainer.pids[1]).toBe(pids[1]);
     await Promise.all([slow.close(), quick.close()]);
+  });
+
+  test('killed after a checkpoint, a training goes on there, to the same bits', async () => {
+    const long = job({ training: { ...job().training, epochs: 300, optimizer: 'adam' } });
+    const plain = await trainer.prepare(long);
+    const whole = await plain.train(plain.initial, 5);
+    await plain.close();
+    const warnings: unknown[] = [];
+    const careful = createTrainer({
+      ...{ childEntry, datasets, backoffMs: 1, newsSeconds: { progress: 0, checkpoint: 0 } },
+      log: { ...log, warn: (text, fields) => void warnings.push([text, fields]) },
+    });
+    const prepared = await careful.prepare(long);
+    const [first] = careful.pids;
+    const steps: number[] = [];
+    const update = await prepared.train(prepared.initial, 5, undefined, ({ step }) => {
+      // Its next run takes a second or all that is left: it is in the middle of it.
+      if (steps.length === 0) process.kill(first!, 'SIGKILL');
+      steps.push(step);
+    });
+    expect(update).toEqual(whole);
+    expect(careful.pids).not.toContain(first);
+    expect(warnings).toContainEqual([
+      'a training goes on from its last checkpoint',
+      { step: steps[0] },
+    ]);
+    expect(steps[0]).toBeLessThan(whole.localSteps);
+    await careful.close();
   });
 
   test('what does not fit is refused with words for both sides', async () => {

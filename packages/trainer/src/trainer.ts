@@ -15,6 +15,7 @@ import type {
   ChildNews,
   ChildRequest,
   ChildResults,
+  NewsSeconds,
   PreparedDescription,
 } from './child-protocol.ts';
 import type { ReadingPlan } from './data/reading-plan.ts';
@@ -30,8 +31,8 @@ export interface TrainerOptions {
   readonly log: Log;
   /** What one child may take; `limitsOf` has the defaults. */
   readonly limits?: GivenLimits;
-  /** Seconds between two checkpoints of a training; 30 unless told. */
-  readonly checkpointSeconds?: number;
+  /** Least seconds between two pieces of news of a training: 2 for progress, 30 for checkpoints. */
+  readonly newsSeconds?: Partial<NewsSeconds>;
   /** Milliseconds before a child that died is replaced, doubled each time; 1000 unless told. */
   readonly backoffMs?: number;
 }
@@ -105,7 +106,7 @@ class ChildTrainer implements ProcessTrainer {
         train: (vector, seed, context, onProgress) =>
           remote.train({
             ...{ vector, seed, context, onProgress },
-            checkpointSeconds: this.#options.checkpointSeconds ?? CHECKPOINT_SECONDS,
+            seconds: { ...NEWS_SECONDS, ...this.#options.newsSeconds },
             milliseconds: ({ steps }) => runMilliseconds(this.#limits, steps),
           }),
         evaluate: (vector, examplesMax) => remote.ask({ kind: 'evaluate', vector, examplesMax }),
@@ -162,14 +163,14 @@ async function otherFiles({ reading }: ReadingPlan): Promise<readonly string[]> 
   return [await placeOf(reading.unit.path)];
 }
 
-const CHECKPOINT_SECONDS = 30;
+const NEWS_SECONDS: NewsSeconds = { progress: 2, checkpoint: 30 };
 
 interface TrainCall {
   readonly vector: Float32Array;
   readonly seed: number;
   readonly context: TrainingContext | undefined;
   readonly onProgress: ((progress: TrainingProgress) => void) | undefined;
-  readonly checkpointSeconds: number;
+  readonly seconds: NewsSeconds;
   readonly milliseconds: (job: PreparedDescription) => number;
 }
 
@@ -192,7 +193,7 @@ class RemoteJob {
 
   /** A child that dies costs what it did since the last checkpoint: the next one goes on there. */
   async train(call: TrainCall): Promise<ClientUpdate> {
-    const { vector, seed, context, onProgress, checkpointSeconds, milliseconds } = call;
+    const { vector, seed, context, onProgress, seconds, milliseconds } = call;
     let newest: Checkpoint | undefined;
     const onNews = (news: ChildNews) => {
       if (news.kind === 'checkpoint') newest = news.checkpoint;
@@ -200,7 +201,7 @@ class RemoteJob {
     };
     for (;;) {
       const resume = newest;
-      const request = { kind: 'train', vector, seed, context, resume, checkpointSeconds } as const;
+      const request = { kind: 'train', vector, seed, context, resume, seconds } as const;
       try {
         return await this.ask(request, milliseconds, onNews);
       } catch (error) {
