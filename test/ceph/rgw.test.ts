@@ -70,7 +70,7 @@ describe.skipIf(missing !== undefined)(`a real Ceph object gateway (${missing ??
   const put = (key: string, body: Uint8Array) =>
     client.send(new PutObjectCommand({ Bucket: 'lake', Key: key, Body: body }));
 
-  test('trains a job in the trainer child to the same bits as local files, in every format', async () => {
+  test('trains in the trainer child to the same bits as local files, in every format', async () => {
     const options = parseDataOptions({ shape: `${SIDE}x${SIDE}`, normalise: 'scale:1/255' });
     const offered = async (name: string, path: string) => inspectOffer(name, path, { options });
     const local = await offered('local', paths.idx);

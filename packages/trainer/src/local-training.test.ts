@@ -160,7 +160,7 @@ describe('a set that is larger than memory', () => {
   const bytes = exampleBytes(set.info);
   const split = new Split(700, { seed: SPLIT_SEED });
 
-  test('gives the minibatches that its shards make one list of, wherever reading begins', async () => {
+  test('gives minibatches as if its shards were one list, wherever reading begins', async () => {
     const shardSizes = fc.integer({ min: 16, max: 650 });
     const plans = fc.record({
       batchSize: fc.integer({ min: 1, max: 90 }),
@@ -326,7 +326,7 @@ describe('targets', () => {
       });
       const wrong = testJob({ loss, model: linearModel(4, 3), data: schema('numbers') });
       await expect(openLocalJob({ job: wrong, source, threads: 1 })).rejects.toThrow(
-        'the model takes numbers of shape [3] as the target of each example; the data have 2 numbers',
+        'takes numbers of shape [3] as the target of each example; the data have 2 numbers',
       );
     },
   );

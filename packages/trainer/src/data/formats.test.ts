@@ -104,7 +104,7 @@ describe('the same 200 images of MNIST in every format', () => {
     }
   });
 
-  test('the same job trains to the same bits from each of them, resident or in shards', async () => {
+  test('the same job trains to the same bits from each, resident or in shards', async () => {
     const job = testJob({
       ...{ model: linearModel(PIXELS, 10), training: { epochs: 2, batchSize: 16 } },
       data: { ...testJob().data, input: { dtype: 'float32', shape: [PIXELS] } },
