@@ -67,6 +67,8 @@ const manifest: Manifest = {
     bufferRange: 100,
     replication: 0,
     cellSize: 0,
+    graph: 'complete',
+    unmasking: 'local',
     phaseSeconds: 2.5,
   },
   admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5 },

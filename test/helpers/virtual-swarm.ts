@@ -27,6 +27,8 @@ export const virtualManifest = (changes: Partial<Manifest> = {}): Manifest => ({
     bufferRange: 100,
     replication: 0,
     cellSize: 0,
+    graph: 'complete',
+    unmasking: 'local',
     phaseSeconds: 2,
   },
   admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5 },

@@ -1,4 +1,4 @@
-import { BEHAVIOURS, type Behaviour, NO_FAULTS, simulate } from '@starling/sim';
+import { BEHAVIOURS, type Behaviour, NO_FAULTS, type SimOptions, simulate } from '@starling/sim';
 import { expect, test } from 'vitest';
 import { runCell } from '../../packages/secagg/src/testing/cell.ts';
 import { endedIn } from '../../packages/secagg/src/testing/checks.ts';
@@ -10,6 +10,7 @@ import { endedIn } from '../../packages/secagg/src/testing/checks.ts';
 interface Scenario {
   readonly liars: readonly (readonly [peer: number, behaviour: Behaviour])[];
   readonly replication?: number;
+  readonly unmasking?: SimOptions['unmasking'];
   /** Fourteen peers in cells of this size, instead of eight in one. */
   readonly cellSize?: number;
   /** Reasons for which honest peers convict; nobody is convicted when absent. */
@@ -66,6 +67,10 @@ const SCENARIOS: Readonly<Record<Behaviour, Scenario>> = {
     convicts: ['wrong-audit'],
     convicted: [3],
   }),
+  'wrong-plain-sums': both('wrong-plain-sums', {
+    unmasking: 'shared',
+    convicts: ['wrong-plain-sum'],
+  }),
   'wrong-sum-by-one': both('wrong-sum-by-one'),
   'wrong-sum-by-half-ring': both('wrong-sum-by-half-ring'),
   'serves-other-bytes': both('serves-other-bytes'),
@@ -93,12 +98,14 @@ interface Expected {
  * Runs a scenario until the liars lied and were met as expected. Whatever the seed: sums are exact,
  * no rule is broken, and nobody else is convicted.
  */
-async function run({ liars, replication, cellSize }: Scenario, expected: Expected): Promise<void> {
+async function run(scenario: Scenario, expected: Expected): Promise<void> {
+  const { liars, replication, cellSize, unmasking } = scenario;
   for (let seed = 1; seed <= SEEDS_MAX; seed++) {
     const report = await simulate({
       ...{ peers: cellSize === undefined ? 8 : 14, dim: 60, rounds: 2, dropout: 0, byzantine: 0 },
       ...{ seed, faults: NO_FAULTS, adversaries: new Map(liars) },
       ...(replication !== undefined && { replication }),
+      ...(unmasking !== undefined && { unmasking }),
       ...(cellSize !== undefined && { cellSize }),
     });
     expect(report.violations).toEqual([]);

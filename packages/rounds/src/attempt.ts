@@ -155,6 +155,7 @@ function perform(d: Draft, session: RunningSession, effect: SessionEffect): void
     case 'compute':
     case 'send-chunk':
     case 'fetch-sum':
+    case 'fetch-plain':
     case 'fetch-chunk':
       d.effects.push({ kind: 'session', round: roundOf(d), roundId, slot, config, effect });
       return;

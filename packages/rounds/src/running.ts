@@ -63,7 +63,7 @@ function cellConfig(
   });
   if (members.length !== joins.length) return undefined;
   const { manifest } = d.config.job;
-  const { phaseSeconds, replication } = manifest.aggregation;
+  const { phaseSeconds, replication, unmasking } = manifest.aggregation;
   return {
     roundId: fromHex(roundId),
     attempt: slot.attempt,
@@ -81,6 +81,7 @@ function cellConfig(
     seed: attemptSeed(d, roundId, slot.attempt),
     input: d.update!.handle,
     protection: d.config.protection,
+    unmasking,
     ...(d.config.survivorsMin !== undefined && {
       veto: { survivorsMin: d.config.survivorsMin, trusted: new Set<number>(), trustedMin: 0 },
     }),

@@ -71,6 +71,7 @@ function configsOf(vector: Derivation): readonly [SessionConfig, SessionConfig] 
     seed: new Secret(fromHex(vector.seeds[self]!)),
     input: 'update',
     protection: 'double-masking',
+    unmasking: 'local',
   });
   return [of(0), of(1)];
 }

@@ -1,4 +1,4 @@
-import type { SecaggMessage } from '@starling/protocol-secagg';
+import type { MessageOf, SecaggMessage } from '@starling/protocol-secagg';
 import { describe, expect, test } from 'vitest';
 import { toBitmap } from './bitmap.ts';
 import { isOwnerLost } from './owners.ts';
@@ -88,6 +88,80 @@ describe('verified sums', () => {
     });
     expectRightSum(run, [2, 3]);
     expect([...convictions(run, 2)].sort()).toEqual(['2: wrong-sum', '3: wrong-tag']);
+  });
+});
+
+describe('shared unmasking', () => {
+  const CELL = { members: 7, length: 160, unmasking: 'shared' } as const;
+  /** f + 1 of seven. */
+  const DRAWN = 3;
+
+  /** Members that named a plain sum of a chunk. */
+  function openers(run: CellRun): ReadonlyMap<number, ReadonlySet<number>> {
+    const found = new Map<number, Set<number>>();
+    for (const [from, message] of sent(run.deeds)) {
+      if (message.kind !== 'plain-sums') continue;
+      for (const { chunk } of message.sums) {
+        found.set(chunk, (found.get(chunk) ?? new Set()).add(from));
+      }
+    }
+    return found;
+  }
+
+  test('f + 1 drawn members open a chunk for all, others each', () => {
+    const drawn = new Set<string>();
+    for (const seed of [1, 2, 3, 4]) {
+      const run = runCell({ ...CELL, seed });
+      expectRightSum(run, []);
+      const found = openers(run);
+      expect(found.size).toBe(run.members[0]!.state.placement.length);
+      for (const members of found.values()) {
+        expect(members.size).toBe(DRAWN);
+        drawn.add([...members].sort().join());
+      }
+    }
+    expect(drawn.size).toBeGreaterThan(10);
+  });
+
+  test('who names another plain sum is convicted by everybody, and believed by nobody [S-28]', () => {
+    for (const seed of [1, 2, 3, 4]) {
+      const forge = (m: MessageOf<'plain-sums'>) => ({
+        ...m,
+        sums: m.sums.map(({ chunk, hash }) => ({ chunk, hash: flipped(hash) })),
+      });
+      const liars = [1, 4];
+      const tamper: CellOptions['tamper'] = (from, message) =>
+        liars.includes(from) && message.kind === 'plain-sums' ? forge(message) : message;
+      const run = runCell({ ...CELL, seed, tamper });
+      expectRightSum(run, liars);
+      expect([...convictions(run, 1)].sort()).toEqual(['1: wrong-plain-sum', '4: wrong-plain-sum']);
+    }
+  });
+
+  test('those drawn who are silent, gone or serve nothing are replaced', () => {
+    for (const seed of [1, 2, 3]) {
+      const silent = runCell({ ...CELL, seed, tamper: lie(2, 'plain-sums', () => undefined) });
+      expectRightSum(silent, [2]);
+      for (const hints of [true, false]) {
+        const crashes = [{ member: 2, phase: 'verify', count: seed }] as const;
+        expectRightSum(runCell({ ...CELL, seed, crashes, hints }), []);
+      }
+      expectRightSum(runCell({ ...CELL, seed, mute: [2, 5] }), []);
+    }
+  });
+
+  test('a wrong sum is found by those drawn, and its owner convicted by them', () => {
+    const run = runCell({ ...CELL, seed: 3, replication: 1, lyingOwners: [2] });
+    expectRightSum(run, [2]);
+    expect([...convictions(run, 2)]).toEqual(['2: wrong-sum']);
+  });
+
+  test('light members are drawn last', () => {
+    const run = runCell({ ...CELL, seed: 5, light: [0, 1, 2] });
+    expectRightSum(run, []);
+    for (const members of openers(run).values()) {
+      expect([...members].every((member) => member > 2)).toBe(true);
+    }
   });
 });
 

@@ -28,6 +28,7 @@ function drawCell(seed: number, dice: Dice): CellOptions {
     duplication: 0.1,
     hints: dice.chance(0.5),
     light: dice.chance(0.3) ? [dice.below(members)] : [],
+    unmasking: dice.pick(['local', 'shared']),
   };
 }
 

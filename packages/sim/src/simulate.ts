@@ -3,7 +3,7 @@ import { assert, type BlobHash, type PeerId } from '@starling/core';
 import { hashHex, verifications } from '@starling/crypto';
 import { DEFAULT_TRAINING, type Manifest } from '@starling/protocol-rounds';
 import { type EngineCanary, type Notice, survivorCount } from '@starling/rounds';
-import type { ProtectionName } from '@starling/secagg';
+import type { ProtectionName, UnmaskingName } from '@starling/secagg';
 import { BEHAVIOURS, type Behaviour } from './adversaries/index.ts';
 import {
   agreement,
@@ -42,6 +42,9 @@ export interface SimOptions {
   readonly replication?: number;
   /** Peers of one cell, about; 64 when absent. */
   readonly cellSize?: number;
+  /** One large graph in place of cells. */
+  readonly graph?: Manifest['aggregation']['graph'];
+  readonly unmasking?: UnmaskingName;
   readonly seed: number;
   /** Drawn from the seed when absent. */
   readonly faults?: FaultMix;
@@ -445,7 +448,7 @@ function drawAdversaries(
 }
 
 function manifestOf(
-  { peers, rounds, replication, cellSize }: SimOptions,
+  { peers, rounds, replication, cellSize, graph, unmasking }: SimOptions,
   model: Uint8Array,
 ): Manifest {
   assert(peers >= 3, 'a swarm of fewer than three peers cannot aggregate');
@@ -462,6 +465,8 @@ function manifestOf(
       bufferRange: 100,
       replication: replication ?? 0,
       cellSize: cellSize ?? 0,
+      graph: graph ?? 'complete',
+      unmasking: unmasking ?? 'local',
       phaseSeconds: 2,
     },
     admission: { minPeers: 3, maxPeers: Math.max(128, peers), joinWindowSeconds: 5 },

@@ -28,7 +28,7 @@ export const VIEW_MAX = 1_000;
 /** One bit per roster member, least significant bit of byte 0 first. */
 const bitmap = bytes(1, LIMITS.rosterPeersMax / 8);
 const chunkIndex = u32(LIMITS.chunksMax - 1);
-/** Revisions of a message that may be corrected: receipts, shares, sums, audits, complaints. */
+/** Revisions of a message that may be corrected: receipts, shares, (plain) sums, audits, complaints. */
 export const REVISION_MAX = 15;
 const revision = u32(REVISION_MAX);
 /** Bytes of the linear tags of one chunk: four numbers below 2^61 − 1, little-endian. */
@@ -130,6 +130,11 @@ export const messageCodec = union({
   nominate: cellEntry,
   /** The sender's cell opened this sum: SHA-256 of the packed ring words; roster-wide. */
   opened: cellEntry,
+  /** Chunks whose masks the sender removed: SHA-256 of what is left, packed in the ring's bits. */
+  'plain-sums': struct({
+    revision,
+    sums: list(struct({ chunk: chunkIndex, hash }), LIMITS.chunksMax),
+  }),
 });
 export type SecaggMessage = Decoded<typeof messageCodec>;
 export type MessageOf<K extends SecaggMessage['kind']> = Extract<SecaggMessage, { kind: K }>;
@@ -172,6 +177,7 @@ export function slotOf(message: SecaggMessage): string {
     case 'shares':
     case 'audit':
     case 'complaint':
+    case 'plain-sums':
       return `${message.kind}/${message.revision}`;
     default:
       return message.kind;

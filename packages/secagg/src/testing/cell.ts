@@ -18,6 +18,7 @@ import type {
   SessionConfig,
   SessionEffect,
   SessionEvent,
+  UnmaskingName,
   Veto,
 } from '../types.ts';
 import { createHost, type Host } from './host.ts';
@@ -44,6 +45,7 @@ export interface CellOptions {
   readonly hints?: boolean;
   readonly replication?: number;
   readonly protection?: ProtectionName;
+  readonly unmasking?: UnmaskingName;
   readonly canary?: Canary;
   readonly length?: number;
   readonly chunkBytes?: number;
@@ -220,6 +222,9 @@ class Cell {
       case 'fetch-sum':
         this.#after(this.#delay(), () => this.#fetchSum(peer, effect));
         return;
+      case 'fetch-plain':
+        this.#after(this.#delay(), () => this.#fetchPlain(peer, effect));
+        return;
       case 'fetch-chunk':
         this.#after(this.#delay(), () => this.#fetchChunk(peer, effect));
         return;
@@ -310,6 +315,15 @@ class Cell {
     this.#deliver(peer, { kind: sum ? 'sum-fetched' : 'sum-missing', chunk, hash });
   }
 
+  #fetchPlain(peer: Peer, { chunk, hash, from }: Extract<SessionEffect, { kind: 'fetch-plain' }>) {
+    const isMute = (member: number) => this.#options.mute?.includes(member) ?? false;
+    const holders = from.filter((member) => this.#peers[member]!.alive && !isMute(member));
+    const served = holders.map((member) => this.#peers[member]!.host.plainOf(chunk, hash));
+    const words = served.find((held) => held !== undefined);
+    if (words !== undefined) peer.host.keepPlain(chunk, words);
+    this.#deliver(peer, { kind: words ? 'plain-fetched' : 'plain-missing', chunk, hash });
+  }
+
   #fetchChunk(peer: Peer, { chunk, of, from }: Extract<SessionEffect, { kind: 'fetch-chunk' }>) {
     for (const holder of from) {
       const { alive, host, state } = this.#peers[holder]!;
@@ -353,6 +367,7 @@ export function cellConfigs(options: CellOptions): readonly SessionConfig[] {
     seed: new Secret(secret(self === wrongKeys ? -1 : self)),
     input: 'update',
     protection: options.protection ?? 'double-masking',
+    unmasking: options.unmasking ?? 'local',
     ...(canary === undefined ? {} : { canary }),
     ...(options.graph === undefined ? {} : { graph: options.graph }),
     ...vetoOf(options, self),
