@@ -1,3 +1,4 @@
+import type { PeerId } from '@starling/core';
 import { BEHAVIOURS, type Behaviour, NO_FAULTS, type SimOptions, simulate } from '@starling/sim';
 import { expect, test } from 'vitest';
 import { runCell } from '../../packages/secagg/src/testing/cell.ts';
@@ -140,6 +141,34 @@ test.each(BEHAVIOURS)('%s: sums stay exact, and only liars are convicted', async
   const liars = scenario.convicted ?? scenario.liars.map(([peer]) => peer);
   const convicted = scenario.convicts === undefined ? [] : liars;
   await run(scenario, { convictions: scenario.convicts ?? [], convicted });
+});
+
+test.each([
+  ['two-joins', {}],
+  ['two-keyshares', {}],
+  ['two-commits', {}],
+  ['wrong-tags', {}],
+  ['wrong-sum-by-one', { replication: 1 }],
+] as const)('%s: proven, and in no later roster', async (behaviour, more) => {
+  for (let seed = 1; seed <= SEEDS_MAX; seed++) {
+    const rosters: (readonly PeerId[])[] = [];
+    const report = await simulate({
+      ...{ peers: 8, dim: 60, rounds: 3, dropout: 0, byzantine: 0, seed, faults: NO_FAULTS },
+      ...more,
+      adversaries: new Map([[5, behaviour]]),
+      onNotice: (peer, notice) => {
+        if (peer === 1 && notice.kind === 'session') rosters.push(notice.roster);
+      },
+    });
+    expect(report.violations).toEqual([]);
+    expect(report.roundsFinished).toBe(3);
+    // A liar has to be in a roster, or to own a chunk, to be found out.
+    if (report.banned.length === 0) continue;
+    expect(report.banned).toEqual([5]);
+    expect(rosters.at(-1)).toHaveLength(7);
+    return;
+  }
+  throw new Error(`no seed up to ${SEEDS_MAX} shows it`);
 });
 
 /** On the wire such a dealer never gets to its input; in the cell's driver it believes its lie. */

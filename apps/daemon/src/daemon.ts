@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type ControlServer, createControlServer } from '@starling/control';
-import { errorMessage, type JobId, type Log } from '@starling/core';
+import { errorMessage, type JobId, type Log, type PeerId } from '@starling/core';
 import { signingKeyFromSeed } from '@starling/crypto';
 import {
   createComputePool,
@@ -130,7 +130,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
       policy: () => ({ trust: trustOf(config), minPeers: config.policy.minPeers }),
       onFatal: (error) => endByBug(log, error),
       onNotice: (job, notice) => {
-        logNotice(log, job, notice);
+        logNotice(log, job, notice, key.peerId);
         hooks.onNotice?.(job, notice);
         for (const watcher of watchers) watcher(job, notice);
       },
@@ -165,10 +165,13 @@ const openSwarm = ({ config, state, log }: Assembly): Promise<Swarm> =>
   );
 
 /** What happens in a job, a line each; certificates only by what identifies them. */
-function logNotice(log: Log, job: JobId, notice: Notice): void {
+function logNotice(log: Log, job: JobId, notice: Notice, self: PeerId): void {
   const { kind, ...rest } = notice;
   const fields = 'certificate' in rest ? { round: rest.certificate.statement.round } : rest;
   log.info(kind, { job: job.slice(0, 8), ...fields });
+  if (notice.kind !== 'banned' || notice.peer !== self) return;
+  const remedy = 'does another daemon run with a copy of this state directory? Stop it';
+  log.warn('the others leave this peer out: its own messages contradict each other', { remedy });
 }
 
 /** A state nobody understands must not go on: the supervisor starts us again from the journal. */

@@ -153,7 +153,7 @@ test('a fork deeper than the first look back is found by looking further back', 
   };
   const [mine, theirs] = [grow(20, 'a'), grow(22, 'b')];
   const peer = new EnginePeer(job, keys[0]!);
-  peer.take({ kind: 'start', certificates: mine, joined: [] });
+  peer.take({ kind: 'start', certificates: mine, joined: [], bans: [] });
   peer.take({ kind: 'prepared', vectorLength: 8, stateHash: GENESIS });
   const from = keys[1]!.peerId;
   peer.take({ kind: 'head', from, round: theirs.length, certificate: null });

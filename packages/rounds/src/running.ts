@@ -1,4 +1,4 @@
-import { fromHex, type PeerId, utf8 } from '@starling/core';
+import { fromHex, utf8 } from '@starling/core';
 import { sha256 } from '@starling/crypto';
 import { type Envelope, REPLICATION_MAX, ROUNDS_LABEL } from '@starling/protocol-rounds';
 import { byzantineMax } from '@starling/protocol-secagg';
@@ -87,15 +87,4 @@ function cellConfig(
     }),
     ...(d.config.canary === 'never-both' ? { canary: d.config.canary } : {}),
   };
-}
-
-const indices = new WeakMap<readonly PeerId[], ReadonlyMap<PeerId, number>>();
-/** A peer's place in a list of peers that does not change. */
-export function indexIn(peers: readonly PeerId[], peer: PeerId): number | undefined {
-  let known = indices.get(peers);
-  if (known === undefined) {
-    known = new Map(peers.map((each, index) => [each, index]));
-    indices.set(peers, known);
-  }
-  return known.get(peer);
 }

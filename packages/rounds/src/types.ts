@@ -20,6 +20,7 @@ import type {
   SessionEvent,
   VectorHandle,
 } from '@starling/secagg';
+import type { Ban } from './bans.ts';
 import type { Slot } from './round-id.ts';
 
 /** What fixes one peer's part in one job. */
@@ -56,6 +57,7 @@ export type EngineEvent =
       readonly kind: 'start';
       readonly certificates: readonly Certificate[];
       readonly joined: readonly { readonly roundId: RoundId; readonly slot: Slot }[];
+      readonly bans: readonly (readonly [PeerId, Ban])[];
     }
   /**
    * The launched model is here: vector length with metric coordinates, and the state of round 0.
@@ -76,6 +78,8 @@ export type EngineEvent =
       readonly reason: string;
     }
   | { readonly kind: 'envelopes'; readonly envelopes: readonly Envelope[] }
+  /** Canonical evidence against a peer, from whoever passed it on. */
+  | { readonly kind: 'evidence'; readonly bytes: Uint8Array }
   | { readonly kind: 'timer'; readonly timer: string }
   | { readonly kind: 'reachable'; readonly peer: PeerId; readonly reachable: boolean }
   /** Something for the running session, named by its slot so that stale answers fall away. */
@@ -231,6 +235,13 @@ export type Notice =
       readonly slot: Slot;
       readonly peer: PeerId;
       readonly reason: Conviction['reason'];
+    }
+  /** There is proof of it: the peer is in no roster before round `until`. It may be this one. */
+  | {
+      readonly kind: 'banned';
+      readonly peer: PeerId;
+      readonly reason: string;
+      readonly until: number;
     }
   | {
       readonly kind: 'retry';

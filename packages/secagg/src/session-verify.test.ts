@@ -123,7 +123,7 @@ describe('shared unmasking', () => {
     expect(drawn.size).toBeGreaterThan(10);
   });
 
-  test('who names another plain sum is convicted by everybody, and believed by nobody [S-28]', () => {
+  test('another plain sum than the right one convicts, and is not believed [S-28]', () => {
     for (const seed of [1, 2, 3, 4]) {
       const forge = (m: MessageOf<'plain-sums'>) => ({
         ...m,

@@ -78,6 +78,8 @@ export interface SimReport {
   readonly convictions: Readonly<Record<string, number>>;
   /** Peers that an honest peer convicted. */
   readonly convicted: readonly number[];
+  /** Peers that an honest peer left out of its rosters; an honest one among them is a violation. */
+  readonly banned: readonly number[];
   readonly violations: readonly string[];
   readonly traceHash: string;
   readonly signaturesVerified: number;
@@ -140,6 +142,7 @@ class Simulation {
   readonly #injected = new Map<string, number>();
   readonly #convictions = new Map<string, number>();
   readonly #convicted = new Set<PeerId>();
+  readonly #banned = new Set<PeerId>();
   #misdeeds = 0;
   /** Round → slots in which an aggregation began. */
   readonly #attempts = new Map<number, Set<string>>();
@@ -281,6 +284,12 @@ class Simulation {
       this.#convictions.set(reason, (this.#convictions.get(reason) ?? 0) + 1);
       this.#convicted.add(notice.peer);
     }
+    if (kind === 'banned' && peer.isHonest) {
+      this.#banned.add(notice.peer);
+      if (!this.#isDishonest(notice.peer)) {
+        this.#violations.push(`framed: an honest peer is banned (${notice.reason})`);
+      }
+    }
     if (kind === 'certified') {
       this.#isNews = true;
       const { statement } = notice.certificate;
@@ -400,6 +409,7 @@ class Simulation {
       misdeeds: this.#misdeeds,
       convictions: Object.fromEntries([...this.#convictions].sort()),
       convicted: this.#peers.filter((p) => this.#convicted.has(p.peer)).map((p) => p.index),
+      banned: this.#peers.filter((p) => this.#banned.has(p.peer)).map((p) => p.index),
       violations: this.#violations,
       traceHash: this.#trace.digest('hex'),
       signaturesVerified,

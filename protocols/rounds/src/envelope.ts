@@ -9,6 +9,7 @@ import {
   LIMITS,
   list,
   nullable,
+  oneOf,
   type RoundId,
   struct,
   toHex,
@@ -43,6 +44,14 @@ const roster = struct({
 const ack = struct({ reveal: bytes(32) });
 /** Whose ACKs make the beacon: one bit per member of the roster. Nobody else is in a cell. */
 const cells = struct({ acked: bytes(1, LIMITS.rosterPeersMax / 8) });
+/** Lies of which members of a cell convict each other, by the secure aggregation's own rules. */
+export const ACCUSATIONS = [
+  'wrong-tag',
+  'wrong-sum',
+  'wrong-audit',
+  'wrong-plain-sum',
+  'inconsistent-shares',
+] as const;
 export const bodyCodec = union({
   join,
   roster,
@@ -54,6 +63,8 @@ export const bodyCodec = union({
   assembly: struct({ message: bytes(1, LIMITS.controlBytesMax - 512) }),
   /** The sender's signature under the round's certificate. */
   final: struct({ statement: hashCodec<CertificateHash>(), signature: signatureCodec }),
+  /** The sender found out, by itself, that this member of the roster lied. */
+  accuse: struct({ member: u32(LIMITS.rosterPeersMax - 1), reason: oneOf(ACCUSATIONS) }),
 });
 export type Body = Decoded<typeof bodyCodec>;
 export type BodyOf<K extends Body['kind']> = Extract<Body, { kind: K }>;

@@ -28,7 +28,7 @@ export const VIEW_MAX = 1_000;
 /** One bit per roster member, least significant bit of byte 0 first. */
 const bitmap = bytes(1, LIMITS.rosterPeersMax / 8);
 const chunkIndex = u32(LIMITS.chunksMax - 1);
-/** Revisions of a message that may be corrected: receipts, shares, (plain) sums, audits, complaints. */
+/** Revisions of a message that may be corrected: receipts, shares, sums, audits, complaints. */
 export const REVISION_MAX = 15;
 const revision = u32(REVISION_MAX);
 /** Bytes of the linear tags of one chunk: four numbers below 2^61 − 1, little-endian. */
