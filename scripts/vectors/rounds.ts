@@ -105,7 +105,7 @@ const join: Body = {
   stateHash: hash<BlobHash>(2),
   hello: ramp(70),
   beacon: ramp(32, 5),
-  light: 1,
+  weight: 8,
 };
 const BODIES: readonly Body[] = [
   join,
@@ -212,7 +212,7 @@ export function roundsBad(): readonly BadVector[] {
       ramp(64),
     ]),
     badWire('short signature', 'signed-manifest', signedManifestCodec, [ramp(9), h, ramp(63)]),
-    badWire('join that is light twice', 'body', bodyCodec, [0, [1, 0, h, h, ramp(9), h, 2]]),
+    badWire('join with a weight of nine', 'body', bodyCodec, [0, [1, 0, h, h, ramp(9), h, 9]]),
     badWire('join with a hello of 257 bytes', 'body', bodyCodec, [
       0,
       [1, 0, h, h, ramp(257), h, 0],

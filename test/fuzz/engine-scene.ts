@@ -73,7 +73,7 @@ export class Scene {
       admission: { minPeers: 3, maxPeers: dice.pick([4, 64]) },
     });
     const protection = dice.pick(['none', 'double-masking'] as const);
-    this.state = createEngine({ job, key: own, light: dice.chance(0.2), protection });
+    this.state = createEngine({ job, key: own, weight: dice.below(9), protection });
     this.take({ kind: 'start', certificates: [], joined: [], bans: [] });
     this.take({ kind: 'prepared', vectorLength: 40, stateHash: hashNamed('genesis') });
     this.take({ kind: 'participate', on: true });
@@ -166,7 +166,7 @@ export class Scene {
       stateHash: sometimes(stateHashOf(this.state)!, hashNamed('other')),
       hello: sometimes(HELLO, dice.bytes(dice.below(257))),
       beacon: new Uint8Array(32),
-      light: dice.below(2),
+      weight: dice.below(9),
     };
   }
 

@@ -147,7 +147,7 @@ export class VirtualSwarm {
   #node(peer: Omit<VirtualPeer, 'node'>, boot: number): StarlingNode {
     const { key, settings, blobs, journal, notices } = peer;
     const options: NodeOptions = {
-      light: false,
+      weight: 1,
       protection: 'double-masking',
       launchCopies: 3,
       policy: () => settings.policy,

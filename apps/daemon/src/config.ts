@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage, type PeerId } from '@starling/core';
 import { parsePeerId } from '@starling/crypto';
+import { WEIGHT_MAX } from '@starling/protocol-rounds';
 import { MEMORY_MIN } from '@starling/trainer';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
@@ -41,6 +42,8 @@ export const configSchema = z.strictObject({
     .prefault({}),
   resources: z
     .strictObject({
+      /** Chunks that it adds up for others, beside a peer of weight 1. */
+      weight: z.number().int().min(1).max(WEIGHT_MAX).default(1),
       /** What the process that trains a job may take of this machine. */
       trainer: z
         .strictObject({

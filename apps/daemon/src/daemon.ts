@@ -124,7 +124,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
       ...(hooks.observer && { observer: hooks.observer }),
     },
     {
-      light: config.light,
+      weight: config.light ? 0 : config.resources.weight,
       protection: 'double-masking',
       launchCopies: 3,
       policy: () => ({ trust: trustOf(config), minPeers: config.policy.minPeers }),

@@ -78,7 +78,7 @@ export class JobHost {
     this.#state = createEngine({
       job,
       key: node.key,
-      light: options.light,
+      weight: options.weight,
       protection: options.protection,
       survivorsMin: options.policy().minPeers,
       canary: options.canary,

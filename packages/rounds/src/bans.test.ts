@@ -25,7 +25,7 @@ function joined(): readonly EnginePeer[] {
 /** The liar's JOIN, and another that contradicts it. */
 function twoJoins(peers: readonly EnginePeer[]): readonly [Envelope, Envelope] {
   const [join] = peers[4]!.sent('join');
-  const body: Body = { ...join!.body, kind: 'join', light: 1 } as Body;
+  const body: Body = { ...join!.body, kind: 'join', weight: 2 } as Body;
   const { roundId, attempt } = join!;
   return [join!, sealEnvelope({ roundId, attempt, roster: null }, body, liar)];
 }

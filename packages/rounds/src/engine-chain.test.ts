@@ -21,7 +21,7 @@ const joinOf = (round: number, sender: SigningKey, parent = hashNamed('later')):
       stateHash: hashNamed('later state'),
       hello: new Uint8Array(0),
       beacon: new Uint8Array(32),
-      light: 0,
+      weight: 1,
     },
     sender,
   );

@@ -8,6 +8,7 @@ export {
   oneCellMax,
   rosterDigest,
   sumPeersMax,
+  wideGraph,
 } from './cells.ts';
 export { type Chain, isSettled, signersOf, survivorCount, verifyChain } from './chain.ts';
 export { type EngineStep, engineStep } from './engine.ts';

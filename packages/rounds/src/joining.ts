@@ -67,7 +67,7 @@ function joinSlot(d: Draft, slot: Slot): void {
     stateHash,
     hello,
     beacon: beaconCommitment(beaconReveal(seed)),
-    light: d.config.light ? 1 : 0,
+    weight: d.config.weight,
   });
 }
 

@@ -2,34 +2,53 @@ import { fromHex, utf8 } from '@starling/core';
 import { sha256 } from '@starling/crypto';
 import { type Envelope, REPLICATION_MAX, ROUNDS_LABEL } from '@starling/protocol-rounds';
 import { byzantineMax } from '@starling/protocol-secagg';
-import { createAssembly, createSession, type Member, type SessionConfig } from '@starling/secagg';
-import { cellDigest, cellSizeOf, cutCells } from './cells.ts';
+import {
+  createAssembly,
+  createSession,
+  type MaskGraph,
+  type Member,
+  type SessionConfig,
+} from '@starling/secagg';
+import { cellDigest, cellSizeOf, cutCells, isWide, wideGraph } from './cells.ts';
 import { attemptSeed, readHello } from './joins.ts';
 import { ringShapeOf } from './shape.ts';
 import { type Draft, type Placing, type RunningSession, selfOf, stateHashOf } from './state.ts';
 
-/** The aggregation over a roster that is one cell; undefined when a JOIN's keys do not decode. */
-export function sessionOver(d: Draft, placing: Placing): RunningSession | undefined {
-  const { slot, roundId, digest } = placing;
-  const config = cellConfig(d, placing, placing.joins, digest);
-  if (config === undefined) return undefined;
+/**
+ * The aggregation over a roster that is one sum; undefined when a JOIN's keys do not decode.
+ * @param graph who masks with whom, when not everybody with everybody
+ */
+export function sessionOver(
+  d: Draft,
+  placing: Pick<Placing, 'slot' | 'roundId' | 'joins' | 'digest'>,
+  graph?: MaskGraph,
+): RunningSession | undefined {
+  const { slot, roundId, joins, digest } = placing;
+  const complete = cellConfig(d, placing, joins, digest);
+  if (complete === undefined) return undefined;
+  const config = graph === undefined ? complete : { ...complete, graph };
   const roster = config.members.map(({ peer }) => peer);
   const state = createSession(config);
   return { slot, roundId, roster, digest, config, state, assembly: undefined };
 }
 
 /**
- * The aggregation over a roster that is cut into cells.
+ * The aggregation over a large roster, which is cut into cells, or masks on a graph.
  * @param acked JOINs of those whose ACKs count, in order of peer ids
  * @param digest of the roster's cells
  */
-export function sessionOfCells(
+export function sessionOfMany(
   d: Draft,
   placing: Placing,
   acked: readonly Envelope[],
   digest: Uint8Array,
 ): RunningSession | undefined {
   const { slot, roundId } = placing;
+  if (isWide(d.config.job.manifest)) {
+    const peers = acked.map(({ sender }) => sender);
+    if (!peers.includes(selfOf(d))) return undefined;
+    return sessionOver(d, { slot, roundId, joins: acked, digest }, wideGraph(peers, digest));
+  }
   const roster = acked.map(({ sender }) => sender);
   const cells = cutCells(roster, digest, cellSizeOf(d.config.job.manifest));
   const self = roster.indexOf(selfOf(d));
@@ -52,14 +71,14 @@ const defaultReplication = (peers: number): number =>
 
 function cellConfig(
   d: Draft,
-  { slot, roundId }: Placing,
+  { slot, roundId }: Pick<Placing, 'slot' | 'roundId'>,
   joins: readonly Envelope[],
   rosterDigest: Uint8Array,
 ): SessionConfig | undefined {
   const members = joins.flatMap((join): Member[] => {
     const hello = readHello(join);
-    const light = join.body.kind === 'join' && join.body.light === 1;
-    return hello ? [{ peer: join.sender, hello, light }] : [];
+    if (hello === undefined || join.body.kind !== 'join') return [];
+    return [{ peer: join.sender, hello, weight: join.body.weight }];
   });
   if (members.length !== joins.length) return undefined;
   const { manifest } = d.config.job;

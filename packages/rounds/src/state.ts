@@ -29,7 +29,7 @@ export interface RunningSession {
   readonly assembly: AssemblyState | undefined;
 }
 
-/** A roster that is to be cut into cells: ACKs are collected. */
+/** A roster that is to be cut into cells, or put on a graph: ACKs are collected. */
 export interface Placing {
   readonly slot: Slot;
   readonly roundId: RoundId;

@@ -27,8 +27,8 @@ import type { Slot } from './round-id.ts';
 export interface EngineConfig {
   readonly job: Job;
   readonly key: SigningKey;
-  /** Owns no chunks (design decision 14). */
-  readonly light: boolean;
+  /** How many chunks it owns beside others, 1 to 8; 0 owns none (design decision 14). */
+  readonly weight: number;
   readonly protection: ProtectionName;
   /** Fewest updates in a sum that holds this peer's: its owner's veto. */
   readonly survivorsMin?: number;

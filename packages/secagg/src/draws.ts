@@ -50,7 +50,7 @@ function orderOf(d: SessionState, { task, place, without }: Draw): readonly numb
     .map((member) => ({ member, key: toHex(sha256(prefix, u32be(member))) }));
   ranked.sort((a, b) => compareText(a.key, b.key));
   const members = ranked.map(({ member }) => member);
-  const isLight = (member: number) => d.config.members[member]!.light;
+  const isLight = (member: number) => d.config.members[member]!.weight === 0;
   const order = [...members.filter((m) => !isLight(m)), ...members.filter(isLight)];
   known.set(name, order);
   return order;

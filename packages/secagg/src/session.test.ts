@@ -116,7 +116,7 @@ describe('on a k-regular graph', () => {
     expect(bundle.dealt).toHaveLength(12);
   });
 
-  test('survivors that do not hang together are not enough', () => {
+  test('survivors that do not hang together are not enough [S-29]', () => {
     const halves = [...Array(20).keys()].map((m) =>
       [...Array(20).keys()].filter((other) => other !== m && other < 10 === m < 10),
     );

@@ -28,8 +28,8 @@ export interface SessionTimers {
 export interface Member {
   readonly peer: PeerId;
   readonly hello: Hello;
-  /** Contributes, but owns no chunk. */
-  readonly light: boolean;
+  /** How many chunks it owns beside others; a light one, of weight 0, contributes and owns none. */
+  readonly weight: number;
 }
 
 /**

@@ -97,6 +97,8 @@ export interface SimReport {
 
 const TIME_LIMIT_MS = 30 * 60 * 1000;
 const RING_BITS = 24;
+/** The sums of a thousand inputs fit into 32 bits. */
+const WIDE_RING_BITS = 22;
 /** Larger swarms are not fully connected: a peer has this many connections, about. */
 const FULLY_CONNECTED_MAX = 128;
 const DEGREE = 64;
@@ -134,7 +136,7 @@ class Simulation {
   readonly #peers: readonly SimPeer[];
   readonly #adversaries: ReadonlyMap<number, Behaviour>;
   readonly #rosters: Rosters;
-  readonly #sums = exactSum(RING_BITS);
+  readonly #sums: ReturnType<typeof exactSum>;
   readonly #checkers: readonly Checker[];
   readonly #trace = createHash('sha256');
   readonly #violations: string[] = [];
@@ -166,7 +168,10 @@ class Simulation {
     this.#faults = options.faults ?? faultsOf(options.seed);
     const drawn = drawAdversaries(options, this.#prng.fork());
     this.#adversaries = options.adversaries ?? drawn;
-    this.#rosters = new Rosters(options.cellSize || 64);
+    // A wide roster is one cell, however large.
+    const cellSize = options.graph === 'wide' ? Number.POSITIVE_INFINITY : options.cellSize || 64;
+    this.#rosters = new Rosters(cellSize);
+    this.#sums = exactSum(ringBitsOf(options));
     this.#checkers = [
       neverBoth(this.#rosters),
       this.#sums,
@@ -423,6 +428,9 @@ class Simulation {
   }
 }
 
+const ringBitsOf = ({ graph }: { readonly graph?: SimOptions['graph'] | undefined }): number =>
+  graph === 'wide' ? WIDE_RING_BITS : RING_BITS;
+
 /** In a larger swarm each peer wakes up less often for more messages. */
 function burstOf(peers: number): number {
   if (peers > 256) return 100;
@@ -470,7 +478,7 @@ function manifestOf(
     training: { ...DEFAULT_TRAINING, batchSize: 1 },
     aggregation: {
       algorithm: 'fedavg',
-      ringBits: RING_BITS,
+      ringBits: ringBitsOf({ graph }),
       clippingNorm: 10,
       bufferRange: 100,
       replication: replication ?? 0,

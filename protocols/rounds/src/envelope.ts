@@ -23,6 +23,9 @@ import type { CertificateHash } from './certificate.ts';
 import { hashCodec, peerCodec, signatureCodec } from './common.ts';
 import { ROUNDS_LABEL } from './version.ts';
 
+/** Greatest weight of a chunk owner. */
+export const WEIGHT_MAX = 8;
+
 /** A JOIN is valid for one attempt and names the state it was trained from. */
 const join = struct({
   round: u32(1_000_000),
@@ -33,8 +36,8 @@ const join = struct({
   hello: bytes(0, 256),
   /** Commitment to what the sender reveals in its ACK, when the roster is cut into cells. */
   beacon: bytes(32),
-  /** A light peer contributes but owns no chunk (decision 14). */
-  light: u32(1),
+  /** How many chunks the sender owns beside others; 0 for a light peer (design decision 14). */
+  weight: u32(WEIGHT_MAX),
 });
 const roster = struct({
   /** SHA-256 of the members' JOIN envelopes, in order of the members' peer ids. */

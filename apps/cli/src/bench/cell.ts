@@ -195,7 +195,7 @@ function configsOf({
   const seeds = Array.from({ length: peers }, (_, i) => new Secret(bytesFor(`seed/${i}`)));
   const keys = seeds.map((_, i) => signingKeyFromSeed(bytesFor(`key/${i}`)));
   const members = seeds.map((seed, i) => {
-    return { peer: keys[i]!.peerId, hello: helloOf(seed), light: false };
+    return { peer: keys[i]!.peerId, hello: helloOf(seed), weight: 1 };
   });
   return seeds.map((seed, self) => {
     const config: SessionConfig = {

@@ -23,7 +23,7 @@ export class EnginePeer {
 
   constructor(job: Job, key: SigningKey) {
     this.#key = key;
-    this.state = createEngine({ job, key, light: false, protection: 'none' });
+    this.state = createEngine({ job, key, weight: 1, protection: 'none' });
   }
 
   get peer(): PeerId {

@@ -38,6 +38,8 @@ export interface CellOptions {
   /** Members whose masks take four phases: alive, in V, and not in U. */
   readonly slow?: readonly number[];
   readonly light?: readonly number[];
+  /** Weight of each member as an owner, 1 unless told; the light have none. */
+  readonly weights?: readonly number[];
   /** Share of broadcasts that are lost on the way to one receiver; pulls bring them later. */
   readonly loss?: number;
   readonly duplication?: number;
@@ -351,7 +353,7 @@ export function cellConfigs(options: CellOptions): readonly SessionConfig[] {
   const members = Array.from({ length: count }, (_, member) => ({
     peer: `member-${member}` as PeerId,
     hello: helloOf(new Secret(secret(member))),
-    light: options.light?.includes(member) ?? false,
+    weight: options.light?.includes(member) ? 0 : (options.weights?.[member] ?? 1),
   }));
   const shape: RingShape = { length, bits: 24, coordinateMax: 2 ** 18 - 1, chunkBytes };
   return members.map((_, self) => ({
