@@ -20,7 +20,7 @@ import {
 } from '@starling/store';
 import { createSwarm, type Swarm } from '@starling/swarm';
 import { createTrainer, dataOffers } from '@starling/trainer';
-import { type Config, trustOf } from './config.ts';
+import { type Config, policyOf } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
 import { systemClock, systemRandom } from './ports.ts';
@@ -127,7 +127,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
       weight: config.light ? 0 : config.resources.weight,
       protection: 'double-masking',
       launchCopies: 3,
-      policy: () => ({ trust: trustOf(config), minPeers: config.policy.minPeers }),
+      policy: () => policyOf(config),
       onFatal: (error) => endByBug(log, error),
       onNotice: (job, notice) => {
         logNotice(log, job, notice, key.peerId);

@@ -20,6 +20,8 @@ import {
   type EngineEvent,
   type EngineState,
   engineStep,
+  type OwnerVeto,
+  type Policy,
   type PreparedJob,
   type RunningSession,
   verifyChain,
@@ -46,6 +48,11 @@ export interface JobHostParts {
   readonly vectors: VectorStore;
   /** Called when the host ends by a bug of ours: the daemon must not go on. */
   readonly onFatal: (error: unknown) => void;
+}
+
+function vetoOf({ minPeers, company }: Policy): OwnerVeto {
+  const { peers = [], least = 0 } = company ?? {};
+  return { survivorsMin: minPeers, trusted: peers, trustedMin: least };
 }
 
 /** What peers send unasked; when the queue is full it is dropped, and pulled again later. */
@@ -80,7 +87,7 @@ export class JobHost {
       key: node.key,
       weight: options.weight,
       protection: options.protection,
-      survivorsMin: options.policy().minPeers,
+      veto: vetoOf(options.policy()),
       canary: options.canary,
     });
     const enqueue = (event: EngineEvent) => this.enqueue(event);

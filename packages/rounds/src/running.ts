@@ -8,11 +8,13 @@ import {
   type MaskGraph,
   type Member,
   type SessionConfig,
+  type Veto,
 } from '@starling/secagg';
 import { cellDigest, cellSizeOf, cutCells, isWide, wideGraph } from './cells.ts';
 import { attemptSeed, readHello } from './joins.ts';
 import { ringShapeOf } from './shape.ts';
 import { type Draft, type Placing, type RunningSession, selfOf, stateHashOf } from './state.ts';
+import type { OwnerVeto } from './types.ts';
 
 /**
  * The aggregation over a roster that is one sum; undefined when a JOIN's keys do not decode.
@@ -69,6 +71,12 @@ export function sessionOfMany(
 const defaultReplication = (peers: number): number =>
   Math.min(REPLICATION_MAX, byzantineMax(peers) + 1);
 
+/** The owner's wishes, in terms of this roster's members. */
+function vetoOver({ trusted, ...rest }: OwnerVeto, members: readonly Member[]): Veto {
+  const indices = members.flatMap(({ peer }, index) => (trusted.includes(peer) ? [index] : []));
+  return { ...rest, trusted: new Set(indices) };
+}
+
 function cellConfig(
   d: Draft,
   { slot, roundId }: Pick<Placing, 'slot' | 'roundId'>,
@@ -101,9 +109,7 @@ function cellConfig(
     input: d.update!.handle,
     protection: d.config.protection,
     unmasking,
-    ...(d.config.survivorsMin !== undefined && {
-      veto: { survivorsMin: d.config.survivorsMin, trusted: new Set<number>(), trustedMin: 0 },
-    }),
+    ...(d.config.veto !== undefined && { veto: vetoOver(d.config.veto, members) }),
     ...(d.config.canary === 'never-both' ? { canary: d.config.canary } : {}),
   };
 }

@@ -30,10 +30,18 @@ export interface EngineConfig {
   /** How many chunks it owns beside others, 1 to 8; 0 owns none (design decision 14). */
   readonly weight: number;
   readonly protection: ProtectionName;
-  /** Fewest updates in a sum that holds this peer's: its owner's veto. */
-  readonly survivorsMin?: number;
+  /** What its owner asks of a sum that holds this peer's update. */
+  readonly veto?: OwnerVeto;
   /** A rule switched off to prove that a checker sees it; only the simulator sets it. */
   readonly canary?: EngineCanary | undefined;
+}
+/** Local veto (design decision 10): asked before masking and before voting. */
+export interface OwnerVeto {
+  /** Fewest updates in the sum. */
+  readonly survivorsMin: number;
+  /** Peers whose owners this one trusts, and how many of them must be in the sum, too. */
+  readonly trusted: readonly PeerId[];
+  readonly trustedMin: number;
 }
 export type EngineCanary = Canary | 'reuse-update';
 
