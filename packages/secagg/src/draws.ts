@@ -14,7 +14,7 @@ export const drawnCount = (d: SessionState): number => Math.min(DRAWN_MAX, byzan
 
 const ROUNDS_MAX = 8;
 /** Timers `verify/…` that have fired. */
-const roundsPassed = (d: SessionState): number =>
+export const roundsPassed = (d: SessionState): number =>
   [...Array(ROUNDS_MAX).keys()].filter((i) => d.expired.has(`verify/${i}`)).length;
 
 export interface Draw {

@@ -1,5 +1,5 @@
 import { assert } from '@starling/core';
-import { merkleProof, merkleRoot, verifyMerkleProof } from '@starling/crypto';
+import { merkleProofs, merkleRoot, verifyMerkleProof } from '@starling/crypto';
 import { toBitmap } from './bitmap.ts';
 import { edgeSign, isEdgeIntact } from './edges.ts';
 import { neighboursOf } from './graph.ts';
@@ -69,8 +69,9 @@ export function onMasked(d: Draft, chunkHashes: readonly Uint8Array[]): void {
   journal(d, { kind: 'masked' });
   own(d, 'done').add('masked');
   broadcast(d, { kind: 'commit', root: merkleRoot(chunkHashes) });
+  const proofs = merkleProofs(chunkHashes);
   for (const [chunk, hash] of chunkHashes.entries()) {
-    const proof = merkleProof(chunkHashes, chunk);
+    const proof = proofs[chunk]!;
     own(d, 'chunks').set(`${chunk}/${self}`, { hash, proof, verified: true });
   }
 }

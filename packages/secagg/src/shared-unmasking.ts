@@ -1,5 +1,6 @@
 import { equalBytes } from '@starling/core';
-import { drawn, drawnCount } from './draws.ts';
+import type { Secret } from '@starling/crypto';
+import { drawn, drawnCount, roundsPassed } from './draws.ts';
 import { serversOf } from './phase-4-sums.ts';
 import type { MaskTerm } from './ring/index.ts';
 import {
@@ -29,19 +30,36 @@ const unmaskersOf = (d: SessionState, chunk: number): readonly number[] =>
 
 /** What those drawn for a chunk named as its plain sum. */
 function namedFor(d: SessionState, chunk: number): readonly Uint8Array[] {
-  return unmaskersOf(d, chunk).flatMap((member) => d.plainNamed.get(`${chunk}/${member}`) ?? []);
+  const named = d.plainNamed.get(chunk);
+  if (named === undefined) return [];
+  return unmaskersOf(d, chunk).flatMap((member) => named.get(member) ?? []);
 }
 
 /** Chunks that this peer opens itself: those it is drawn for, and those that are disputed. */
 export function chunksToOpen(d: SessionState): readonly number[] {
-  const { self } = d.config;
+  // One that abandoned promised to reveal nothing, so its word is not waited for.
+  const drawnFor = d.done.has('abandoned') ? NONE : ownDraws(d);
   return [...d.placement.keys()].filter((chunk) => {
     if (d.plain.has(chunk)) return false;
     const named = namedFor(d, chunk);
-    if (named.some((hash) => !equalBytes(hash, named[0]!))) return true;
-    // One that abandoned promised to reveal nothing, so its word is not waited for.
-    return !d.done.has('abandoned') && unmaskersOf(d, chunk).includes(self);
+    return drawnFor.has(chunk) || named.some((hash) => !equalBytes(hash, named[0]!));
   });
+}
+const NONE: ReadonlySet<number> = new Set();
+
+const knownDraws = new WeakMap<Secret, Map<number, ReadonlySet<number>>>();
+/** Chunks that this peer is drawn for so far; asked after every event. */
+function ownDraws(d: SessionState): ReadonlySet<number> {
+  const rounds = roundsPassed(d);
+  const byRounds = knownDraws.get(d.tagSeed!) ?? new Map<number, ReadonlySet<number>>();
+  knownDraws.set(d.tagSeed!, byRounds);
+  const known = byRounds.get(rounds);
+  if (known !== undefined) return known;
+  const { self } = d.config;
+  const chunks = [...d.placement.keys()].filter((chunk) => unmaskersOf(d, chunk).includes(self));
+  const draws = new Set(chunks);
+  byRounds.set(rounds, draws);
+  return draws;
 }
 
 /**
@@ -60,12 +78,12 @@ export function shareUnmasking(
     if (agreed !== undefined) own(d, 'plain').set(chunk, agreed);
   }
   convictLiars(d);
-  const sums = [...d.plain].map(([chunk, hash]): ChunkSum => ({ chunk, hash }));
-  for (const sum of sums) fetchPlain(d, sum);
-  const isComplete = sums.length === d.placement.length && sums.every((sum) => isPlainHere(d, sum));
+  for (const [chunk, hash] of d.plain) if (!isPlainHere(d, chunk)) fetchPlain(d, { chunk, hash });
+  const isComplete =
+    d.plain.size === d.placement.length && [...d.plain.keys()].every((c) => isPlainHere(d, c));
   if (!isComplete || d.done.has('unmask') || masks() === undefined) return;
   own(d, 'done').add('unmask');
-  sums.sort((a, b) => a.chunk - b.chunk);
+  const sums = [...d.placement.keys()].map((chunk) => ({ chunk, hash: d.plain.get(chunk)! }));
   const survivors = survivorsOf(d).length;
   d.effects.push({ kind: 'compute', compute: { task: 'assemble', sums, survivors } });
 }
@@ -90,6 +108,7 @@ function openOwn(
 
 /** What all drawn for a chunk named, once enough have; one of them is honest. */
 function agreedOn(d: SessionState, chunk: number): Uint8Array | undefined {
+  if ((d.plainNamed.get(chunk)?.size ?? 0) < drawnCount(d)) return undefined;
   const named = namedFor(d, chunk);
   const [first] = named;
   if (first === undefined || named.length < drawnCount(d)) return undefined;
@@ -100,39 +119,35 @@ function agreedOn(d: SessionState, chunk: number): Uint8Array | undefined {
 export function onChunksUnmasked(d: Draft, sums: readonly ChunkSum[]): void {
   for (const { chunk, hash } of sums) {
     own(d, 'plain').set(chunk, hash);
-    own(d, 'done').add(`found/${chunk}`).add(plainMark({ chunk, hash }));
+    own(d, 'done').add(`found/${chunk}`).add(plainMark(chunk));
   }
   const revision = nextRevision(d, 'plain-sums');
   if (d.done.has('abandoned') || revision === undefined) return;
   broadcast(d, { kind: 'plain-sums', revision, sums });
 }
 
-export const onPlainFetched = (d: Draft, sum: ChunkSum): void => {
-  own(d, 'done').add(plainMark(sum));
+export const onPlainFetched = (d: Draft, { chunk }: ChunkSum): void => {
+  own(d, 'done').add(plainMark(chunk));
 };
 
-const plainMark = ({ chunk }: ChunkSum): string => `plain-here/${chunk}`;
-const isPlainHere = (d: SessionState, sum: ChunkSum): boolean => d.done.has(plainMark(sum));
+const plainMark = (chunk: number): string => `plain-here/${chunk}`;
+const isPlainHere = (d: SessionState, chunk: number): boolean => d.done.has(plainMark(chunk));
 
-function fetchPlain(d: Draft, sum: ChunkSum): void {
-  const { chunk, hash } = sum;
-  if (isPlainHere(d, sum) || !once(d, `plain/${chunk}`)) return;
-  const named = (member: number) => d.plainNamed.get(`${chunk}/${member}`);
-  const from = serversOf(
-    d,
-    unmaskersOf(d, chunk).filter((member) => {
-      const said = named(member);
-      return said !== undefined && equalBytes(said, hash);
-    }),
-  );
+function fetchPlain(d: Draft, { chunk, hash }: ChunkSum): void {
+  if (!once(d, `plain/${chunk}`)) return;
+  const named = [...(d.plainNamed.get(chunk) ?? [])];
+  const who = named.flatMap(([member, said]) => (equalBytes(said, hash) ? [member] : []));
+  const from = serversOf(d, who);
   d.effects.push({ kind: 'fetch-plain', chunk, hash, from });
 }
 
 /** Whoever named another plain sum than this peer found itself. */
 function convictLiars(d: Draft): void {
-  for (const [key, hash] of d.plainNamed) {
-    const [chunk, member] = key.split('/').map(Number) as [number, number];
-    if (!d.done.has(`found/${chunk}`) || equalBytes(hash, d.plain.get(chunk)!)) continue;
-    convict(d, member, { reason: 'wrong-plain-sum', chunk });
+  for (const [chunk, named] of d.plainNamed) {
+    if (!d.done.has(`found/${chunk}`)) continue;
+    const hash = d.plain.get(chunk)!;
+    for (const [member, said] of named) {
+      if (!equalBytes(said, hash)) convict(d, member, { reason: 'wrong-plain-sum', chunk });
+    }
   }
 }

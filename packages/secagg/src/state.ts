@@ -73,8 +73,8 @@ export interface SessionState {
   readonly chunkTags: ReadonlyMap<string, Uint8Array>;
   /** Chunk → hash of the sum that its members' tags vouch for. */
   readonly verified: ReadonlyMap<number, Uint8Array>;
-  /** `chunk/member` → the first hash it named as the chunk's plain sum. */
-  readonly plainNamed: ReadonlyMap<string, Uint8Array>;
+  /** Chunk → member → the first hash it named as the chunk's plain sum. */
+  readonly plainNamed: ReadonlyMap<number, ReadonlyMap<number, Uint8Array>>;
   /** Chunk → hash of its plain sum: found here, or what those drawn for it agree on. */
   readonly plain: ReadonlyMap<number, Uint8Array>;
   readonly convictions: ReadonlyMap<number, Conviction>;
@@ -107,7 +107,7 @@ interface Collections {
   sumTags: Map<string, Uint8Array>;
   chunkTags: Map<string, Uint8Array>;
   verified: Map<number, Uint8Array>;
-  plainNamed: Map<string, Uint8Array>;
+  plainNamed: Map<number, ReadonlyMap<number, Uint8Array>>;
   plain: Map<number, Uint8Array>;
   convictions: Map<number, Conviction>;
   done: Set<string>;
@@ -300,8 +300,8 @@ function noteSums(d: Draft, from: number, message: MessageOf<'sums'>): void {
 
 function notePlainSums(d: Draft, from: number, message: MessageOf<'plain-sums'>): void {
   for (const { chunk, hash } of message.sums) {
-    const key = `${chunk}/${from}`;
-    if (!d.plainNamed.has(key)) own(d, 'plainNamed').set(key, hash);
+    const named = d.plainNamed.get(chunk);
+    if (!named?.has(from)) own(d, 'plainNamed').set(chunk, new Map(named).set(from, hash));
   }
 }
 
