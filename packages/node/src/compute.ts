@@ -1,4 +1,4 @@
-import type { JobCodec, Metrics } from '@starling/federation';
+import type { Effort, JobCodec, Metrics } from '@starling/federation';
 import type { RingShape } from '@starling/secagg';
 import { kernels } from './kernels.ts';
 
@@ -36,6 +36,7 @@ export interface ComputeTasks {
       readonly update: Float32Array;
       /** Weights at the update's start; buffers follow. */
       readonly trainable: number;
+      readonly effort: Effort;
       readonly metrics: Metrics;
       readonly seed: Uint8Array;
       readonly codec: JobCodec;

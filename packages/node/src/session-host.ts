@@ -23,6 +23,7 @@ import {
   openRequestCodec,
 } from '@starling/protocol-secagg';
 import {
+  codecOf,
   type EngineEffect,
   type EngineEvent,
   type RunningSession,
@@ -45,7 +46,6 @@ import { delay } from './delay.ts';
 import type { JobHostParts } from './job-host.ts';
 import { addSums } from './kernels.ts';
 import { isPacked, isPackedChunk, isPackedSum, layoutOf, sumBytes } from './packed.ts';
-import { codecOf } from './training.ts';
 
 type SessionEffect = Extract<EngineEffect, { kind: 'session' }>;
 type Of<K> = Extract<SessionEffect['effect'], { kind: K }>;
