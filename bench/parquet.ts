@@ -1,7 +1,7 @@
 /**
  * A Parquet set larger than the trainer's memory allows it to hold: `npx tsx bench/parquet.ts
  * [--rows N] [--json]`, after `npm run build`. Writes ten million rows of 16 numbers and a label,
- * looks at them as `starling data add` does, and trains one epoch in a caged trainer child of 1 GiB.
+ * looks at them as `starling data add` does, and trains an epoch in a caged trainer child of 1 GiB.
  * The comparison in the same run is a tenth of the rows, which stay resident. Exit code 1 when the
  * child's greatest resident memory, as the kernel counts it, is above its limit.
  */

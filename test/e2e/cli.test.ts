@@ -126,7 +126,7 @@ describe('without a daemon', () => {
     expect(outcome.stderr).not.toMatch(/\n\s+at /);
   });
 
-  test('data inspect shows columns and the balance of classes, and names what hinders', async () => {
+  test('data inspect shows columns, the balance of classes, and what hinders', async () => {
     const file = join(await temporaryDirectory(), 'fruit.csv');
     await writeFile(file, 'weight,kind\n1.5,apple\n2.5,pear\n3.5,apple\n4.5,apple\n');
     const shown = await starling('data', 'inspect', file, '--normalise', 'standard');

@@ -474,11 +474,8 @@ function manifestOf(
     name: 'simulated',
     model: hashHex(model) as BlobHash,
     data: {
-      task: 'simulated',
-      inputType: 'float32',
-      inputShape: [1],
-      target: 'classes',
-      classes: 2,
+      ...{ task: 'simulated', inputType: 'float32', inputShape: [1] },
+      ...{ target: 'classes', classes: 2 },
     },
     loss: 'softmax-cross-entropy',
     training: { ...DEFAULT_TRAINING, batchSize: 1 },
