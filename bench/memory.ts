@@ -7,7 +7,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { encodeState, FEDAVG, METRIC_WORDS, updateCodec } from '@starling/federation';
+import { encodeState, FEDAVG, MEAN, METRIC_WORDS, updateCodec } from '@starling/federation';
 import { createComputePool } from '@starling/node';
 import type { RingShape } from '@starling/secagg';
 // By path: no other package has a use for it.
@@ -20,7 +20,14 @@ const WARM_UP_WEIGHTS = 1_000_000;
 const SAMPLE_MS = 2;
 const VECTORS_MAX = 4;
 
-const codec = { bits: 24, peersMax: 64, clippingNorm: 10, bufferRange: 100, optimizer: FEDAVG };
+const codec = {
+  bits: 24,
+  peersMax: 64,
+  clippingNorm: 10,
+  bufferRange: 100,
+  optimizer: FEDAVG,
+  combination: MEAN,
+};
 const shape: RingShape = {
   length: WEIGHTS + METRIC_WORDS,
   bits: codec.bits,
@@ -127,7 +134,7 @@ async function unmaskAndApply(count: number): Promise<void> {
   );
   if (!inRange) throw new Error('the opened sum is out of range');
   await step('apply', 2, () => {
-    return pool.run('apply', { state: stateOf(WEIGHTS), sums: [words], survivors, codec });
+    return pool.run('apply', { state: stateOf(WEIGHTS), cells: [{ words, survivors }], codec });
   });
 }
 

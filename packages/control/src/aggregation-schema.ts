@@ -1,6 +1,7 @@
 import {
   type Aggregation,
   ALGORITHM_NAMES,
+  COMBINATION_NAMES,
   DEFAULT_AGGREGATION,
   GRAPH_NAMES,
   REPLICATION_MAX,
@@ -23,6 +24,7 @@ const ALGORITHM_NUMBERS = {
   tau: ['fedadam', 'fedyogi', 'fedadagrad'],
   referenceSteps: ['fednova'],
 } as const;
+const COMBINATION_NUMBERS = { corruptCells: ['multi-krum', 'trimmed-mean'] } as const;
 const WEIGHTING_NUMBERS = { weightCap: ['examples'] } as const;
 
 /** How a round's updates are added up and applied, as a job file has it. */
@@ -41,6 +43,9 @@ export const aggregationSchema = z
     weighting: z.enum(WEIGHTING_NAMES).default('uniform'),
     /** Examples at which a peer's weight stops to grow. */
     weightCap: cap.optional(),
+    /** How the means of many cells become one. */
+    combination: z.enum(COMBINATION_NAMES).default('norm-clip'),
+    corruptCells: z.number().min(0).lt(0.5).optional(),
     ringBits: z.number().int().min(16).max(30).default(24),
     clippingNorm: positive.default(10),
     /** How much a statistic of BatchNormalization may change in a round. */
@@ -58,6 +63,7 @@ export const aggregationSchema = z
   .superRefine((given, context) => {
     const faults = [
       ...refuseIdle(given.algorithm, ALGORITHM_NUMBERS, given, DEFAULT_AGGREGATION),
+      ...refuseIdle(given.combination, COMBINATION_NUMBERS, given, DEFAULT_AGGREGATION),
       ...refuseIdle(given.weighting, WEIGHTING_NUMBERS, given, DEFAULT_AGGREGATION),
     ];
     for (const fault of faults)

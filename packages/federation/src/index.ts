@@ -6,6 +6,15 @@ export {
   updateCodec,
 } from './codec.ts';
 export {
+  addProducts,
+  type Combination,
+  coefficients,
+  combineStretch,
+  isCoordinateWise,
+  type Linear,
+  MEAN,
+} from './combine.ts';
+export {
   bufferCodec,
   decodeTail,
   type Effort,

@@ -8,6 +8,7 @@ import {
   encodeTail,
   FEDAVG,
   type JobCodec,
+  MEAN,
   normalisationOf,
   quantise,
   tailWords,
@@ -18,6 +19,7 @@ import {
 const CODEC: JobCodec = {
   ...{ bits: 24, peersMax: 64, clippingNorm: 10, bufferRange: 100 },
   optimizer: FEDAVG,
+  combination: MEAN,
 };
 const METRICS = { lossSum: 12, correct: 3, examples: 5 };
 

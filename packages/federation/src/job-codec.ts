@@ -1,5 +1,6 @@
 import { assert, ProtocolError } from '@starling/core';
 import { type CodecOptions, checkSums, type UpdateCodec, updateCodec } from './codec.ts';
+import type { Combination } from './combine.ts';
 import { decodeMetrics, encodeMetrics, METRIC_WORDS, type Metrics } from './metrics.ts';
 import type { ServerOptimizer } from './server-optimizer.ts';
 
@@ -8,6 +9,7 @@ export interface JobCodec extends CodecOptions {
   /** How much one buffer (a statistic of BatchNormalization) may change in a round. */
   readonly bufferRange: number;
   readonly optimizer: ServerOptimizer;
+  readonly combination: Combination;
   /** Examples that make the greatest weight; every update counts the same when absent. */
   readonly weightCap?: number;
   /** FedNova: local steps of a usual peer; updates are not normalised when absent. */
@@ -27,7 +29,10 @@ export const bufferCodec = (codec: JobCodec): UpdateCodec =>
 /**
  * Words behind the model's: a weight and a number of steps where the job has them, and the metrics.
  */
-export const tailWords = ({ weightCap, referenceSteps }: Omit<JobCodec, 'optimizer'>): number =>
+export const tailWords = ({
+  weightCap,
+  referenceSteps,
+}: Pick<JobCodec, 'weightCap' | 'referenceSteps'>): number =>
   (weightCap === undefined ? 0 : 1) + (referenceSteps === undefined ? 0 : 1) + METRIC_WORDS;
 
 /** Bounded weighting: w = min(examples, cap) / cap, from 0 to 1; 1 when all count the same. */

@@ -96,6 +96,9 @@ describe('server optimisers', () => {
         "bb11b2a34f451fa4b6c41a6f32d85db7856d2c63c9d7a2792c1ae06fb61e2542",
         "8e0a4b8432f31c9a7d3e51c5fd808740112cef4b2b6b790484a61bc062adb9d6",
         "d44f0c1d7ff11fe9872fd8d2f53c66760f8360acf941ee6b3fd962160ead5a59",
+        "6ebe71c2b21b5b9618253e8053e494a2a75c94d188adebd799225da565d9b2dc",
+        "d93ce297eb267c41f74f5eae6d9e069f06faef319d84abc3b7073a1086af22cb",
+        "baafd66ae2af1c5b792567e9b5885bc009438d43547e4804bc5a113ad449a18a",
       ]
     `);
   });

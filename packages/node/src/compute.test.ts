@@ -5,6 +5,7 @@ import {
   encodeState,
   FEDAVG,
   type JobCodec,
+  MEAN,
   METRIC_WORDS,
   updateCodec,
 } from '@starling/federation';
@@ -27,6 +28,7 @@ const WEIGHTS = 10_000;
 const codec: JobCodec = {
   ...{ bits: 24, peersMax: 64, clippingNorm: 200, bufferRange: 50 },
   optimizer: FEDAVG,
+  combination: MEAN,
 };
 const effort = { examples: 100, localSteps: 4 };
 const grid = updateCodec(codec);
@@ -94,7 +96,11 @@ async function aggregate(compute: Compute): Promise<Run> {
   const model = new Float32Array(WEIGHTS).fill(0.5);
   const state = encodeState({ round: 0, model, trainable: WEIGHTS, moments: [] });
   const { words } = opened;
-  const applied = await compute.run('apply', { state, sums: [words], survivors: PEERS, codec });
+  const applied = await compute.run('apply', {
+    state,
+    cells: [{ words, survivors: PEERS }],
+    codec,
+  });
   return { inputs, masked, summed, opened, applied };
 }
 
@@ -266,7 +272,7 @@ test('buffers have their own range, and clipping the weights leaves them alone',
     ...{ round: 0, model: new Float32Array(4), trainable: 2, moments: [] },
   });
   const { state: next } = await inlineCompute.run('apply', {
-    ...{ state, sums: [words], survivors: 1, codec: narrow },
+    ...{ state, cells: [{ words, survivors: 1 }], codec: narrow },
   });
   const { model } = decodeState(next);
   expect([...model].map((value) => Math.round(value * 100) / 100)).toEqual([0.6, -0.8, 40, -45]);
@@ -290,7 +296,7 @@ test('by examples, with normalised steps: applied is the weighted, normalised me
   const sum = inputs[0]!.words.map((word, i) => word + inputs[1]!.words[i]!);
   const model = new Float32Array(length);
   const state = encodeState({ round: 0, model, trainable: length, moments: [] });
-  const task = { state, sums: [sum], survivors: 2, codec: nova };
+  const task = { state, cells: [{ words: sum, survivors: 2 }], codec: nova };
   const after = decodeState((await inlineCompute.run('apply', task)).state);
   // Weights 1/2 and 1; per step of four: 0.5 and −0.25; steps (1/2·2 + 8) / (3/2) = 6 of 4.
   const expected = ((0.5 * 0.5 - 0.25) / 1.5) * (6 / 4);

@@ -8,6 +8,12 @@ export interface PlainTerm {
   readonly sign: 1 | -1;
 }
 
+/** A cell's opened sum, and how many updates are in it. */
+export interface OpenedCell {
+  readonly words: Uint32Array;
+  readonly survivors: number;
+}
+
 /** Chunks of a vector that follow each other: `first`, and `count` of them. */
 export interface ChunkRange {
   readonly first: number;
@@ -134,9 +140,7 @@ export interface ComputeTasks {
   apply: {
     in: {
       readonly state: Uint8Array;
-      readonly sums: readonly Uint32Array[];
-      /** Of all cells together. */
-      readonly survivors: number;
+      readonly cells: readonly OpenedCell[];
       readonly codec: JobCodec;
     };
     out: { readonly state: Uint8Array; readonly stateHash: string; readonly metrics: Metrics };

@@ -1,18 +1,12 @@
 import { assert } from '@starling/core';
 import { hashHex, keystreamFrom, Secret, sha256 } from '@starling/crypto';
 import {
-  applyMean,
   bufferCodec,
   decodeState,
-  decodeTail,
-  dequantiseSum,
   encodeState,
   encodeTail,
-  type JobCodec,
-  type JobState,
   normalisationOf,
   quantise,
-  type Tail,
   tailWords,
   type UpdateCodec,
   updateCodec,
@@ -33,6 +27,7 @@ import {
   unpackInto,
 } from '@starling/secagg';
 import type { ComputeTasks, PlainTerm, TaskName } from './compute.ts';
+import { nextState } from './next-state.ts';
 import { newBytes, newWords } from './shared-memory.ts';
 import { free, movable } from './transfers.ts';
 
@@ -180,19 +175,16 @@ export const kernels: Kernels = {
     return { words };
   },
 
-  apply({ state, sums, survivors, codec }) {
-    const words = addSums(sums);
-    const split = words.length - tailWords(codec);
-    const tail = decodeTail(codec, words.subarray(split), survivors);
+  apply({ state, cells, codec }) {
     const before = decodeState(state);
     free(movable([state]));
-    const sum = { words: words.subarray(0, split), count: survivors, tail };
-    const next = encodeState(advance(before, sum, codec));
-    return { state: next, stateHash: hashHex(next), metrics: tail.metrics };
+    const next = nextState(before, cells, codec);
+    const bytes = encodeState(next.state);
+    return { state: bytes, stateHash: hashHex(bytes), metrics: next.metrics };
   },
 };
 
-/** Coordinates that are quantised or applied at a time: 128 KiB of keystream. */
+/** Coordinates that are quantised at a time: 128 KiB of keystream. */
 const PIECE_WORDS = 32 * 1024;
 
 const secretTerm = ({ seed, sign }: PlainTerm) => ({ seed: new Secret(seed), sign });
@@ -207,16 +199,6 @@ function greatest(words: Uint32Array): number {
   let most = 0;
   for (let i = 0; i < words.length; i++) most = Math.max(most, words[i]!);
   return most;
-}
-
-/** The cells' sums as one; whole numbers, which all together stay below 2^32. */
-export function addSums(sums: readonly Uint32Array[]): Uint32Array {
-  const [first, ...others] = sums;
-  assert(first !== undefined, 'no sums');
-  if (others.length === 0) return first;
-  const total = first.slice();
-  for (const sum of others) sumInto(total, sum);
-  return total;
 }
 
 /** Packed chunks of these sizes side by side in one piece of memory, each on a word's boundary. */
@@ -235,40 +217,4 @@ function newChunks(sizes: readonly number[]): readonly Uint8Array[] {
 function scale(values: Float32Array, factor: number): void {
   if (factor === 1) return;
   for (let i = 0; i < values.length; i++) values[i] = values[i]! * factor;
-}
-
-interface Sum {
-  readonly words: Uint32Array;
-  /** Updates in it. */
-  readonly count: number;
-  readonly tail: Tail;
-}
-
-/** The state after a round; `state` is overwritten piece by piece, since nothing else holds it. */
-function advance(state: JobState, { words, count, tail }: Sum, codec: JobCodec): JobState {
-  const { model, trainable, moments } = state;
-  assert(words.length === model.length, `${words.length} sums for a model of ${model.length}`);
-  const [grid, buffers] = [updateCodec(codec), bufferCodec(codec)];
-  // A piece is all weights or all buffers, which have a grid of their own.
-  const endOf = (at: number) =>
-    Math.min(at + PIECE_WORDS, at < trainable ? trainable : model.length);
-  for (let at = 0; at < model.length; at = endOf(at)) {
-    const end = endOf(at);
-    const piece: JobState = {
-      round: state.round,
-      model: model.subarray(at, end),
-      trainable: Math.max(0, Math.min(trainable, end) - at),
-      moments: moments.map((moment) => moment.subarray(at, end)),
-    };
-    const own = at < trainable ? grid : buffers;
-    const mean = dequantiseSum(words.subarray(at, end), count, own, tail.divisor);
-    if (at < trainable && tail.steps !== 1) {
-      for (let i = 0; i < mean.length; i++) mean[i] = mean[i]! * tail.steps;
-    }
-    const next = applyMean(piece, mean, codec.optimizer);
-    model.set(next.model, at);
-    for (const [i, moment] of next.moments.entries())
-      moments[i]!.set(moment, Math.min(at, trainable));
-  }
-  return { ...state, round: state.round + 1 };
 }

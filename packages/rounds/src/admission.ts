@@ -73,7 +73,7 @@ export function manifestFault(manifest: Manifest): string | undefined {
 }
 
 function optimizerChecks(aggregation: Aggregation): readonly [ok: boolean, fault: string][] {
-  const { learningRate, momentum, beta1, beta2, tau } = aggregation;
+  const { learningRate, momentum, beta1, beta2, tau, corruptCells } = aggregation;
   const isShare = (value: number) => value >= 0 && value < 1;
   return [
     [isPositive(learningRate), 'aggregation.learningRate must be positive'],
@@ -81,6 +81,7 @@ function optimizerChecks(aggregation: Aggregation): readonly [ok: boolean, fault
     [isShare(beta1), 'aggregation.beta1 must be 0 to below 1'],
     [isShare(beta2), 'aggregation.beta2 must be 0 to below 1'],
     [isPositive(tau), 'aggregation.tau must be positive'],
+    [corruptCells >= 0 && corruptCells < 0.5, 'aggregation.corruptCells must be 0 to below 0.5'],
   ];
 }
 

@@ -383,10 +383,9 @@ function enterApplying(d: Draft, session: RunningSession, sums: readonly CellSum
   const round = roundOf(d);
   notice(d, { kind: 'sum', round, slot, survivors, cells });
   d.phase = { name: 'applying', session };
-  const results = sums.map(({ result }) => result);
+  const results = sums.map((cell) => ({ sum: cell.result, survivors: cell.survivors.length }));
   const stateHash = stateHashOf(d)!;
-  const { length } = survivors;
-  d.effects.push({ kind: 'apply', roundId, slot, results, survivors: length, stateHash, round });
+  d.effects.push({ kind: 'apply', roundId, slot, results, stateHash, round });
 }
 
 /** The update may still be opened by somebody: it is never used again (design decision 9b). */

@@ -1,4 +1,9 @@
-import { type JobCodec, type ServerOptimizer, tailWords } from '@starling/federation';
+import {
+  type Combination,
+  type JobCodec,
+  type ServerOptimizer,
+  tailWords,
+} from '@starling/federation';
 import type { Aggregation, Manifest } from '@starling/protocol-rounds';
 import { sumPeersMax } from './cells.ts';
 import type { VectorLayout } from './trainer.ts';
@@ -10,9 +15,17 @@ export function codecOf(manifest: Manifest): JobCodec {
   return {
     ...{ bits: ringBits, peersMax: sumPeersMax(manifest), clippingNorm, bufferRange },
     optimizer: serverOptimizerOf(aggregation),
+    combination: combinationOf(aggregation),
     ...(weighting === 'examples' && { weightCap }),
     ...(aggregation.algorithm === 'fednova' && { referenceSteps: aggregation.referenceSteps }),
   };
+}
+
+function combinationOf({ combination, corruptCells: corrupt }: Aggregation): Combination {
+  if (combination === 'multi-krum' || combination === 'trimmed-mean') {
+    return { kind: combination, corrupt };
+  }
+  return { kind: combination };
 }
 
 function serverOptimizerOf(aggregation: Aggregation): ServerOptimizer {

@@ -10,6 +10,16 @@ export const ALGORITHM_NAMES = [
   'fednova',
   'diloco',
 ] as const;
+/** How the means of a round's cells become one. */
+export const COMBINATION_NAMES = [
+  'mean',
+  'norm-clip',
+  'centered-clip',
+  'geometric-median',
+  'multi-krum',
+  'median',
+  'trimmed-mean',
+] as const;
 export const WEIGHTING_NAMES = ['uniform', 'examples'] as const;
 /** Who masks with whom: everybody with everybody in a cell, or neighbours on one large graph. */
 export const GRAPH_NAMES = ['complete', 'wide'] as const;
@@ -41,6 +51,9 @@ export const aggregationCodec = struct({
   weighting: oneOf(WEIGHTING_NAMES),
   /** By examples: so many make the greatest weight. */
   weightCap: u32(WEIGHT_CAP_MAX),
+  combination: oneOf(COMBINATION_NAMES),
+  /** multi-krum, trimmed-mean: part of the cells that may be spoilt, below one half. */
+  corruptCells: f64,
   ringBits: u32(32),
   clippingNorm: f64,
   /** How much one buffer (a statistic of BatchNormalization) may change in a round. */
@@ -68,6 +81,8 @@ export const DEFAULT_AGGREGATION: Aggregation = {
   referenceSteps: 32,
   weighting: 'uniform',
   weightCap: 1_000,
+  combination: 'norm-clip',
+  corruptCells: 0.25,
   ringBits: 24,
   clippingNorm: 10,
   bufferRange: 100,
