@@ -59,7 +59,9 @@ export interface LocalJob extends Omit<PreparedJob, 'train'> {
 export type { Checkpoint };
 
 const STEPS_MAX = 10_000_000;
-/** Part of the memory beside the least that examples may take; ONNX Runtime and V8 need theirs. */
+/** What ONNX Runtime and V8 take at work, beyond the least. */
+const RUNTIME_BYTES = 64 * 2 ** 20;
+/** Part of the memory beside all that, which examples may take. */
 const DATA_SHARE = 0.4;
 /** More in a shard would only make pauses between runs longer. */
 const SHARD_BYTES_MAX = 256 * 2 ** 20;
@@ -151,7 +153,7 @@ interface DataRoom {
  * @throws ProtocolError `job-limit` before any is taken
  */
 function dataRoom({ info, plan, least, memory }: RoomInput): DataRoom {
-  const room = DATA_SHARE * (memory - least);
+  const room = DATA_SHARE * Math.max(0, memory - least - RUNTIME_BYTES);
   const all = residentBytes(info);
   if (all <= room) return { shardBytes: undefined };
   const step = plan.accumulation * plan.batchSize * exampleBytes(info);

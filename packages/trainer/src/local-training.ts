@@ -94,8 +94,8 @@ export class LocalTraining {
     const { step: first } = at;
     const began = now();
     for (;;) {
-      const started = now();
       const stretch = await reader.next(this.#pace.next(plan.steps - at.step));
+      const started = now();
       const range = { from: at.step, to: at.step + stretch.steps };
       const isLast = range.to === plan.steps;
       const feeds = {
