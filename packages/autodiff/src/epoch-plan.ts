@@ -1,6 +1,6 @@
 import { assert } from '@starling/core';
 import { type Tensor, tensorOf } from '@starling/onnx';
-import { type Generator, permutation } from './seeded.ts';
+import { permutation, type Generator as RandomGenerator } from './seeded.ts';
 
 /** How local epochs are cut into minibatches and steps of the optimiser. */
 export interface EpochPlan {
@@ -73,7 +73,7 @@ export const orderShape = ({ steps, accumulation, batchSize }: EpochPlan): reado
 export function minibatchOrder(
   plan: EpochPlan,
   indices: Int32Array,
-  generator: Generator,
+  generator: RandomGenerator,
 ): Int32Array {
   const { batchSize, batches, accumulation, epochs, steps } = plan;
   const order = new Int32Array(steps * accumulation * batchSize);
@@ -84,4 +84,34 @@ export function minibatchOrder(
     for (const [i, place] of epoch.entries()) order[at + i] = indices[place]!;
   }
   return order;
+}
+
+/** One minibatch of a run, where the host feeds each by itself. */
+export interface PlannedMinibatch {
+  /** Step of the optimiser that it belongs to, from 0 on. */
+  readonly step: number;
+  /** Where its rows begin in the order, and how many there are. */
+  readonly start: number;
+  readonly size: number;
+  /** Its share in the mean of its step. */
+  readonly share: number;
+  /** Whether the optimiser steps behind it. */
+  readonly ends: boolean;
+}
+
+/** All minibatches of a run, one after another, as `buildEpochGraph` takes them. */
+export function* minibatches(plan: EpochPlan): Generator<PlannedMinibatch> {
+  const perEpoch = plan.steps / plan.epochs;
+  for (const [step, count] of minibatchCounts(plan).entries()) {
+    for (let i = 0; i < count; i++) {
+      const endsEpoch = step % perEpoch === perEpoch - 1 && i === count - 1;
+      yield {
+        step,
+        start: (step * plan.accumulation + i) * plan.batchSize,
+        size: endsEpoch ? plan.lastBatch : plan.batchSize,
+        share: 1 / count,
+        ends: i === count - 1,
+      };
+    }
+  }
 }

@@ -1,4 +1,15 @@
 export { type DescribedModel, describeModel } from './describe.ts';
+export {
+  buildCopyGraph,
+  buildDeviceGraphs,
+  DEVICE_INPUTS,
+  type DeviceGraph,
+  type DeviceGraphs,
+  type DeviceSlots,
+  LOSSES_KEPT,
+  nextOf,
+  type Slot,
+} from './device-graphs.ts';
 export { dropoutWords, WORDS_PER_DROPOUT } from './dropout.ts';
 export {
   buildEpochGraph,
@@ -11,8 +22,10 @@ export {
 export {
   type EpochPlan,
   type EpochPlanOptions,
+  minibatches,
   minibatchOrder,
   orderShape,
+  type PlannedMinibatch,
   planEpochs,
 } from './epoch-plan.ts';
 export {
