@@ -1,0 +1,28 @@
+import type { EpochGraphOptions, ZooName } from '@starling/autodiff';
+
+/** A short training that is made twice. */
+export interface TrainingCase {
+  readonly zoo: ZooName;
+  readonly batchSize: number;
+  readonly steps: number;
+  readonly classes: number;
+  /** Learning rate. */
+  readonly rate: number;
+  readonly accumulation?: number;
+  /** Examples of a smaller last minibatch. */
+  readonly rest?: number;
+  readonly change?: Pick<
+    EpochGraphOptions,
+    'optimizer' | 'clipping' | 'proximal' | 'control' | 'frozen'
+  >;
+}
+
+export interface Comparison {
+  readonly steps: number;
+  /** Runs of nodes by execution provider, in the sessions on WebGPU. */
+  readonly nodes: Readonly<Record<string, number>>;
+  readonly losses: { readonly cpu: readonly number[]; readonly webgpu: readonly number[] };
+  /** Greatest difference of a weight behind the run. */
+  readonly weights: number;
+  readonly ms: { readonly cpu: number; readonly webgpu: number };
+}
