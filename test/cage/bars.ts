@@ -9,6 +9,7 @@ import {
   inspectDataset,
   type ProcessTrainer,
   type TrainerLimits,
+  type TrainerOptions,
   writeDataset,
 } from '@starling/trainer';
 
@@ -19,6 +20,7 @@ const log: Log = { debug() {}, info() {}, warn() {}, error() {} };
 export async function noiseTrainer(
   folder: string,
   limits: Partial<TrainerLimits>,
+  change: Partial<Pick<TrainerOptions, 'device' | 'log'>> = {},
 ): Promise<ProcessTrainer> {
   const generator = createGenerator(1);
   const draw = (count: number, below: number) =>
@@ -27,7 +29,7 @@ export async function noiseTrainer(
   await writeDataset(folder, data, { task: 'noise', classes: 10 });
   const { schema } = await inspectDataset(folder);
   const datasets = datasetCatalog([{ name: 'noise', path: folder, schema }]);
-  return createTrainer({ childEntry, datasets, log, limits, backoffMs: 1 });
+  return createTrainer({ childEntry, datasets, log, limits, backoffMs: 1, ...change });
 }
 
 export function noiseJob(change: Partial<TrainerJob> = {}, epochs = 1): TrainerJob {

@@ -83,7 +83,7 @@ describe('withOverrides', () => {
       network: 'home',
       light: true,
       policy: { trust: [PEER, OTHER], minPeers: 5 },
-      resources: { trainer: { cpuThreads: 2, nice: 3, secondsPerStep: 60 } },
+      resources: { trainer: { cpuThreads: 2, device: 'auto', nice: 3, secondsPerStep: 60 } },
     });
     expect(withOverrides(file, [])).toEqual(file);
   });

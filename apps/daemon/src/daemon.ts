@@ -93,6 +93,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     datasets: data,
     log,
     limits: config.resources.trainer,
+    device: config.resources.trainer.device,
   });
   undo.push(() => trainer.close());
   const swarm = await openSwarm(assembly);

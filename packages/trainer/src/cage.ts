@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Device } from './device.ts';
+import { deviceAccess } from './device-files.ts';
 import { mebibytes, type TrainerLimits } from './limits.ts';
 
 /**
@@ -28,6 +30,8 @@ export interface CageContents {
   readonly readable: readonly string[];
   /** The data come over the network: the child keeps it, and sees all files. */
   readonly network: boolean;
+  /** Where it trains, if not on the CPU: it sees that device and its driver. */
+  readonly device?: Device;
 }
 
 /** How to start a caged child: the process that runs becomes Node.js by exec, so its pid stays. */
@@ -63,7 +67,8 @@ while [ "$1" != -- ]; do
   if [ -L "$1" ] && [ -z "\${1%/*}" ]; then cp -P "$1" "$root$1"
   elif [ -e "$root$1" ] || [ ! -e "$1" ]; then :
   elif [ -d "$1" ]; then
-    mkdir -p "$root$1"; mount --rbind "$1" "$root$1"; mount -o remount,bind,ro "$root$1"
+    mkdir -p "$root$1"; mount --rbind "$1" "$root$1"
+    case $1 in /dev/*) ;; *) mount -o remount,bind,ro "$root$1" ;; esac
   else mkdir -p "$root\${1%/*}"; : > "$root$1"; mount --bind "$1" "$root$1"
     case $1 in /dev/*) ;; *) mount -o remount,bind,ro "$root$1" ;; esac
   fi
@@ -117,7 +122,11 @@ export function cagedCommand(
     ...(support.privileges ? PRIVILEGES : []),
     ...[process.execPath, realpathSync(fileURLToPath(contents.entry))],
   ];
-  const names = [...ENVIRONMENT, ...(isolation === 'sealed' ? [] : OPEN_ENVIRONMENT)];
+  const names = [
+    ...ENVIRONMENT,
+    ...(isolation === 'sealed' ? [] : OPEN_ENVIRONMENT),
+    ...deviceAccess(contents.device ?? 'cpu').environment,
+  ];
   const env = Object.fromEntries(names.map((name) => [name, process.env[name]]));
   return { command: command!, args, env, isolation };
 }
@@ -147,8 +156,12 @@ function memoryPrefix(bytes: number): string[] {
   return ['prlimit', `--data=${bytes}`, '--core=0'];
 }
 
-function sealedPrefix({ entry, readable }: CageContents): string[] {
-  const tree = [...SYSTEM, realpathSync(process.execPath), ...codePaths(entry), ...readable];
+function sealedPrefix({ entry, readable, device = 'cpu' }: CageContents): string[] {
+  const tree = [
+    ...SYSTEM,
+    ...[realpathSync(process.execPath), ...codePaths(entry), ...readable],
+    ...deviceAccess(device).paths,
+  ].toSorted((a, b) => a.length - b.length); // Of two, one in the other, the outer one goes first.
   return [...UNSHARE, '--mount', '--ipc', 'sh', '-c', ENTER, 'sh', ...tree, '--'];
 }
 

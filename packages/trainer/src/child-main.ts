@@ -12,6 +12,7 @@ import type {
   ResponseEnvelope,
 } from './child-protocol.ts';
 import { loadDataset } from './dataset.ts';
+import { trialJob, tryDevice } from './device-trial.ts';
 import { type LocalJob, openLocalJob } from './local-job.ts';
 
 let prepared: LocalJob | undefined;
@@ -28,10 +29,15 @@ async function answer(request: ChildRequest): Promise<ChildResults[keyof ChildRe
     }
     case 'prepare': {
       const data = await loadDataset(request.datasetPath);
-      const { threads, memory } = request;
-      prepared = await openLocalJob({ job: request.job, data, threads, memory });
+      const { threads, memory, device } = request;
+      prepared = await openLocalJob({ job: request.job, data, threads, memory, device });
       const { layout, initial, warnings, steps } = prepared;
       return { layout, initial, warnings, steps };
+    }
+    case 'try': {
+      const { device, threads, own } = request;
+      const tried = own && { job: own.job, data: await loadDataset(own.datasetPath) };
+      return tryDevice({ device, threads, ...(tried ?? trialJob()) });
     }
     case 'train':
       return job().train(request.vector, request.seed, request.context);

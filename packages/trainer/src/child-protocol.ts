@@ -5,6 +5,8 @@ import type {
   TrainerJob,
   TrainingContext,
 } from '@starling/rounds';
+import type { Device } from './device.ts';
+import type { DeviceTrial } from './device-trial.ts';
 
 /** A job as its child made it ready. */
 export interface PreparedDescription extends ModelDescription {
@@ -26,6 +28,14 @@ export type ChildRequest =
       readonly threads: number;
       /** Bytes that this process may take. */
       readonly memory: number;
+      readonly device: Device;
+    }
+  | {
+      readonly kind: 'try';
+      readonly device: Device;
+      readonly threads: number;
+      /** The job to try; one of our own where it is absent. */
+      readonly own?: { readonly job: TrainerJob; readonly datasetPath: string };
     }
   | {
       readonly kind: 'train';
@@ -43,6 +53,7 @@ export type ChildRequest =
 export interface ChildResults {
   readonly describe: ModelDescription;
   readonly prepare: PreparedDescription;
+  readonly try: DeviceTrial;
   readonly train: ClientUpdate;
   readonly evaluate: Evaluation;
 }

@@ -201,7 +201,7 @@ async function numberFeeds(graph: DeviceGraph, minibatch: PlannedMinibatch): Pro
   return Object.fromEntries(Object.entries(all).filter(([name]) => inputs.has(name)));
 }
 
-/** What did not change stays; what did is freed at once, or the GPU's memory fills with old steps. */
+/** What did not change stays; what did is freed at once, or old steps fill the GPU's memory. */
 function replace(held: Map<string, DeviceTensor>, newer: ReadonlyMap<string, DeviceTensor>): void {
   for (const [name, tensor] of newer) {
     held.get(name)?.dispose();

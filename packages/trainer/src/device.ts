@@ -2,7 +2,7 @@
 export const DEVICES = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
 export type Device = (typeof DEVICES)[number];
 
-/** What an owner asks for; `auto` takes the first that can train the job, and faster than the CPU. */
+/** What an owner asks for; `auto` takes the first that trains the job faster than the CPU. */
 export const DEVICE_CHOICES = ['auto', ...DEVICES] as const;
 export type DeviceChoice = (typeof DEVICE_CHOICES)[number];
 
@@ -20,6 +20,6 @@ const BY_PLATFORM: Readonly<Record<string, readonly Exclude<Device, 'cpu'>[]>> =
   darwin: ['webgpu', 'coreml'],
 };
 
-/** The accelerators that onnxruntime-node has on a platform, in the order in which they are tried. */
+/** The accelerators that onnxruntime-node has on a platform, in the order of trial. */
 export const acceleratorsOf = (platform: string): readonly Exclude<Device, 'cpu'>[] =>
   BY_PLATFORM[platform] ?? [];

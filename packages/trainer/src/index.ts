@@ -20,6 +20,8 @@ export {
   splitDataset,
   writeDataset,
 } from './dataset.ts';
+export { DEVICE_CHOICES, DEVICE_NAMES, type Device, type DeviceChoice } from './device.ts';
+export type { DeviceReport } from './device-choice.ts';
 export { type GradcheckErrors, type GradcheckResult, gradcheck } from './gradcheck.ts';
 export { type IdxTensor, readIdx, writeIdx } from './idx.ts';
 export { defaultMemory, MEMORY_MIN, type TrainerLimits } from './limits.ts';

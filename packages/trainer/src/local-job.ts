@@ -16,7 +16,7 @@ import {
   variesWithinRun,
   WORDS_PER_DROPOUT,
 } from '@starling/autodiff';
-import { ProtocolError } from '@starling/core';
+import { errorMessage, ProtocolError } from '@starling/core';
 import { type Model, readModel } from '@starling/onnx';
 import type {
   ClientUpdate,
@@ -134,13 +134,17 @@ async function openLoopEngine(
   device: Device,
 ): Promise<Engine> {
   const fixed = await fixedFeeds(job, data, graph);
-  const session = await createSession(graph.model, threads, { device });
+  const failed = (error: unknown): never => {
+    if (device === 'cpu') throw error;
+    throw new ProtocolError('device-failed', `${device}: ${errorMessage(error)}`);
+  };
+  const session = await createSession(graph.model, threads, { device }).catch(failed);
   return {
     async train(run) {
       // The unclipped update stays inside: every output is copied.
       const { clipped, norm, losses } = EPOCH_OUTPUTS;
       const feeds = { ...fixed, ...(await runFeeds(graph, run)) };
-      const results = await session.run(feeds, [clipped, norm, losses]);
+      const results = await session.run(feeds, [clipped, norm, losses]).catch(failed);
       return {
         update: results[clipped]!.data as Float32Array,
         norm: scalarOf(results, norm),

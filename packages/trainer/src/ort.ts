@@ -4,8 +4,12 @@ import type { Device } from './device.ts';
 
 /**
  * The native library, loaded when first needed: a daemon that only holds a Trainer never loads it.
+ * From 1.30 on it collects usage data for Microsoft unless told not to before it is loaded.
  */
-export const loadOrt = () => import('onnxruntime-node');
+export function loadOrt() {
+  process.env['ORT_DISABLE_TELEMETRY'] = '1';
+  return import('onnxruntime-node');
+}
 
 export interface SessionOptions {
   /** The CPU unless told. What an accelerator lacks falls to the CPU, but not from WebGPU. */

@@ -1,10 +1,14 @@
 import { realpath } from 'node:fs/promises';
-import { type Log, ProtocolError } from '@starling/core';
+import { errorMessage, type Log, ProtocolError } from '@starling/core';
 import type { ModelDescription, PreparedJob, Trainer, TrainerJob } from '@starling/rounds';
 import { type CageSupport, cagedCommand, describeCage, probeCage } from './cage.ts';
 import type { TrainerChild } from './child.ts';
 import type { ChildRequest, ChildResults, PreparedDescription } from './child-protocol.ts';
 import { type Dataset, type DatasetCatalog, matchSchema } from './dataset.ts';
+import type { Device, DeviceChoice } from './device.ts';
+import { DeviceChooser, type DeviceReport } from './device-choice.ts';
+import { missingFor } from './device-files.ts';
+import type { DeviceTrial } from './device-trial.ts';
 import { type GivenLimits, limitsOf, runMilliseconds, type TrainerLimits } from './limits.ts';
 import { Lives } from './lives.ts';
 
@@ -15,6 +19,8 @@ export interface TrainerOptions {
   readonly log: Log;
   /** What one child may take; `limitsOf` has the defaults. */
   readonly limits?: GivenLimits;
+  /** Where jobs train; the CPU unless told. */
+  readonly device?: DeviceChoice;
   /** Milliseconds before a child that died is replaced, doubled each time; 1000 unless told. */
   readonly backoffMs?: number;
 }
@@ -25,6 +31,8 @@ export interface ProcessTrainer extends Trainer {
   readonly pids: readonly number[];
   /** The limits in force on this machine, a line each. */
   cage(): Promise<readonly string[]>;
+  /** What this machine has beside its CPU, each tried in a process of its own. */
+  devices(): Promise<readonly DeviceReport[]>;
   /** Kills the children; runs in flight reject with `trainer-died`. */
   close(): Promise<void>;
 }
@@ -41,12 +49,18 @@ class ChildTrainer implements ProcessTrainer {
   readonly #options: TrainerOptions;
   readonly #limits: TrainerLimits;
   readonly #lives = new Set<Lives>();
+  readonly #chooser: DeviceChooser;
   #support: Promise<CageSupport> | undefined;
   #closed = false;
 
   constructor(options: TrainerOptions) {
     this.#options = options;
     this.#limits = limitsOf(options.limits);
+    const { device = 'cpu', log } = options;
+    this.#chooser = new DeviceChooser({
+      ...{ wanted: device, platform: process.platform, missing: missingFor, log },
+      probe: (tried) => this.#try(tried),
+    });
   }
 
   get pids(): readonly number[] {
@@ -55,6 +69,10 @@ class ChildTrainer implements ProcessTrainer {
 
   async cage(): Promise<readonly string[]> {
     return describeCage(await this.#supported(), this.#limits);
+  }
+
+  devices(): Promise<readonly DeviceReport[]> {
+    return this.#chooser.reports();
   }
 
   async describe(model: Uint8Array, frozen: readonly string[]): Promise<ModelDescription> {
@@ -74,12 +92,14 @@ class ChildTrainer implements ProcessTrainer {
     const match = matchSchema(job.data, dataset);
     if (!match.ok) throw new ProtocolError('data-mismatch', match.reason);
     const path = await placeOf(dataset);
-    const lives = this.#open(path);
+    const own = { job, datasetPath: path };
+    const place: Place = { device: await this.#chooser.choose((tried) => this.#try(tried, own)) };
+    const lives = this.#open(path, place);
     const { cpuThreads: threads, memory } = this.#limits;
-    const request = { kind: 'prepare', job, datasetPath: path, threads, memory } as const;
-    const remote = new RemoteJob(lives, request);
+    const request = { kind: 'prepare', ...own, threads, memory } as const;
+    const remote = new RemoteJob({ lives, request, place, log: this.#options.log });
     try {
-      const { layout, initial } = await remote.prepared();
+      const { layout, initial } = await remote.onceOnDevice(() => remote.prepared());
       return {
         layout,
         initial,
@@ -110,13 +130,32 @@ class ChildTrainer implements ProcessTrainer {
     return this.#support;
   }
 
-  /** @param data what a job may read beside its code: a path, or an address in the network */
-  #open(data?: string): Lives {
+  /** A short training in a child that lives no longer. */
+  async #try(
+    device: Device,
+    own?: { readonly job: TrainerJob; readonly datasetPath: string },
+  ): Promise<DeviceTrial> {
+    const lives = this.#open(own?.datasetPath, { device });
+    const { cpuThreads: threads } = this.#limits;
+    const request = { kind: 'try', device, threads, ...(own && { own }) } as const;
+    try {
+      return await (await lives.living()).request(request, TRIAL_MS);
+    } finally {
+      await this.#end(lives);
+    }
+  }
+
+  /**
+   * @param data what a job may read beside its code: a path, or an address in the network
+   * @param place where it trains when its next child starts; the CPU unless told
+   */
+  #open(data?: string, place: Readonly<Place> = { device: 'cpu' }): Lives {
     if (this.#closed) throw new ProtocolError('trainer-died', 'the trainer is closed');
     const { childEntry: entry, log, backoffMs = 1000 } = this.#options;
     const network = data !== undefined && isAddress(data);
     const contents = { entry, network, readable: data === undefined || network ? [] : [data] };
-    const command = async () => cagedCommand(await this.#supported(), this.#limits, contents);
+    const command = async () =>
+      cagedCommand(await this.#supported(), this.#limits, { ...contents, ...place });
     const lives = new Lives({ command, limits: this.#limits, log, backoffMs });
     this.#lives.add(lives);
     return lives;
@@ -137,23 +176,37 @@ async function placeOf({ path }: Dataset): Promise<string> {
 
 type PrepareRequest = Extract<ChildRequest, { kind: 'prepare' }>;
 
+/** Where a job trains; the CPU from when its device failed it. */
+interface Place {
+  device: Device;
+}
+
+/** Longest that a trial may take: a device that needs more is of no use. */
+const TRIAL_MS = 120_000;
+
+interface RemoteJobOptions {
+  readonly lives: Lives;
+  readonly request: Omit<PrepareRequest, 'device'>;
+  readonly place: Place;
+  readonly log: Log;
+}
+
 /** A job as its child holds it; prepared again when the child is another one. */
 class RemoteJob {
-  readonly #lives: Lives;
-  readonly #request: PrepareRequest;
+  readonly #options: RemoteJobOptions;
   #preparedIn: TrainerChild | undefined;
   #prepared: Promise<PreparedDescription> | undefined;
 
-  constructor(lives: Lives, request: PrepareRequest) {
-    this.#lives = lives;
-    this.#request = request;
+  constructor(options: RemoteJobOptions) {
+    this.#options = options;
   }
 
   async prepared(): Promise<PreparedDescription> {
-    const child = await this.#lives.living();
+    const { lives, request, place } = this.#options;
+    const child = await lives.living();
     if (this.#prepared === undefined || this.#preparedIn !== child) {
       this.#preparedIn = child;
-      this.#prepared = child.request(this.#request);
+      this.#prepared = child.request({ ...request, device: place.device });
       // What failed once may work later: a data set that comes back, another child.
       this.#prepared.catch(() => {
         this.#prepared = undefined;
@@ -163,13 +216,37 @@ class RemoteJob {
   }
 
   /** @param milliseconds the request's time limit, that of any request unless told */
-  async ask<R extends ChildRequest>(
+  ask<R extends ChildRequest>(
     request: R,
     milliseconds?: (job: PreparedDescription) => number,
   ): Promise<ChildResults[R['kind']]> {
-    const prepared = await this.prepared();
-    // The child that prepared may have died just now: then this rejects, and the next call
-    // recovers.
-    return this.#preparedIn!.request(request, milliseconds?.(prepared));
+    return this.onceOnDevice(async () => {
+      const prepared = await this.prepared();
+      // The child that prepared may have died just now: then this rejects, and the next call
+      // recovers.
+      return this.#preparedIn!.request(request, milliseconds?.(prepared));
+    });
+  }
+
+  /** What fails by its device is done again on the CPU, where the job stays. */
+  async onceOnDevice<T>(act: () => Promise<T>): Promise<T> {
+    const { place, log } = this.#options;
+    const { device } = place;
+    try {
+      return await act();
+    } catch (error) {
+      if (device === 'cpu' || this.#options.lives.closed || !isDeviceFault(error)) throw error;
+      log.warn(`the job failed on ${device} and goes on on the CPU`, {
+        reason: errorMessage(error),
+      });
+      place.device = 'cpu';
+      this.#prepared = undefined;
+      await this.#options.lives.renew();
+      return act();
+    }
   }
 }
+
+/** A driver may take the whole process down. */
+const isDeviceFault = (error: unknown): boolean =>
+  error instanceof ProtocolError && ['device-failed', 'trainer-died'].includes(error.code);
