@@ -63,7 +63,7 @@ function install() {
   const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'true' };
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     say(
-      `Fetching ONNX Runtime's CUDA libraries from NuGet (about 300 MB), attempt ${attempt} of ${ATTEMPTS}`,
+      `Fetching ONNX Runtime's CUDA libraries from NuGet, attempt ${attempt} of ${ATTEMPTS}`,
     );
     const script = join(root, 'script/install.js');
     const { status } = spawnSync(process.execPath, [script], { env, stdio: 'inherit' });
