@@ -35,6 +35,7 @@ export {
   type EvaluationGraphOptions,
 } from './evaluation-graph.ts';
 export { outputShape } from './forward.ts';
+export { buildForwardGraph, type ForwardGraph, type ForwardGraphOptions } from './forward-graph.ts';
 export { isFrozen } from './frozen.ts';
 export type { GradientClipping } from './gradient-terms.ts';
 export { LOSS_NAMES, type LossKind, type LossOptions, targetType } from './losses.ts';

@@ -25,7 +25,14 @@ export type { DeviceReport } from './device-choice.ts';
 export { type GradcheckErrors, type GradcheckResult, gradcheck } from './gradcheck.ts';
 export { type IdxTensor, readIdx, writeIdx } from './idx.ts';
 export { defaultMemory, MEMORY_MIN, type TrainerLimits } from './limits.ts';
+export type {
+  ClassFigures,
+  ClassReport,
+  EvaluationReport,
+  NumberReport,
+} from './metrics.ts';
 export { type Mnist, readMnist } from './mnist.ts';
+export { HEAD_KINDS, type ReportOptions, reportModel } from './model-report.ts';
 export { dirichletPartition, type PartitionOptions, selectExamples } from './partition.ts';
 export { evaluateModel, type ModelEvaluation } from './scorer.ts';
 export { openThroughput, type Throughput, type ThroughputOptions } from './throughput.ts';
