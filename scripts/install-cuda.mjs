@@ -62,9 +62,7 @@ function check() {
 function install() {
   const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'true' };
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    say(
-      `Fetching ONNX Runtime's CUDA libraries from NuGet, attempt ${attempt} of ${ATTEMPTS}`,
-    );
+    say(`Fetching ONNX Runtime's CUDA libraries from NuGet, attempt ${attempt} of ${ATTEMPTS}`);
     const script = join(root, 'script/install.js');
     const { status } = spawnSync(process.execPath, [script], { env, stdio: 'inherit' });
     if (status === 0 && LIBRARIES.every((name) => existsSync(join(folder, name)))) return;

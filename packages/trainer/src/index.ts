@@ -5,6 +5,7 @@ export {
   ZOO,
   zooModel,
 } from '@starling/autodiff';
+export type { CageSupport } from './cage.ts';
 export {
   type Dataset,
   type DatasetCatalog,

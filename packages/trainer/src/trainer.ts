@@ -31,6 +31,8 @@ export interface ProcessTrainer extends Trainer {
   readonly pids: readonly number[];
   /** The limits in force on this machine, a line each. */
   cage(): Promise<readonly string[]>;
+  /** Of what the cage is made on this machine. */
+  support(): Promise<CageSupport>;
   /** What this machine has beside its CPU, each tried in a process of its own. */
   devices(): Promise<readonly DeviceReport[]>;
   /** Kills the children; runs in flight reject with `trainer-died`. */
@@ -68,7 +70,7 @@ class ChildTrainer implements ProcessTrainer {
   }
 
   async cage(): Promise<readonly string[]> {
-    return describeCage(await this.#supported(), this.#limits);
+    return describeCage(await this.support(), this.#limits);
   }
 
   devices(): Promise<readonly DeviceReport[]> {
@@ -121,7 +123,7 @@ class ChildTrainer implements ProcessTrainer {
     await Promise.all([...this.#lives].map((lives) => this.#end(lives)));
   }
 
-  #supported(): Promise<CageSupport> {
+  support(): Promise<CageSupport> {
     this.#support ??= probeCage(this.#options.childEntry).then((support) => {
       const { log } = this.#options;
       for (const line of support.missing) log.warn('the cage of the trainer is open', { line });
@@ -155,7 +157,7 @@ class ChildTrainer implements ProcessTrainer {
     const network = data !== undefined && isAddress(data);
     const contents = { entry, network, readable: data === undefined || network ? [] : [data] };
     const command = async () =>
-      cagedCommand(await this.#supported(), this.#limits, { ...contents, ...place });
+      cagedCommand(await this.support(), this.#limits, { ...contents, ...place });
     const lives = new Lives({ command, limits: this.#limits, log, backoffMs });
     this.#lives.add(lives);
     return lives;
