@@ -87,7 +87,7 @@ test('a run beyond its time is ended, thrice, then refused', async () => {
   await refusedAfterThree(endless, deaths, 'time limit three times');
 });
 
-test('a training that would go on for ever ends at its time while another job goes on', async () => {
+test('a training without end ends at its time while another job goes on', async () => {
   // What counts is the time for a step: the other job has many of them, and quick ones.
   const trainer = await opened({ secondsPerStep: 0.002 });
   const quick = noiseJob({ model: writeModel(zooModel('logistic', 1)) }, 1000);

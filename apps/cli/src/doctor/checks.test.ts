@@ -77,7 +77,9 @@ describe('a machine', () => {
   ])('with a state directory of %j', async (directory, finding) => {
     expect(await stateCheck(machine({ directory }), PATH).run()).toContainEqual(finding);
   });
+});
 
+describe('resources of a machine', () => {
   test.each([
     [8 * GIB, undefined, ok('8192.0 MiB can still be taken')],
     [
@@ -178,7 +180,8 @@ describe('a trainer', () => {
     expect(await devicesCheck(probe({ devices }), 'cuda').run()).toContainEqual(warn(what, next));
     expect(await devicesCheck(probe({ devices }), 'dml').run()).toContainEqual(
       warn(
-        'dml: it is not for this platform. Jobs train on the CPU, though the configuration says dml',
+        'dml: it is not for this platform. Jobs train on the CPU, though the configuration ' +
+          'says dml',
         next,
       ),
     );

@@ -58,7 +58,8 @@ const unusable = (device: string, detail: string): Finding =>
 const UTIL_LINUX = 'Install util-linux 2.33 or later';
 const NAMESPACES =
   'Allow user namespaces: sysctl kernel.unprivileged_userns_clone=1, on Ubuntu also ' +
-  'kernel.apparmor_restrict_unprivileged_userns=0, in a container --security-opt seccomp=unconfined';
+  'kernel.apparmor_restrict_unprivileged_userns=0, in a container ' +
+  '--security-opt seccomp=unconfined';
 const ELSEWHERE = 'Run the daemon as a user of its own, who can read nothing but the data';
 
 export function cageCheck(probe: TrainerProbe, platform: string): Check {
