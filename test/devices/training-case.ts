@@ -11,6 +11,8 @@ export interface TrainingCase {
   readonly accumulation?: number;
   /** Examples of a smaller last minibatch. */
   readonly rest?: number;
+  /** Whether the model drops something behind every ReLU. */
+  readonly dropout?: boolean;
   readonly change?: Pick<
     EpochGraphOptions,
     'optimizer' | 'clipping' | 'proximal' | 'control' | 'frozen'
@@ -19,10 +21,10 @@ export interface TrainingCase {
 
 export interface Comparison {
   readonly steps: number;
-  /** Runs of nodes by execution provider, in the sessions on WebGPU. */
+  /** Runs of nodes by execution provider, in the sessions of the steps. */
   readonly nodes: Readonly<Record<string, number>>;
-  readonly losses: { readonly cpu: readonly number[]; readonly webgpu: readonly number[] };
+  readonly losses: { readonly epoch: readonly number[]; readonly steps: readonly number[] };
   /** Greatest difference of a weight behind the run. */
   readonly weights: number;
-  readonly ms: { readonly cpu: number; readonly webgpu: number };
+  readonly ms: { readonly epoch: number; readonly steps: number };
 }

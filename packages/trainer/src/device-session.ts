@@ -35,6 +35,14 @@ function tensorOf(name: string, value: DeviceTensor | undefined): Tensor {
 export type DeviceValues = ReadonlyMap<string, DeviceTensor>;
 export type HostValues = Readonly<Record<string, Tensor>>;
 
+export interface DeviceSessionOptions {
+  readonly threads: number;
+  /** Beginning of the name of a profile; see `SessionOptions`. */
+  readonly profile?: string;
+  /** `cpu` shows what the graphs compute where there is no GPU; WebGPU unless told. */
+  readonly on?: 'webgpu' | 'cpu';
+}
+
 /** A graph on WebGPU that reads and replaces tensors in the GPU's memory. */
 export class DeviceSession {
   readonly #graph: DeviceGraph;
@@ -52,11 +60,11 @@ export class DeviceSession {
   static async open(
     graph: DeviceGraph,
     to: 'device' | 'host',
-    options: { readonly threads: number; readonly profile?: string },
+    options: DeviceSessionOptions,
   ): Promise<DeviceSession> {
-    const outputsStay = to === 'device' ? { outputsStay: graph.writes.map(nextOf) } : {};
-    const { threads, ...rest } = options;
-    const device = 'webgpu';
+    const { threads, on: device = 'webgpu', ...rest } = options;
+    const stays = to === 'device' && device === 'webgpu';
+    const outputsStay = stays ? { outputsStay: graph.writes.map(nextOf) } : {};
     const made = createSession(graph.model, threads, { ...rest, device, ...outputsStay });
     return new DeviceSession(graph, await made.catch(failed));
   }

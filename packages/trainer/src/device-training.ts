@@ -11,7 +11,12 @@ import {
 } from '@starling/autodiff';
 import { elementCount, type ValueInfo } from '@starling/onnx';
 import type { Tensor } from 'onnxruntime-node';
-import { DeviceSession, type DeviceTensor, type HostValues } from './device-session.ts';
+import {
+  DeviceSession,
+  type DeviceSessionOptions,
+  type DeviceTensor,
+  type HostValues,
+} from './device-session.ts';
 import { loadOrt } from './ort.ts';
 
 /** What feeds a minibatch: its examples and targets in the types that the graph takes. */
@@ -26,13 +31,10 @@ export interface MinibatchSource {
   ): Promise<{ readonly data: Tensor; readonly targets: Tensor | undefined }>;
 }
 
-export interface DeviceTrainingOptions {
+export interface DeviceTrainingOptions extends DeviceSessionOptions {
   readonly graphs: DeviceGraphs;
   readonly plan: EpochPlan;
   readonly source: MinibatchSource;
-  readonly threads: number;
-  /** Beginning of the names of profiles; see `SessionOptions`. */
-  readonly profile?: string;
 }
 
 /** One run, in the values that an epoch graph is fed with. */
@@ -81,7 +83,7 @@ export class DeviceTraining {
 
   /** @throws ProtocolError `device-failed` when there is no GPU, or it cannot run a node */
   static async open(options: DeviceTrainingOptions): Promise<DeviceTraining> {
-    const { graphs, threads, profile } = options;
+    const { graphs, threads, profile, on = 'webgpu' } = options;
     const { slots } = graphs;
     const opened: DeviceSession[] = [];
     const session = async (
@@ -90,7 +92,7 @@ export class DeviceTraining {
       name: string,
     ): Promise<DeviceSession> => {
       const named = profile === undefined ? {} : { profile: `${profile}-${name}` };
-      const made = await DeviceSession.open(graph, to, { threads, ...named });
+      const made = await DeviceSession.open(graph, to, { threads, on, ...named });
       opened.push(made);
       return made;
     };
