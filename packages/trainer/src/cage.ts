@@ -2,6 +2,13 @@ import { execFile } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import {
+  type ControlGroup,
+  enterGroup,
+  findGroupBase,
+  type GroupBase,
+  makeGroup,
+} from './control-group.ts';
 import type { Device } from './device.ts';
 import { deviceAccess } from './device-files.ts';
 import { mebibytes, type TrainerLimits } from './limits.ts';
@@ -17,6 +24,8 @@ export interface CageSupport {
   readonly isolation: Isolation;
   /** `prlimit`: the kernel refuses memory above the limit. */
   readonly memoryLimit: boolean;
+  /** Where the kernel counts all memory of a child, shared memory and files in memory included. */
+  readonly groups?: GroupBase | undefined;
   /** `setpriv`: no new privileges, and death with the parent even in the middle of a run. */
   readonly privileges: boolean;
   /** In one sentence each, what is missing. */
@@ -40,6 +49,8 @@ export interface CagedCommand {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly isolation: Isolation;
+  /** Its own, to be removed after it. */
+  readonly group?: ControlGroup;
 }
 
 /** The child trains foreign models: it gets no more of the environment than it needs. */
@@ -98,14 +109,15 @@ export async function probeCage(entry: URL): Promise<CageSupport> {
     works([...UNSHARE, ...node]),
     works([...sealedPrefix({ entry, readable: [], network: false }), ...PRIVILEGES, ...node]),
   ]);
+  const groups = findGroupBase();
   const isolation = sealed && privileges ? 'sealed' : offline ? 'offline' : 'open';
   const missing = [
-    ...(memoryLimit ? [] : [`no prlimit: memory is ${WITHOUT_PRLIMIT}`]),
+    ...(memoryLimit || groups ? [] : [`no prlimit: memory is ${WITHOUT_PRLIMIT}`]),
     ...(privileges ? [] : ['no setpriv: a run goes on when the daemon is killed']),
     ...(offline || sealed ? [] : ['no user namespaces: the trainer has the network']),
     ...(isolation === 'sealed' ? [] : ['no mount namespaces: the trainer can read files']),
   ];
-  return { isolation, memoryLimit, privileges, missing };
+  return { isolation, memoryLimit, groups, privileges, missing };
 }
 
 /** The command that runs `contents.entry` within `limits`, as far as the platform allows. */
@@ -116,7 +128,9 @@ export function cagedCommand(
 ): CagedCommand {
   const isolation = contents.network ? 'open' : support.isolation;
   const shut = { sealed: () => sealedPrefix(contents), offline: () => UNSHARE, open: () => [] };
+  const group = support.groups && makeGroup(support.groups, limits.memory);
   const [command, ...args] = [
+    ...(group ? enterGroup(group.path) : []),
     ...(support.memoryLimit ? memoryPrefix(limits.memory) : []),
     ...shut[isolation](),
     ...(support.privileges ? PRIVILEGES : []),
@@ -128,12 +142,13 @@ export function cagedCommand(
     ...deviceAccess(contents.device ?? 'cpu').environment,
   ];
   const env = Object.fromEntries(names.map((name) => [name, process.env[name]]));
-  return { command: command!, args, env, isolation };
+  return { command: command!, args, env, isolation, ...(group && { group }) };
 }
 
 /** What is in force, a line each, for `status` and `doctor`. */
 export function describeCage(support: CageSupport, limits: TrainerLimits): readonly string[] {
-  const by = support.memoryLimit ? 'by the kernel' : WITHOUT_PRLIMIT;
+  const kernel = support.groups ? 'by the kernel, in a control group' : 'by the kernel';
+  const by = support.memoryLimit || support.groups ? kernel : WITHOUT_PRLIMIT;
   const isolation = {
     sealed: 'no network, no files but its code and its data set',
     offline: 'no network, files as the user may read them',
