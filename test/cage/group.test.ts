@@ -59,7 +59,7 @@ describe('where groups can be made', () => {
     ]);
   });
 
-  test('version 2: beside the daemon, where its parent hands on the memory controller', async () => {
+  test('version 2: beside the daemon, where its parent hands on the controller', async () => {
     const point = await temporaryDirectory();
     mkdirSync(join(point, 'unit/daemon'), { recursive: true });
     writeFileSync(join(point, 'unit/daemon/cgroup.subtree_control'), '\n');

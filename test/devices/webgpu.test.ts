@@ -32,7 +32,7 @@ const image = { batchSize: 8, steps: 20, classes: 10, rate: 0.05 } as const;
 const text = { batchSize: 2, steps: 20, classes: 80, rate: 0.05 } as const;
 const few = { batchSize: 2, steps: 5 } as const;
 /** Batch normalisation over few examples makes much of a difference in the last bit. */
-const slow = { batchSize: 4, steps: 3, rate: 0.001 } as const;
+const slow = { batchSize: 3, steps: 2, rate: 0.001 } as const;
 const by = (name: Parameters<typeof optimizerSettings>[0]) => ({
   // Their steps are as long as the rate, whatever the gradient.
   rate: 0.001,
