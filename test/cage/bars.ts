@@ -13,9 +13,10 @@ import {
 import { DEFAULT_TRAINING } from '@starling/protocol-rounds';
 import type { TrainerJob } from '@starling/rounds';
 import {
+  byteImages,
   createTrainer,
   datasetCatalog,
-  inspectDataset,
+  inspectOffer,
   type ProcessTrainer,
   type TrainerLimits,
   type TrainerOptions,
@@ -34,10 +35,10 @@ export async function noiseTrainer(
   const generator = createGenerator(1);
   const draw = (count: number, below: number) =>
     Uint8Array.from({ length: count }, () => generator.below(below));
-  const data = { count: 100, shape: [28, 28], images: draw(78_400, 256), labels: draw(100, 10) };
+  const pixels = draw(78_400, 256);
+  const data = byteImages({ shape: [28, 28], pixels, labels: draw(100, 10), classes: 10 });
   await writeDataset(folder, data, { task: 'noise', classes: 10 });
-  const { schema } = await inspectDataset(folder);
-  const datasets = datasetCatalog([{ name: 'noise', path: folder, schema }]);
+  const datasets = datasetCatalog([await inspectOffer('noise', folder, {})]);
   return createTrainer({ childEntry, datasets, log, limits, backoffMs: 1, ...change });
 }
 
@@ -48,7 +49,12 @@ export function noiseJob(change: Partial<TrainerJob> = {}, epochs = 1): TrainerJ
     loss: 'softmax-cross-entropy',
     training: { ...DEFAULT_TRAINING, epochs },
     clippingNorm: 10,
-    data: { task: 'noise', input: { dtype: 'float32', shape: [784] }, classes: 10 },
+    data: {
+      task: 'noise',
+      input: { dtype: 'float32', shape: [784] },
+      target: 'classes',
+      classes: 10,
+    },
     dataset: 'noise',
     ...change,
   };

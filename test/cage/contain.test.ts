@@ -2,7 +2,12 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { zooModel } from '@starling/autodiff';
 import { writeModel } from '@starling/onnx';
 import type { PreparedJob } from '@starling/rounds';
-import { loadDataset, type ProcessTrainer, type TrainerLimits } from '@starling/trainer';
+import {
+  inspectOffer,
+  openDataSource,
+  type ProcessTrainer,
+  type TrainerLimits,
+} from '@starling/trainer';
 import { ModelProtoSchema, StringStringEntryProtoSchema, TensorProto_DataLocation } from 'onnx-buf';
 import { expect, onTestFinished, test } from 'vitest';
 import { openLocalJob } from '../../packages/trainer/src/local-job.ts';
@@ -72,8 +77,11 @@ test('a model that can never fit is refused before ONNX Runtime takes memory', a
   const folder = await temporaryDirectory();
   await (await noiseTrainer(folder, {})).close();
   const job = noiseJob({ model: writeModel(greedyModel(1)) });
+  const { plan } = await inspectOffer('noise', folder, {});
+  const source = await openDataSource(folder, plan);
+  onTestFinished(() => source.close());
   const opening = openLocalJob({
-    ...{ job, data: await loadDataset(folder), threads: 1, memory: 72 * MIB },
+    ...{ job, source, threads: 1, memory: 72 * MIB },
   });
   await expect(opening).rejects.toMatchObject({ code: 'job-limit' });
   await expect(opening).rejects.toThrow(/needs at least \d+ MiB, the trainer may take 72 MiB$/);

@@ -5,35 +5,35 @@ import {
   buildDeviceGraphs,
   buildEpochGraph,
   createGenerator,
-  type DeviceGraphs,
   dropoutWords,
   EPOCH_INPUTS,
   EPOCH_OUTPUTS,
   type EpochGraphOptions,
   type EpochPlan,
+  imageMoves,
   initialVector,
   minibatchOrder,
+  movesImages,
+  NOISE_WORDS,
+  NUMBERS_PER_MOVE,
+  noiseWords,
+  optimizerSettings,
   orderShape,
   planEpochs,
+  stepTables,
   WORDS_PER_DROPOUT,
   zooModel,
 } from '@starling/autodiff';
-import { elementCount, type Model, type Node, scalar, type ValueInfo } from '@starling/onnx';
-import { type DeviceRun, DeviceTraining } from '../../packages/trainer/src/device-training.ts';
-import { createSession, loadOrt } from '../../packages/trainer/src/ort.ts';
+import { elementCount, type Model, type Node, scalar } from '@starling/onnx';
+import type { Tensor } from 'onnxruntime-node';
+import { DeviceTraining, type EpochRunner } from '../../packages/trainer/src/device-training.ts';
+import { createSession, loadOrt, tensorFeeds } from '../../packages/trainer/src/ort.ts';
 import type { Comparison, TrainingCase } from './training-case.ts';
 
 interface Prepared {
   readonly options: EpochGraphOptions;
   readonly plan: EpochPlan;
-  readonly graphs: DeviceGraphs;
-  readonly run: DeviceRun;
-  /** Bytes or indices, [examples, …example]. */
-  readonly data: Uint8Array;
-  /** [examples, …target] */
-  readonly labels: Int32Array;
-  /** Elements of one example, and of one target. */
-  readonly widths: { readonly data: number; readonly labels: number };
+  readonly feeds: Readonly<Record<string, Tensor>>;
 }
 
 /** The model with a dropout behind every ReLU. */
@@ -56,7 +56,7 @@ function withDropout({ graph }: Model): Model {
   return { graph: { ...graph, nodes, initializers } };
 }
 
-function prepare(given: TrainingCase): Prepared {
+async function prepare(given: TrainingCase): Promise<Prepared> {
   const { zoo, batchSize, steps, classes, rate, accumulation = 1, rest = 0, dropout } = given;
   const model = dropout ? withDropout(zooModel(zoo, 1)) : zooModel(zoo, 1);
   const [input] = model.graph.inputs;
@@ -65,107 +65,98 @@ function prepare(given: TrainingCase): Prepared {
   const isText = input!.dtype === 'int64';
   const examples = (steps * accumulation - (rest > 0 ? 1 : 0)) * batchSize + rest;
   const generator = createGenerator(7);
-  const widths = { data: elementCount(example), labels: elementCount(target) };
   const draw = (count: number, below: number) =>
     Array.from({ length: count * examples }, () => generator.below(below));
-  const data = Uint8Array.from(draw(widths.data, isText ? 80 : 256));
-  const labels = Int32Array.from(draw(widths.labels, classes));
+  const data = draw(elementCount(example), isText ? 80 : 256);
+  const labels = draw(elementCount(target), classes);
   const plan = planEpochs({ examples, batchSize, epochs: 1, accumulation });
   const options: EpochGraphOptions = {
     ...{ model, loss: 'softmax-cross-entropy', plan },
     data: {
-      ...{ examples, example, target },
+      ...{ example, target },
       ...(isText ? { dtype: 'int32', scale: 1 } : { dtype: 'uint8', scale: 1 / 255 }),
     },
     ...given.change,
   };
-  const graphs = buildDeviceGraphs(options);
   const indices = Int32Array.from({ length: examples }, (_, i) => i);
-  const dropouts = graphs.words / WORDS_PER_DROPOUT;
-  const run: DeviceRun = {
-    vector: initialVector(model, options.frozen),
-    order: minibatchOrder(plan, indices, createGenerator(3)),
-    rates: Float32Array.of(rate),
-    words:
-      dropouts === 0
-        ? undefined
-        : dropoutWords(plan.steps * plan.accumulation, dropouts, createGenerator(5)),
-    control: options.control
-      ? Float32Array.from({ length: graphs.layout.parameters }, () => generator.uniform() / 100)
-      : undefined,
+  const vector = initialVector(model, options.frozen);
+  const { Tensor } = await loadOrt();
+  const ints = (values: Int32Array, shape: readonly number[]) => new Tensor('int32', values, shape);
+  const floats = (values: Float32Array) => new Tensor('float32', values, [values.length]);
+  const { optimizer = optimizerSettings('sgd') } = options;
+  const feeds: Record<string, Tensor> = {
+    ...(await tensorFeeds(stepTables(plan, optimizer, { from: 0, to: plan.steps }))),
+    ...(await drawnFeeds(options, plan)),
+    [EPOCH_INPUTS.vector]: floats(vector),
+    [EPOCH_INPUTS.current]: floats(vector),
+    [EPOCH_INPUTS.data]: isText
+      ? ints(Int32Array.from(data), [examples, ...example])
+      : new Tensor('uint8', Uint8Array.from(data), [examples, ...example]),
+    [EPOCH_INPUTS.targets]: ints(Int32Array.from(labels), [examples, ...target]),
+    [EPOCH_INPUTS.order]: ints(
+      minibatchOrder(plan, indices, createGenerator(3)),
+      orderShape(plan, plan.steps),
+    ),
+    [EPOCH_INPUTS.learningRate]: new Tensor('float32', Float32Array.of(rate), []),
+    [EPOCH_INPUTS.clippingNorm]: new Tensor('float32', Float32Array.of(1), []),
   };
-  return { options, plan, graphs, run, data, labels, widths };
+  return { options, plan, feeds };
 }
 
-async function tensor({ dtype, shape }: ValueInfo, values: ArrayLike<number>) {
+/** What only some graphs take: states at 0, a control variate, what is dropped and moved. */
+async function drawnFeeds(options: EpochGraphOptions, plan: EpochPlan) {
   const { Tensor } = await loadOrt();
-  const dims = shape.map(Number);
-  if (dtype === 'uint8') return new Tensor(dtype, Uint8Array.from(values), dims);
-  if (dtype === 'int32') return new Tensor(dtype, Int32Array.from(values), dims);
-  if (dtype === 'float32') return new Tensor(dtype, Float32Array.from(values), dims);
-  throw new Error(`${dtype} is not fed`);
+  const { words, layout, states } = buildDeviceGraphs(options);
+  const { augment, data } = options;
+  const batches = plan.steps * plan.accumulation;
+  const leading = orderShape(plan, plan.steps).slice(0, -1);
+  const feeds: Record<string, Tensor> = {};
+  const ints = (name: string, values: Int32Array, each: readonly number[]) => {
+    feeds[name] = new Tensor('int32', values, [...leading, ...each]);
+  };
+  const floats = (name: string, values: Float32Array) => {
+    feeds[name] = new Tensor('float32', values, [values.length]);
+  };
+  if (words > 0) {
+    const dropouts = words / WORDS_PER_DROPOUT;
+    ints(EPOCH_INPUTS.words, dropoutWords(batches, dropouts, createGenerator(5)), [words]);
+  }
+  if (augment !== undefined && movesImages(augment)) {
+    const rows = batches * plan.batchSize;
+    const moves = imageMoves(augment, data.example, rows, createGenerator(6));
+    ints(EPOCH_INPUTS.moves, moves, [plan.batchSize, NUMBERS_PER_MOVE]);
+  }
+  if (augment !== undefined && augment.noise > 0) {
+    ints(EPOCH_INPUTS.noise, noiseWords(batches, createGenerator(8)), [NOISE_WORDS]);
+  }
+  if (states > 0) floats(EPOCH_INPUTS.states, new Float32Array(states));
+  if (options.control) {
+    const drawn = createGenerator(9);
+    const control = Float32Array.from({ length: layout.parameters }, () => drawn.uniform() / 100);
+    floats(EPOCH_INPUTS.control, control);
+  }
+  return feeds;
 }
 
 interface Trained {
   readonly losses: readonly number[];
   readonly vector: Float32Array;
+  readonly update: Float32Array;
   readonly ms: number;
 }
 
-async function byEpochGraph({ options, run, data, labels }: Prepared): Promise<Trained> {
-  const { graph } = buildEpochGraph(options).model;
-  const session = await createSession({ graph }, 1);
-  const types = new Map(graph.inputs.map((each) => [each.name, each] as const));
-  const values = {
-    [EPOCH_INPUTS.vector]: run.vector,
-    [EPOCH_INPUTS.data]: data,
-    [EPOCH_INPUTS.targets]: labels,
-    [EPOCH_INPUTS.order]: run.order,
-    [EPOCH_INPUTS.learningRate]: run.rates,
-    [EPOCH_INPUTS.clippingNorm]: [1e9],
-    ...(run.control && { [EPOCH_INPUTS.control]: run.control }),
-    ...(run.words && { [EPOCH_INPUTS.words]: run.words }),
-  };
-  const feeds: Record<string, Awaited<ReturnType<typeof tensor>>> = {};
-  for (const [name, value] of Object.entries(values)) {
-    feeds[name] = await tensor(types.get(name)!, value);
-  }
+/** Behind one run of whatever does all steps. */
+async function trained(runner: EpochRunner, feeds: Prepared['feeds']): Promise<Trained> {
+  const { losses, after, clipped } = EPOCH_OUTPUTS;
   const started = performance.now();
-  const results = await session.run(feeds, [EPOCH_OUTPUTS.losses, EPOCH_OUTPUTS.update]);
+  const results = await runner.run(feeds, [losses, after, clipped]);
   const ms = performance.now() - started;
-  const update = results[EPOCH_OUTPUTS.update]!.data as Float32Array;
-  const losses = [...(results[EPOCH_OUTPUTS.losses]!.data as Float32Array)];
-  await session.release();
-  return { losses, vector: run.vector.map((value, i) => value + update[i]!), ms };
+  const values = (name: string) => results[name]!.data as Float32Array;
+  return { losses: [...values(losses)], vector: values(after), update: values(clipped), ms };
 }
 
-/** Rows of a table with `width` elements each. */
-const picked = (table: ArrayLike<number>, rows: Int32Array, width: number) =>
-  Array.from({ length: rows.length * width }, (_, i) => {
-    return table[rows[Math.floor(i / width)]! * width + (i % width)]!;
-  });
-
-async function bySteps(prepared: Prepared, options: BothOptions): Promise<Trained> {
-  const { graphs, plan, run, data, labels, widths } = prepared;
-  const training = await DeviceTraining.open({
-    ...{ graphs, plan, threads: 1, ...options },
-    source: {
-      async read(rows, inputs) {
-        const { targets } = inputs;
-        return {
-          data: await tensor(inputs.data, picked(data, rows, widths.data)),
-          targets: targets && (await tensor(targets, picked(labels, rows, widths.labels))),
-        };
-      },
-    },
-  });
-  const started = performance.now();
-  const { losses, vector } = await training.run(run);
-  const ms = performance.now() - started;
-  if (options.profile !== undefined) training.endProfiling();
-  await training.close();
-  return { losses: [...losses], vector, ms };
-}
+const greatest = (a: Float32Array, b: Float32Array): number =>
+  a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
 
 /** How many nodes ran where, by the profiles that ONNX Runtime wrote. */
 function nodesIn(prefix: string): Comparison['nodes'] {
@@ -189,17 +180,21 @@ export interface BothOptions {
 }
 
 export async function trainBoth(given: TrainingCase, options: BothOptions): Promise<Comparison> {
-  const prepared = prepare(given);
-  const epoch = await byEpochGraph(prepared);
-  const stepped = await bySteps(prepared, options);
+  const { options: graph, plan, feeds } = await prepare(given);
+  const session = await createSession(buildEpochGraph(graph).model, 1);
+  const epoch = await trained(session, feeds);
+  await session.release();
+  const graphs = buildDeviceGraphs(graph);
+  const training = await DeviceTraining.open({ graphs, threads: 1, ...options });
+  const stepped = await trained(training, feeds);
+  if (options.profile !== undefined) training.endProfiling();
+  await training.release();
   return {
-    steps: orderShape(prepared.plan)[0]!,
+    steps: plan.steps,
     nodes: options.profile === undefined ? {} : nodesIn(options.profile),
     losses: { epoch: epoch.losses, steps: stepped.losses },
-    weights: epoch.vector.reduce(
-      (most, value, i) => Math.max(most, Math.abs(value - stepped.vector[i]!)),
-      0,
-    ),
+    weights: greatest(epoch.vector, stepped.vector),
+    update: greatest(epoch.update, stepped.update),
     ms: { epoch: epoch.ms, steps: stepped.ms },
   };
 }

@@ -15,7 +15,7 @@ export interface TrainingCase {
   readonly dropout?: boolean;
   readonly change?: Pick<
     EpochGraphOptions,
-    'optimizer' | 'clipping' | 'proximal' | 'control' | 'frozen'
+    'optimizer' | 'clipping' | 'proximal' | 'control' | 'frozen' | 'augment'
   >;
 }
 
@@ -26,5 +26,7 @@ export interface Comparison {
   readonly losses: { readonly epoch: readonly number[]; readonly steps: readonly number[] };
   /** Greatest difference of a weight behind the run. */
   readonly weights: number;
+  /** Greatest difference of an element of the clipped update. */
+  readonly update: number;
   readonly ms: { readonly epoch: number; readonly steps: number };
 }

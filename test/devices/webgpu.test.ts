@@ -45,6 +45,8 @@ const terms = {
   optimizer: { ...optimizerSettings('sgd'), momentum: 0.9, nesterov: true, weightDecay: 0.01 },
 };
 
+const augment = { flip: true, crop: 2, noise: 0.05 };
+
 const CASES: readonly (readonly [string, TrainingCase])[] = [
   ['cnn, SGD', { zoo: 'cnn', ...image }],
   ['cnn, Adam', { zoo: 'cnn', ...image, ...by('adam') }],
@@ -53,6 +55,7 @@ const CASES: readonly (readonly [string, TrainingCase])[] = [
   ['fedavg-cnn', { zoo: 'fedavg-cnn', ...image, ...few }],
   ['resnet20', { zoo: 'resnet20', ...image, ...slow }],
   ['mobilenet', { zoo: 'mobilenet', ...image, ...slow }],
+  ['mobilenet, augmented', { zoo: 'mobilenet', ...image, ...slow, change: { augment } }],
   ['char-lstm', { zoo: 'char-lstm', ...text, batchSize: 1, steps: 2 }],
   ['mlp, all terms', { zoo: 'mlp', ...image, change: terms }],
   ['mlp, accumulated, last minibatch smaller', { zoo: 'mlp', ...image, accumulation: 3, rest: 5 }],

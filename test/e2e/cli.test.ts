@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { writeDataset } from '@starling/trainer';
+import { byteImages, writeDataset } from '@starling/trainer';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { temporaryDirectory } from '../helpers/temporary.ts';
 
@@ -312,7 +312,7 @@ describe('a machine and a model, without a daemon', () => {
     const data = join(folder, 'noise');
     const images = Uint8Array.from({ length: 40 * 784 }, (_, i) => (i * 7) % 251);
     const labels = Uint8Array.from({ length: 40 }, (_, i) => i % 10);
-    const set = { count: 40, shape: [28, 28], images, labels };
+    const set = byteImages({ shape: [28, 28], pixels: images, labels, classes: 10 });
     await writeDataset(data, set, { task: 'noise', classes: 10 });
     const file = join(folder, 'model.onnx');
     const exported = await starling('model', 'export', 'zoo:mlp', '-o', file, '--json');

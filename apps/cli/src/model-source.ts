@@ -20,6 +20,7 @@ export const readModelSource = (source: string, seed: number): Promise<Uint8Arra
  * @throws ConfigError that says what there is
  */
 export async function dataPath(given: string | undefined, options: StateOption): Promise<string> {
+  if (given?.includes('://')) return given;
   if (given !== undefined && existsSync(given)) return resolve(given);
   const known = await knownData(given, options);
   const names = known.map(({ name }) => name).join(', ') || 'none';

@@ -92,8 +92,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     childEntry: entry('trainer-child'),
     datasets: data,
     log,
-    limits: config.resources.trainer,
-    device: config.resources.trainer.device,
+    ...{ limits: config.resources.trainer, device: config.resources.trainer.device },
   });
   undo.push(() => trainer.close());
   const swarm = await openSwarm(assembly);
@@ -109,6 +108,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     stopping ??= stopAll().finally(finish);
     return stopping;
   };
+  const logNotice = noticeLog(log);
   const watchers = new Set<(job: JobId, notice: Notice) => void>();
   const node = new StarlingNode(
     {
@@ -131,7 +131,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
       policy: () => ({ trust: trustOf(config), minPeers: config.policy.minPeers }),
       onFatal: (error) => endByBug(log, error),
       onNotice: (job, notice) => {
-        logNotice(log, job, notice);
+        logNotice(job, notice);
         hooks.onNotice?.(job, notice);
         for (const watcher of watchers) watcher(job, notice);
       },
@@ -165,11 +165,22 @@ const openSwarm = ({ config, state, log }: Assembly): Promise<Swarm> =>
     { clock: systemClock, random: systemRandom, log },
   );
 
+/** Between two lines of a training's progress. */
+const PROGRESS_MS = 30_000;
+
 /** What happens in a job, a line each; certificates only by what identifies them. */
-function logNotice(log: Log, job: JobId, notice: Notice): void {
-  const { kind, ...rest } = notice;
-  const fields = 'certificate' in rest ? { round: rest.certificate.statement.round } : rest;
-  log.info(kind, { job: job.slice(0, 8), ...fields });
+function noticeLog(log: Log): (job: JobId, notice: Notice) => void {
+  let lastProgress = Number.NEGATIVE_INFINITY;
+  return (job, notice) => {
+    const { kind, ...rest } = notice;
+    const fields = 'certificate' in rest ? { round: rest.certificate.statement.round } : rest;
+    if (kind === 'progress') {
+      const now = performance.now();
+      if (now - lastProgress < PROGRESS_MS) return;
+      lastProgress = now;
+    }
+    log.info(kind, { job: job.slice(0, 8), ...fields });
+  };
 }
 
 /** A state nobody understands must not go on: the supervisor starts us again from the journal. */

@@ -1,19 +1,21 @@
 import { ProtocolError } from '@starling/core';
 import { type DataType, GraphBuilder, type Model, scalar, tensorOf } from '@starling/onnx';
+import {
+  type Augmentation,
+  movedImages,
+  movesImages,
+  NOISE_WORDS,
+  NUMBERS_PER_MOVE,
+  withNoise,
+} from './augmentation.ts';
 import { WORDS_PER_DROPOUT } from './dropout.ts';
 import type { EpochGraphOptions } from './epoch-graph.ts';
 import { dryRun } from './forward.ts';
 import { adjustedGradients, type GradientTerms } from './gradient-terms.ts';
-import {
-  gatherRows,
-  type MinibatchResult,
-  normalised,
-  type Training,
-  trainMinibatch,
-} from './minibatch.ts';
+import { type MinibatchResult, normalised, type Training, trainMinibatch } from './minibatch.ts';
 import { modelState } from './model-state.ts';
 import { Ops } from './ops.ts';
-import { type Optimizer, optimizerRule } from './optimizer-rules.ts';
+import { type Corrections, type Optimizer, optimizerRule } from './optimizer-rules.ts';
 import { optimizerSettings } from './optimizers.ts';
 import { targetOf } from './targets.ts';
 import { vectorLength } from './vector.ts';
@@ -42,8 +44,15 @@ export const DEVICE_INPUTS = {
   targets: 'targets',
   /** int32 [words] */
   words: 'words',
-  /** int32 scalar: number of the optimiser's step, from 0 on */
-  step: 'step',
+  /** int32 [batch, NUMBERS_PER_MOVE], where images are moved */
+  moves: 'moves',
+  /** int32 [NOISE_WORDS], where noise is added */
+  noise: 'noise',
+  /** float32 scalar: learning rate of the step */
+  rate: 'rate',
+  /** float32 scalars: see `biasCorrections`, for optimisers that count their steps */
+  root: 'root',
+  ratio: 'ratio',
   /** int32 scalar: place of the step's loss in the slot `losses` */
   place: 'place',
   /** float32 scalar: share of a minibatch in the mean of its step, with accumulation */
@@ -53,21 +62,20 @@ export const DEVICE_INPUTS = {
 /** Losses that are kept on the device until they are read. */
 export const LOSSES_KEPT = 64;
 const LOSSES = 'losses';
-const RATE = 'rate';
 const LOSS_SUM = 'loss-sum';
 
 /** Where the values of slots come from at the start of a run, and what is read at its end. */
 export interface DeviceSlots {
   /** Parameters, then buffers, in the order of the vector. */
   readonly weights: readonly Slot[];
-  /** 0 at the start of a run: what the optimiser remembers, sums of gradients, losses. */
+  /** What the optimiser remembers, in the order of an epoch graph's `states`. */
+  readonly states: readonly Slot[];
+  /** 0 at the start of a run: sums of gradients, losses. */
   readonly zeros: readonly Slot[];
   /** Weights at the start of the run, with a proximal term. */
   readonly anchors: readonly Slot[];
   /** Parts of SCAFFOLD's control variate. */
   readonly control: readonly Slot[];
-  /** float32 scalar, or [steps] with `ratePerStep` */
-  readonly rate: Slot;
   readonly losses: Slot;
 }
 
@@ -81,6 +89,8 @@ export interface DeviceGraphs {
   readonly slots: DeviceSlots;
   readonly output: readonly number[];
   readonly words: number;
+  /** Elements of what the optimiser remembers. */
+  readonly states: number;
   readonly layout: { readonly parameters: number; readonly buffers: number };
 }
 
@@ -123,7 +133,7 @@ function write(options: EpochGraphOptions, narrow: boolean): DeviceGraphs {
     full: minibatchGraph(parts, batchSize),
     last: lastBatch === batchSize ? undefined : minibatchGraph(parts, lastBatch),
     apply: accumulation === 1 ? undefined : applyGraph(parts),
-    ...{ slots, words, output: run.g.shape(run.output) },
+    ...{ slots, words, output: run.g.shape(run.output), states: vectorLength(slots.states) },
     layout: { parameters: vectorLength(state.parameters), buffers: vectorLength(state.buffers) },
   };
 }
@@ -132,24 +142,23 @@ const named = (kind: string, { name, shape }: Slot): Slot => ({ name: `${kind}:$
 
 function slotsOf(options: EpochGraphOptions, training: Training, optimizer: Optimizer) {
   const { parameters, buffers } = training.state;
-  const { plan, proximal = 0, control = false, ratePerStep = false } = options;
+  const { plan, proximal = 0, control = false } = options;
   const each = (kind: string, wanted = true) =>
     wanted ? parameters.map((parameter) => named(kind, parameter)) : [];
   const losses = { name: LOSSES, shape: [LOSSES_KEPT] };
   const accumulated = plan.accumulation > 1;
   return {
     weights: [...each('weight'), ...buffers.map((buffer) => named('buffer', buffer))],
+    states: parameters.flatMap((parameter) =>
+      optimizer.states.map((state) => named(`state/${state}`, parameter)),
+    ),
     zeros: [
-      ...parameters.flatMap((parameter) =>
-        optimizer.states.map((state) => named(`state/${state}`, parameter)),
-      ),
       ...each('sum', accumulated),
       ...(accumulated ? [{ name: LOSS_SUM, shape: [] }] : []),
       losses,
     ],
     anchors: each('anchor', proximal !== 0),
     control: each('control', control),
-    rate: { name: RATE, shape: ratePerStep ? [plan.steps] : [] },
     losses,
   };
 }
@@ -235,8 +244,26 @@ function fedMinibatch(draft: Draft, { options, words, narrow }: Plan, batchSize:
   return {
     target: target && draft.fed(DEVICE_INPUTS.targets, target.dtype, target.shape),
     words: words === 0 ? undefined : draft.fed(DEVICE_INPUTS.words, 'int32', [words]),
-    batch: normalised(draft.g, batch, data.scale),
+    batch: augmented(draft, normalised(draft.g, batch, data.scale), options.augment),
   };
+}
+
+/** The minibatch's examples, changed as was drawn. */
+function augmented(draft: Draft, batch: string, augment: Augmentation | undefined): string {
+  if (augment === undefined) return batch;
+  const { g } = draft;
+  const count = g.shape(batch)[0]!;
+  const moved = movesImages(augment)
+    ? movedImages(
+        g,
+        batch,
+        draft.fed(DEVICE_INPUTS.moves, 'int32', [count, NUMBERS_PER_MOVE]),
+        augment.crop,
+      )
+    : batch;
+  if (augment.noise === 0) return moved;
+  const noise = draft.fed(DEVICE_INPUTS.noise, 'int32', [NOISE_WORDS]);
+  return withNoise(g, moved, noise, augment.noise);
 }
 
 function outputOf({ model }: EpochGraphOptions, shape: readonly number[]): readonly number[] {
@@ -254,7 +281,7 @@ function deviceType({ model, data }: EpochGraphOptions, narrow: boolean): DataTy
 
 interface StepInputs {
   readonly rate: string;
-  readonly step: string;
+  readonly corrections: Corrections | undefined;
   readonly place: string;
   readonly losses: string;
   readonly states: readonly string[];
@@ -262,14 +289,17 @@ interface StepInputs {
   readonly control: readonly string[];
 }
 
-function stepInputs(draft: Draft, { slots }: Plan): StepInputs {
+function stepInputs(draft: Draft, { slots, optimizer }: Plan): StepInputs {
+  const number = (name: string) => draft.fed(name, 'float32', []);
   const read = (list: readonly Slot[]) => list.map((slot) => draft.read(slot));
   return {
-    rate: draft.read(slots.rate),
-    step: draft.fed(DEVICE_INPUTS.step, 'int32', []),
+    rate: number(DEVICE_INPUTS.rate),
+    corrections: optimizer.counts
+      ? { root: number(DEVICE_INPUTS.root), ratio: number(DEVICE_INPUTS.ratio) }
+      : undefined,
     place: draft.fed(DEVICE_INPUTS.place, 'int32', []),
     losses: draft.read(slots.losses),
-    states: read(slots.zeros.filter(({ name }) => name.startsWith('state/'))),
+    states: read(slots.states),
     anchors: read(slots.anchors),
     control: read(slots.control),
   };
@@ -285,7 +315,7 @@ interface StepCall {
 function takeStep(draft: Draft, parts: Plan, { step, weights, made }: StepCall): void {
   const { options, optimizer, slots, training } = parts;
   const { g } = draft;
-  const { plan, proximal = 0 } = options;
+  const { proximal = 0 } = options;
   const terms: GradientTerms = {
     clipping: options.clipping,
     proximal: proximal === 0 ? undefined : { factor: g.number(proximal), anchors: step.anchors },
@@ -293,17 +323,14 @@ function takeStep(draft: Draft, parts: Plan, { step, weights, made }: StepCall):
   };
   const count = training.state.parameters.length;
   const gradients = adjustedGradients(g, made.gradients, weights.slice(0, count), terms);
-  const numbers = Array.from({ length: plan.steps }, (_, i) => i + 1);
-  const scalars = optimizer
-    .scalars(g, step.rate, numbers)
-    .map((list) => (g.shape(list).length === 0 ? list : gatherRows(g, list, step.step)));
+  const scalars = optimizer.scalars(g, step.rate, step.corrections);
   const width = optimizer.states.length;
-  const stateSlots = slots.zeros.filter(({ name }) => name.startsWith('state/'));
   for (const [i, gradient] of gradients.entries()) {
     const states = step.states.slice(i * width, (i + 1) * width);
     const next = optimizer.update(g, { weight: weights[i]!, gradient, states, scalars });
     draft.write(slots.weights[i]!, next.weight);
-    for (const [j, state] of next.states.entries()) draft.write(stateSlots[i * width + j]!, state);
+    for (const [j, state] of next.states.entries())
+      draft.write(slots.states[i * width + j]!, state);
   }
   const places = tensorOf('int32', [LOSSES_KEPT], [...Array(LOSSES_KEPT).keys()]);
   const here = g.equal(g.builder.constant(places), step.place);

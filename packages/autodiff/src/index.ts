@@ -1,3 +1,12 @@
+export {
+  type Augmentation,
+  imageMoves,
+  isImage,
+  movesImages,
+  NOISE_WORDS,
+  NUMBERS_PER_MOVE,
+  noiseWords,
+} from './augmentation.ts';
 export { type DescribedModel, describeModel } from './describe.ts';
 export {
   buildCopyGraph,
@@ -13,20 +22,21 @@ export {
 export { dropoutWords, WORDS_PER_DROPOUT } from './dropout.ts';
 export {
   buildEpochGraph,
-  EPOCH_INPUTS,
-  EPOCH_OUTPUTS,
   type EpochGraph,
   type EpochGraphOptions,
   type ResidentData,
 } from './epoch-graph.ts';
+export { EPOCH_INPUTS, EPOCH_OUTPUTS } from './epoch-names.ts';
 export {
   type EpochPlan,
   type EpochPlanOptions,
-  minibatches,
+  type MinibatchPlan,
   minibatchOrder,
   orderShape,
-  type PlannedMinibatch,
   planEpochs,
+  type StepRange,
+  stepsPerEpoch,
+  stepTables,
 } from './epoch-plan.ts';
 export {
   buildEvaluationGraph,

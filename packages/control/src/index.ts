@@ -1,4 +1,5 @@
 export { type ControlClient, createControlClient } from './client.ts';
+export * from './data-schema.ts';
 export { controlSocket, defaultStateDirectory } from './paths.ts';
 export * from './schemas.ts';
 export { type ControlHandlers, type ControlServer, createControlServer } from './server.ts';

@@ -35,6 +35,7 @@ import {
   METRIC_COORDINATES,
   manifestFault,
   stateHashOf,
+  type TrainingProgress,
 } from '@starling/rounds';
 import { type BlobExchange, createBlobExchange } from './blob-exchange.ts';
 import { Catalogue, type Decision } from './catalogue.ts';
@@ -74,6 +75,8 @@ export interface JobReport {
   readonly job: Job;
   readonly standing: JobStanding;
   readonly phase: string;
+  /** How far a training is that takes long; undefined when none goes on. */
+  readonly progress: TrainingProgress | undefined;
   readonly certificates: readonly Certificate[];
 }
 
@@ -349,7 +352,8 @@ export class StarlingNode {
     const { data, training, aggregation, loss } = job.manifest;
     const schema = {
       task: data.task,
-      input: { dtype: 'float32' as const, shape: data.inputShape },
+      input: { dtype: data.inputType, shape: data.inputShape },
+      target: data.target,
       classes: data.classes,
     };
     const match =
@@ -466,5 +470,6 @@ const report = ({ job, standing, host }: KnownJob): JobReport => ({
   job,
   standing,
   phase: host.state.phase.name,
+  progress: host.progress,
   certificates: host.state.chain,
 });

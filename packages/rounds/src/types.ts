@@ -21,6 +21,7 @@ import type {
   VectorHandle,
 } from '@starling/secagg';
 import type { Slot } from './round-id.ts';
+import type { TrainingProgress } from './trainer.ts';
 
 /** What fixes one peer's part in one job. */
 export interface EngineConfig {
@@ -196,6 +197,8 @@ export type EngineEffect =
 /** What an onlooker may want to know; nothing depends on it. */
 export type Notice =
   | { readonly kind: 'training'; readonly round: number }
+  /** The host tells it every few seconds of a long training. */
+  | ({ readonly kind: 'progress'; readonly round: number } & TrainingProgress)
   | { readonly kind: 'joining'; readonly round: number; readonly slot: Slot }
   | {
       readonly kind: 'waiting';

@@ -55,6 +55,12 @@ export interface CagedCommand {
 
 /** The child trains foreign models: it gets no more of the environment than it needs. */
 const ENVIRONMENT = ['PATH', 'LD_LIBRARY_PATH'];
+/** How a child that has the network finds and opens an S3-compatible store. */
+const STORE_ENVIRONMENT = [
+  ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_PROFILE'],
+  ...['AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3'],
+  ...['AWS_SHARED_CREDENTIALS_FILE', 'AWS_CONFIG_FILE', 'AWS_CA_BUNDLE'],
+];
 /** Of use only to a child that sees the files they name. */
 const OPEN_ENVIRONMENT = ['HOME', 'TMPDIR', 'NODE_EXTRA_CA_CERTS'];
 
@@ -140,6 +146,7 @@ export function cagedCommand(
     ...ENVIRONMENT,
     ...(isolation === 'sealed' ? [] : OPEN_ENVIRONMENT),
     ...deviceAccess(contents.device ?? 'cpu').environment,
+    ...(contents.network ? STORE_ENVIRONMENT : []),
   ];
   const env = Object.fromEntries(names.map((name) => [name, process.env[name]]));
   return { command: command!, args, env, isolation, ...(group && { group }) };

@@ -3,8 +3,10 @@ import { setPriority } from 'node:os';
 import { errorMessage, type Log, ProtocolError } from '@starling/core';
 import type { CagedCommand } from './cage.ts';
 import type {
+  ChildNews,
   ChildRequest,
   ChildResults,
+  NewsEnvelope,
   RequestEnvelope,
   ResponseEnvelope,
 } from './child-protocol.ts';
@@ -24,6 +26,7 @@ export interface ChildOptions {
 
 interface Waiting {
   readonly timer: NodeJS.Timeout;
+  readonly onNews: ((news: ChildNews) => void) | undefined;
   readonly resolve: (result: never) => void;
   readonly reject: (error: Error) => void;
 }
@@ -63,7 +66,11 @@ export class TrainerChild {
     this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_KEPT);
     });
-    this.#process.on('message', (response: ResponseEnvelope) => this.#settle(response));
+    this.#process.on('message', (message: ResponseEnvelope | NewsEnvelope) =>
+      'news' in message
+        ? this.#waiting.get(message.id)?.onNews?.(message.news)
+        : this.#settle(message),
+    );
     this.#ended = new Promise((resolve) => {
       const end = (cause: string) => {
         this.#end(cause);
@@ -85,12 +92,14 @@ export class TrainerChild {
   }
 
   /**
+   * @param onNews told of progress and checkpoints until the answer is there
    * @param milliseconds a run cannot be cancelled: a request that takes longer kills the child
    * @throws ProtocolError with the child's code, or `trainer-died`, or `trainer-busy`
    */
   request<R extends ChildRequest>(
     request: R,
     milliseconds = 1000 * this.#limits.secondsPerRequest,
+    onNews?: (news: ChildNews) => void,
   ): Promise<ChildResults[R['kind']]> {
     if (!this.#alive)
       return Promise.reject(new ProtocolError('trainer-died', 'the child has ended'));
@@ -104,7 +113,7 @@ export class TrainerChild {
         const message = `no answer to ${request.kind} within ${milliseconds / 1000} s`;
         this.#condemn('time limit', message);
       }, milliseconds);
-      this.#waiting.set(id, { resolve, reject, timer });
+      this.#waiting.set(id, { resolve, reject, timer, onNews });
       const envelope: RequestEnvelope = { id, request };
       // A failed send means a dead child, which its end reports to all who wait.
       this.#process.send(envelope, () => {});

@@ -1,12 +1,12 @@
-import { createGenerator, zooModel } from '@starling/autodiff';
+import { type Augmentation, createGenerator, zooModel } from '@starling/autodiff';
 import { errorMessage } from '@starling/core';
 import { writeModel } from '@starling/onnx';
 import { DEFAULT_TRAINING } from '@starling/protocol-rounds';
 import type { TrainerJob } from '@starling/rounds';
-import type { LabelledImages } from './dataset.ts';
+import { byteImages, memorySource } from './data/example-set.ts';
+import type { DataSource } from './data/source.ts';
 import type { Device } from './device.ts';
 import { openLocalJob } from './local-job.ts';
-import { selectExamples } from './partition.ts';
 
 /** What became of a short training on a device, beside the same on the CPU. */
 export type DeviceTrial =
@@ -16,9 +16,10 @@ export type DeviceTrial =
 export interface TrialOptions {
   readonly device: Device;
   readonly job: TrainerJob;
-  readonly data: LabelledImages;
+  /** Closed by the trial. */
+  readonly source: DataSource;
+  readonly augment?: Augmentation | undefined;
   readonly threads: number;
-  readonly memory?: number;
 }
 
 const STEPS = 3;
@@ -31,10 +32,11 @@ const LOSS_TOLERANCE = 0.01;
  * own: a WebGPU that could not be had once cannot be had again, and some faults abort.
  */
 export async function tryDevice(options: TrialOptions): Promise<DeviceTrial> {
-  const { device, job, threads, memory } = options;
-  const data = fewExamples(options.data, STEPS * job.training.batchSize);
+  const { device, job, threads, augment, source } = options;
   const training = { ...job.training, epochs: 1 };
-  const short = { data, threads, ...(memory && { memory }), job: { ...job, training } };
+  const few = await firstExamples(source, STEPS * job.training.batchSize);
+  await source.close();
+  const short = { source: few, threads, augment, job: { ...job, training } };
   const measure = async (on: Device) => {
     const opened = await openLocalJob({ ...short, device: on });
     const control = job.control
@@ -64,13 +66,11 @@ export async function tryDevice(options: TrialOptions): Promise<DeviceTrial> {
   }
 }
 
-/** The first examples, so many that after the split about `count` train. */
-function fewExamples(data: LabelledImages, count: number): LabelledImages {
-  const wanted = Math.min(data.count, Math.ceil((count * 10) / 9) + 2);
-  return selectExamples(
-    data,
-    Int32Array.from({ length: wanted }, (_, i) => i),
-  );
+/** The first examples in memory, so many that after the split about `count` train. */
+async function firstExamples(source: DataSource, count: number): Promise<DataSource> {
+  const wanted = Math.min(source.info.count, Math.ceil((count * 10) / 9) + 2);
+  const examples = await source.read(0, wanted);
+  return memorySource({ info: { ...source.info, count: examples.count }, examples });
 }
 
 const PIXELS = 784;
@@ -78,7 +78,7 @@ const CLASSES = 10;
 const EXAMPLES = 64;
 
 /** A small job of our own, to find out whether a device is there and computes right. */
-export function trialJob(): Pick<TrialOptions, 'job' | 'data'> {
+export function trialJob(): Pick<TrialOptions, 'job' | 'source'> {
   const generator = createGenerator(SEED);
   const draw = (count: number, below: number) =>
     Uint8Array.from({ length: count }, () => generator.below(below));
@@ -90,9 +90,17 @@ export function trialJob(): Pick<TrialOptions, 'job' | 'data'> {
       loss: 'softmax-cross-entropy',
       training: DEFAULT_TRAINING,
       clippingNorm: 10,
-      data: { task: 'trial', input: { dtype: 'float32', shape: [PIXELS] }, classes: CLASSES },
+      data: {
+        ...{ task: 'trial', input: { dtype: 'float32', shape: [PIXELS] } },
+        ...{ target: 'classes', classes: CLASSES },
+      },
       dataset: 'trial',
     },
-    data: { count: EXAMPLES, shape: [PIXELS], images, labels: draw(EXAMPLES, CLASSES) },
+    source: memorySource(
+      byteImages({
+        ...{ shape: [PIXELS], pixels: images, classes: CLASSES },
+        labels: draw(EXAMPLES, CLASSES),
+      }),
+    ),
   };
 }

@@ -1,4 +1,4 @@
-import { type Model, writeModel } from '@starling/onnx';
+import { type Model, type Tensor as OnnxTensor, writeModel } from '@starling/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
 import type { Device } from './device.ts';
 
@@ -57,6 +57,15 @@ type Provider = InferenceSession.ExecutionProviderConfig;
 /** NCHW: the default layout puts a Transpose before and behind every convolution. */
 const providerOf = (device: Device): Provider =>
   device === 'webgpu' ? { name: 'webgpu', preferredLayout: 'NCHW' } : device;
+/** Tensors as the runtime takes them. */
+export async function tensorFeeds(tensors: Readonly<Record<string, OnnxTensor>>) {
+  const { Tensor } = await loadOrt();
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, { dtype, data, shape }]) => {
+      return [name, new Tensor(dtype, data, shape)] as const;
+    }),
+  );
+}
 
 /** The number in a float32 scalar output. */
 export function scalarOf(results: InferenceSession.OnnxValueMapType, name: string): number {

@@ -1,16 +1,32 @@
 import { realpath } from 'node:fs/promises';
 import { errorMessage, type Log, ProtocolError } from '@starling/core';
-import type { ModelDescription, PreparedJob, Trainer, TrainerJob } from '@starling/rounds';
+import type {
+  ClientUpdate,
+  ModelDescription,
+  PreparedJob,
+  Trainer,
+  TrainerJob,
+  TrainingContext,
+  TrainingProgress,
+} from '@starling/rounds';
 import { type CageSupport, cagedCommand, describeCage, probeCage } from './cage.ts';
 import type { TrainerChild } from './child.ts';
-import type { ChildRequest, ChildResults, PreparedDescription } from './child-protocol.ts';
-import { type Dataset, type DatasetCatalog, matchSchema } from './dataset.ts';
+import type {
+  ChildNews,
+  ChildRequest,
+  ChildResults,
+  NewsSeconds,
+  PreparedDescription,
+} from './child-protocol.ts';
+import type { ReadingPlan } from './data/reading-plan.ts';
+import { type DatasetCatalog, matchSchema } from './dataset.ts';
 import type { Device, DeviceChoice } from './device.ts';
 import { DeviceChooser, type DeviceReport } from './device-choice.ts';
 import { missingFor } from './device-files.ts';
 import type { DeviceTrial } from './device-trial.ts';
 import { type GivenLimits, limitsOf, runMilliseconds, type TrainerLimits } from './limits.ts';
 import { Lives } from './lives.ts';
+import type { Checkpoint } from './local-training.ts';
 
 export interface TrainerOptions {
   /** The bundled `child-main`, for instance `dist/trainer-child.js`. */
@@ -21,6 +37,8 @@ export interface TrainerOptions {
   readonly limits?: GivenLimits;
   /** Where jobs train; the CPU unless told. */
   readonly device?: DeviceChoice;
+  /** Least seconds between two pieces of news of a training: 2 for progress, 30 for checkpoints. */
+  readonly newsSeconds?: Partial<NewsSeconds>;
   /** Milliseconds before a child that died is replaced, doubled each time; 1000 unless told. */
   readonly backoffMs?: number;
 }
@@ -93,22 +111,27 @@ class ChildTrainer implements ProcessTrainer {
     }
     const match = matchSchema(job.data, dataset);
     if (!match.ok) throw new ProtocolError('data-mismatch', match.reason);
-    const path = await placeOf(dataset);
-    const own = { job, datasetPath: path };
-    const place: Place = { device: await this.#chooser.choose((tried) => this.#try(tried, own)) };
-    const lives = this.#open(path, place);
+    const { plan, augment } = dataset;
+    const path = await placeOf(dataset.path);
+    const own = { job, data: { path, plan, augment } };
+    const readable = [path, ...(await otherFiles(plan))];
+    const attempt = (tried: Device) => this.#try(tried, own, readable);
+    const place: Place = { device: await this.#chooser.choose(attempt) };
+    const lives = this.#open(readable, place);
     const { cpuThreads: threads, memory } = this.#limits;
     const request = { kind: 'prepare', ...own, threads, memory } as const;
     const remote = new RemoteJob({ lives, request, place, log: this.#options.log });
     try {
-      const { layout, initial } = await remote.onceOnDevice(() => remote.prepared());
+      const { layout, initial } = await remote.ready();
       return {
         layout,
         initial,
-        train: (vector, seed, context) =>
-          remote.ask({ kind: 'train', vector, seed, context }, ({ steps }) =>
-            runMilliseconds(this.#limits, steps),
-          ),
+        train: (vector, seed, context, onProgress) =>
+          remote.train({
+            ...{ vector, seed, context, onProgress },
+            seconds: { ...NEWS_SECONDS, ...this.#options.newsSeconds },
+            milliseconds: ({ steps }) => runMilliseconds(this.#limits, steps),
+          }),
         evaluate: (vector, examplesMax) => remote.ask({ kind: 'evaluate', vector, examplesMax }),
         close: () => this.#end(lives),
       };
@@ -135,9 +158,10 @@ class ChildTrainer implements ProcessTrainer {
   /** A short training in a child that lives no longer. */
   async #try(
     device: Device,
-    own?: { readonly job: TrainerJob; readonly datasetPath: string },
+    own?: Pick<PrepareRequest, 'job' | 'data'>,
+    readable: readonly string[] = [],
   ): Promise<DeviceTrial> {
-    const lives = this.#open(own?.datasetPath, { device });
+    const lives = this.#open(readable, { device });
     const { cpuThreads: threads } = this.#limits;
     const request = { kind: 'try', device, threads, ...(own && { own }) } as const;
     try {
@@ -148,14 +172,14 @@ class ChildTrainer implements ProcessTrainer {
   }
 
   /**
-   * @param data what a job may read beside its code: a path, or an address in the network
+   * @param data what a job may read beside its code: paths, or addresses in the network
    * @param place where it trains when its next child starts; the CPU unless told
    */
-  #open(data?: string, place: Readonly<Place> = { device: 'cpu' }): Lives {
+  #open(data: readonly string[] = [], place: Readonly<Place> = { device: 'cpu' }): Lives {
     if (this.#closed) throw new ProtocolError('trainer-died', 'the trainer is closed');
     const { childEntry: entry, log, backoffMs = 1000 } = this.#options;
-    const network = data !== undefined && isAddress(data);
-    const contents = { entry, network, readable: data === undefined || network ? [] : [data] };
+    const network = data.some(isAddress);
+    const contents = { entry, network, readable: network ? [] : data };
     const command = async () =>
       cagedCommand(await this.support(), this.#limits, { ...contents, ...place });
     const lives = new Lives({ command, limits: this.#limits, log, backoffMs });
@@ -172,8 +196,25 @@ class ChildTrainer implements ProcessTrainer {
 const isAddress = (path: string): boolean => /^[a-z0-9+.-]+:\/\//i.test(path);
 
 /** Without symbolic links, which would lead out of the cage. What is missing fails when read. */
-async function placeOf({ path }: Dataset): Promise<string> {
+async function placeOf(path: string): Promise<string> {
   return isAddress(path) ? path : realpath(path).catch(() => path);
+}
+
+/** What a data set is read with beside its own files. */
+async function otherFiles({ reading }: ReadingPlan): Promise<readonly string[]> {
+  if (reading.kind !== 'text' || reading.unit.kind !== 'tokenizer') return [];
+  return [await placeOf(reading.unit.path)];
+}
+
+const NEWS_SECONDS: NewsSeconds = { progress: 2, checkpoint: 30 };
+
+interface TrainCall {
+  readonly vector: Float32Array;
+  readonly seed: number;
+  readonly context: TrainingContext | undefined;
+  readonly onProgress: ((progress: TrainingProgress) => void) | undefined;
+  readonly seconds: NewsSeconds;
+  readonly milliseconds: (job: PreparedDescription) => number;
 }
 
 type PrepareRequest = Extract<ChildRequest, { kind: 'prepare' }>;
@@ -203,7 +244,63 @@ class RemoteJob {
     this.#options = options;
   }
 
-  async prepared(): Promise<PreparedDescription> {
+  /** A child that dies costs what it did since the last checkpoint: the next one goes on there. */
+  async train(call: TrainCall): Promise<ClientUpdate> {
+    const { vector, seed, context, onProgress, seconds, milliseconds } = call;
+    let newest: Checkpoint | undefined;
+    const onNews = (news: ChildNews) => {
+      if (news.kind === 'checkpoint') newest = news.checkpoint;
+      else onProgress?.(news.progress);
+    };
+    for (;;) {
+      const resume = newest;
+      const request = { kind: 'train', vector, seed, context, resume, seconds } as const;
+      try {
+        return await this.#ask(request, milliseconds, onNews);
+      } catch (error) {
+        if (await this.#leavesDevice(error)) continue;
+        const died = error instanceof ProtocolError && error.code === 'trainer-died';
+        // Without any progress since, the next one would die as well.
+        if (!died || newest === resume) throw error;
+        this.#options.log.warn('a training goes on from its last checkpoint', {
+          step: newest?.step,
+        });
+      }
+    }
+  }
+
+  /** Prepared once: what fails by its device is prepared again for the CPU. */
+  ready(): Promise<PreparedDescription> {
+    return this.#onceOnDevice(() => this.#prepare());
+  }
+
+  /** A request that takes no longer than any. */
+  ask<R extends ChildRequest>(request: R): Promise<ChildResults[R['kind']]> {
+    return this.#onceOnDevice(() => this.#ask(request));
+  }
+
+  async #onceOnDevice<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (error) {
+      if (await this.#leavesDevice(error)) return act();
+      throw error;
+    }
+  }
+
+  /** Whether a failure is by the job's device: then it goes on on the CPU, where it stays. */
+  async #leavesDevice(error: unknown): Promise<boolean> {
+    const { place, lives, log } = this.#options;
+    const { device } = place;
+    if (device === 'cpu' || lives.closed || !isDeviceFault(error)) return false;
+    log.warn(`the job failed on ${device} and goes on on the CPU`, { reason: errorMessage(error) });
+    place.device = 'cpu';
+    this.#prepared = undefined;
+    await lives.renew();
+    return true;
+  }
+
+  async #prepare(): Promise<PreparedDescription> {
     const { lives, request, place } = this.#options;
     const child = await lives.living();
     if (this.#prepared === undefined || this.#preparedIn !== child) {
@@ -218,34 +315,15 @@ class RemoteJob {
   }
 
   /** @param milliseconds the request's time limit, that of any request unless told */
-  ask<R extends ChildRequest>(
+  async #ask<R extends ChildRequest>(
     request: R,
     milliseconds?: (job: PreparedDescription) => number,
+    onNews?: (news: ChildNews) => void,
   ): Promise<ChildResults[R['kind']]> {
-    return this.onceOnDevice(async () => {
-      const prepared = await this.prepared();
-      // The child that prepared may have died just now: then this rejects, and the next call
-      // recovers.
-      return this.#preparedIn!.request(request, milliseconds?.(prepared));
-    });
-  }
-
-  /** What fails by its device is done again on the CPU, where the job stays. */
-  async onceOnDevice<T>(act: () => Promise<T>): Promise<T> {
-    const { place, log } = this.#options;
-    const { device } = place;
-    try {
-      return await act();
-    } catch (error) {
-      if (device === 'cpu' || this.#options.lives.closed || !isDeviceFault(error)) throw error;
-      log.warn(`the job failed on ${device} and goes on on the CPU`, {
-        reason: errorMessage(error),
-      });
-      place.device = 'cpu';
-      this.#prepared = undefined;
-      await this.#options.lives.renew();
-      return act();
-    }
+    const prepared = await this.#prepare();
+    // The child that prepared may have died just now: then this rejects, and the next call
+    // recovers.
+    return this.#preparedIn!.request(request, milliseconds?.(prepared), onNews);
   }
 }
 

@@ -24,6 +24,10 @@ import { ROUNDS_LABEL } from './version.ts';
 /** Most owners of one chunk. */
 export const REPLICATION_MAX = 4;
 export const ALGORITHM_NAMES = ['fedavg'] as const;
+/** Elements of an example: numbers, or indices of tokens. */
+export const INPUT_TYPES = ['float32', 'int32'] as const;
+/** What a model is to answer for an example; with none it has no target. */
+export const TARGET_KINDS = ['classes', 'numbers', 'sequence', 'none'] as const;
 
 /**
  * Everything that peers must agree on before a round: the job, content-addressed. Every duration is
@@ -34,8 +38,10 @@ export const manifestCodec = struct({
   model: hashCodec<BlobHash>(),
   data: struct({
     task: text(64),
+    inputType: oneOf(INPUT_TYPES),
     inputShape: list(u32(), 8),
-    /** 0 for regression. */
+    target: oneOf(TARGET_KINDS),
+    /** Of targets that are classes, or different tokens of a sequence; 0 for others. */
     classes: u32(1_000_000),
   }),
   loss: oneOf(LOSS_NAMES),

@@ -1,3 +1,4 @@
+import { ConfigError } from '@starling/core';
 import type { ClassFigures, ClassReport, EvaluationReport } from '@starling/trainer';
 import type { Command } from 'commander';
 import { addDaemonCommand, type DaemonOptions, oneOfWords, wholeNumber } from '../options.ts';
@@ -12,11 +13,12 @@ import {
   printTable,
 } from '../output.ts';
 import type { Column } from '../table.ts';
+import { type ReadingOptions, reading, withReadingOptions, wordsOf } from './data.ts';
 
 const SPLITS = ['all', 'validation', 'training'] as const;
 const HEADS = ['auto', 'classes', 'numbers'] as const;
 
-interface EvalOptions extends DaemonOptions {
+interface EvalOptions extends DaemonOptions, ReadingOptions {
   readonly data?: string;
   readonly split: (typeof SPLITS)[number];
   readonly head: (typeof HEADS)[number];
@@ -25,7 +27,7 @@ interface EvalOptions extends DaemonOptions {
 }
 
 export function registerEval(model: Command): void {
-  addDaemonCommand(model, {
+  const command = addDaemonCommand(model, {
     usage: 'eval <model>',
     summary: 'score a model on local data: accuracy, loss, confusion matrix, figures per class',
     examples: [
@@ -33,7 +35,8 @@ export function registerEval(model: Command): void {
       'model eval model.onnx --data scans --split validation --json',
       'model eval zoo:cnn --data ./scans',
     ],
-  })
+  });
+  withReadingOptions(command)
     .option('--data <name>', "a path, or a data set's name (the daemon's only one)")
     .option(
       '--split <part>',
@@ -46,17 +49,23 @@ export function registerEval(model: Command): void {
     .option('--seed <n>', 'draws the weights of a model of the zoo', wholeNumber(0), 1)
     .action(async (source: string, options: EvalOptions) => {
       const { dataPath, readModelSource } = await import('../model-source.ts');
-      const { loadDataset, reportModel, splitDataset } = await import('@starling/trainer');
+      const trainer = await import('@starling/trainer');
       const bytes = await readModelSource(source, options.seed);
       const path = await dataPath(options.data, options);
-      const data = await loadDataset(path);
+      const words = trainer.parseDataOptions(wordsOf(options));
+      const { plan, problems } = await reading(path, (progress) =>
+        trainer.planDataset(path, words, progress),
+      );
+      if (problems.length > 0) throw new ConfigError('data', problems.join('; '));
+      const data = await trainer.openDataSource(path, plan);
       const { split, head, threads, json } = options;
       const live = json || !process.stdout.isTTY ? undefined : new LiveLine();
-      const report = await reportModel({
-        ...{ model: bytes, data, head, threads },
-        ...(split !== 'all' && { indices: splitDataset(data.count)[split] }),
-        onProgress: (done, all) => live?.show(`${done} of ${all} examples`),
-      });
+      const report = await trainer
+        .reportModel({
+          ...{ model: bytes, source: data, head, threads, split },
+          onProgress: (done, all) => live?.show(`${done} of ${all} examples`),
+        })
+        .finally(() => data.close());
       live?.clear();
       if (json) return printJson({ model: source, data: path, split, ...report });
       show(source, path, report);

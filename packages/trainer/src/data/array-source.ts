@@ -56,7 +56,7 @@ export async function planArrays(
   const wanted = options.shape ?? (natural.length === 0 ? [1] : natural);
   const { shape, problem } = chooseShape(sizeOf(natural), wanted);
   return {
-    ...{ names, count, shape, target, histogram, notes },
+    ...{ names, count, shape, target, histogram, notes, range: seen.range },
     elements: planElements(options.normalise ?? { kind: 'none' }, [seen], seen.fitsByte),
     problems: [...problems, ...[bad, problem].filter((text) => text !== undefined)],
   };

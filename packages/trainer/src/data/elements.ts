@@ -36,6 +36,13 @@ export function parseNormalisation(text: string): Normalisation {
   throw new ConfigError('normalise', `"${text}" is no normalisation`, hint);
 }
 
+export interface NumberRange {
+  readonly min: number;
+  readonly max: number;
+  readonly mean: number;
+  readonly deviation: number;
+}
+
 /** What is known of a stream of numbers when all have been seen; memory does not grow. */
 export class Moments {
   count = 0;
@@ -68,6 +75,12 @@ export class Moments {
     if (this.count === 0) return 0;
     const mean = this.#sum / this.count;
     return Math.sqrt(Math.max(0, this.#squares / this.count - mean * mean));
+  }
+
+  /** Null where there was none. */
+  get range(): NumberRange | null {
+    const { count, min, max, mean, deviation } = this;
+    return count === 0 ? null : { min, max, mean, deviation };
   }
 
   /** Whether a byte holds each number. */

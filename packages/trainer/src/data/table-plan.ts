@@ -1,6 +1,6 @@
 import { ConfigError } from '@starling/core';
 import { type ColumnScan, DISTINCT_MAX } from './column-scan.ts';
-import { type ElementPlan, planElements } from './elements.ts';
+import { type ElementPlan, type NumberRange, planElements } from './elements.ts';
 import type { DataOptions } from './options.ts';
 import type { TargetInfo } from './source.ts';
 
@@ -19,6 +19,8 @@ export interface Findings {
   readonly target: TargetInfo;
   /** Examples of each class; empty without classes. */
   readonly histogram: readonly number[];
+  /** Of all numbers of the input; null where columns say it, and for text. */
+  readonly range: NumberRange | null;
   /** What was guessed, one sentence each. */
   readonly notes: readonly string[];
   /** Why these files cannot train as they are, and what to do, one sentence each. */
@@ -66,6 +68,7 @@ export function planTable(scans: readonly ColumnScan[], options: DataOptions): T
     ),
     target: target.info,
     histogram: histogram(target.info, labelsAre, labels[0]),
+    range: null,
     ...{ notes, problems },
   };
 }
