@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { IntervalHistogram } from 'node:perf_hooks';
-import type { ControlHandlers, JobFile, JobView } from '@starling/control';
+import { aggregationOf, type ControlHandlers, type JobFile, type JobView } from '@starling/control';
 import { type BlobHash, ConfigError, encodeCanonical, type JobId } from '@starling/core';
 import { hashHex } from '@starling/crypto';
 import { decodeState } from '@starling/federation';
@@ -125,7 +125,6 @@ function usualTarget({ classes, input }: JobFile['data']): Manifest['data']['tar
 }
 
 function manifestOf(file: JobFile, model: Uint8Array): Manifest {
-  const { weighting: _, ...aggregation } = file.aggregation;
   return {
     name: file.name,
     model: hashHex(model) as BlobHash,
@@ -137,9 +136,9 @@ function manifestOf(file: JobFile, model: Uint8Array): Manifest {
     },
     loss: file.loss,
     training: file.training,
-    aggregation,
+    aggregation: aggregationOf(file.aggregation),
     admission: file.admission,
-    stop: file.stop,
+    stop: { rounds: file.stop.rounds, target: file.stop.target ?? null },
     nonce: new Uint8Array(randomBytes(16)),
   };
 }

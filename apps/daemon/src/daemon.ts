@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type ControlServer, createControlServer } from '@starling/control';
-import { errorMessage, type JobId, type Log } from '@starling/core';
+import { errorMessage, type JobId, type Log, type PeerId } from '@starling/core';
 import { signingKeyFromSeed } from '@starling/crypto';
 import {
   createComputePool,
@@ -20,7 +20,7 @@ import {
 } from '@starling/store';
 import { createSwarm, type Swarm } from '@starling/swarm';
 import { createTrainer, dataOffers } from '@starling/trainer';
-import { type Config, trustOf } from './config.ts';
+import { type Config, policyOf } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
 import { systemClock, systemRandom } from './ports.ts';
@@ -108,7 +108,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     stopping ??= stopAll().finally(finish);
     return stopping;
   };
-  const logNotice = noticeLog(log);
+  const logNotice = noticeLog(log, key.peerId);
   const watchers = new Set<(job: JobId, notice: Notice) => void>();
   const node = new StarlingNode(
     {
@@ -125,10 +125,10 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
       ...(hooks.observer && { observer: hooks.observer }),
     },
     {
-      light: config.light,
+      weight: config.light ? 0 : config.resources.weight,
       protection: 'double-masking',
       launchCopies: 3,
-      policy: () => ({ trust: trustOf(config), minPeers: config.policy.minPeers }),
+      policy: () => policyOf(config),
       onFatal: (error) => endByBug(log, error),
       onNotice: (job, notice) => {
         logNotice(job, notice);
@@ -169,7 +169,7 @@ const openSwarm = ({ config, state, log }: Assembly): Promise<Swarm> =>
 const PROGRESS_MS = 30_000;
 
 /** What happens in a job, a line each; certificates only by what identifies them. */
-function noticeLog(log: Log): (job: JobId, notice: Notice) => void {
+function noticeLog(log: Log, self: PeerId): (job: JobId, notice: Notice) => void {
   let lastProgress = Number.NEGATIVE_INFINITY;
   return (job, notice) => {
     const { kind, ...rest } = notice;
@@ -180,6 +180,9 @@ function noticeLog(log: Log): (job: JobId, notice: Notice) => void {
       lastProgress = now;
     }
     log.info(kind, { job: job.slice(0, 8), ...fields });
+    if (notice.kind !== 'banned' || notice.peer !== self) return;
+    const remedy = 'does another daemon run with a copy of this state directory? Stop it';
+    log.warn('the others leave this peer out: its own messages contradict each other', { remedy });
   };
 }
 

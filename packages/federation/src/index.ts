@@ -1,12 +1,21 @@
 export {
-  bufferCodec,
   type CodecOptions,
   dequantiseSum,
-  type JobCodec,
   quantise,
   type UpdateCodec,
   updateCodec,
 } from './codec.ts';
+export {
+  bufferCodec,
+  decodeTail,
+  type Effort,
+  encodeTail,
+  type JobCodec,
+  normalisationOf,
+  type Tail,
+  tailWords,
+  weightOf,
+} from './job-codec.ts';
 export { decodeState, encodeState, type JobState } from './job-state.ts';
 export {
   decodeMetrics,

@@ -1,4 +1,4 @@
-import type { JobCodec, Metrics } from '@starling/federation';
+import type { Effort, JobCodec, Metrics } from '@starling/federation';
 import type { RingShape } from '@starling/secagg';
 import { kernels } from './kernels.ts';
 
@@ -36,6 +36,7 @@ export interface ComputeTasks {
       readonly update: Float32Array;
       /** Weights at the update's start; buffers follow. */
       readonly trainable: number;
+      readonly effort: Effort;
       readonly metrics: Metrics;
       readonly seed: Uint8Array;
       readonly codec: JobCodec;
@@ -91,6 +92,31 @@ export interface ComputeTasks {
       readonly survivors: number;
       /** Only these chunks, into a whole vector in shared memory; all into a new one otherwise. */
       readonly part?: { readonly range: ChunkRange; readonly words: Uint32Array };
+    };
+    out: { readonly words: Uint32Array; readonly inRange: boolean };
+  };
+  /** Sums of single chunks without their masks, packed in the ring's bits. */
+  'unmask-chunks': {
+    in: {
+      readonly parts: readonly { readonly chunk: number; readonly bytes: Uint8Array }[];
+      readonly terms: readonly PlainTerm[];
+      readonly shape: RingShape;
+      readonly peers: number;
+    };
+    out: {
+      readonly sums: readonly {
+        readonly chunk: number;
+        readonly bytes: Uint8Array;
+        readonly hash: Uint8Array;
+      }[];
+    };
+  };
+  /** Plain sums of all chunks, in order, as one vector. */
+  assemble: {
+    in: {
+      readonly chunks: readonly Uint8Array[];
+      readonly shape: RingShape;
+      readonly survivors: number;
     };
     out: { readonly words: Uint32Array; readonly inRange: boolean };
   };

@@ -3,19 +3,22 @@ import { hashHex, keystreamFrom, Secret, sha256 } from '@starling/crypto';
 import {
   applyMean,
   bufferCodec,
-  decodeMetrics,
   decodeState,
+  decodeTail,
   dequantiseSum,
-  encodeMetrics,
   encodeState,
+  encodeTail,
   type JobCodec,
   type JobState,
+  normalisationOf,
   quantise,
+  type Tail,
+  tailWords,
   type UpdateCodec,
   updateCodec,
+  weightOf,
 } from '@starling/federation';
 import { clipToNorm } from '@starling/privacy';
-import { METRIC_COORDINATES } from '@starling/rounds';
 import {
   type ChunkLayout,
   chunkLayout,
@@ -44,20 +47,23 @@ export type Kernels = {
 export const kernels: Kernels = {
   decode: ({ state }) => ({ model: decodeState(state).model }),
 
-  quantise({ update, trainable, metrics, seed, codec }) {
-    const { clipped } = clipToNorm(update.subarray(0, trainable), codec.clippingNorm);
+  quantise({ update, trainable, effort, metrics, seed, codec }) {
+    const weights = update.subarray(0, trainable);
+    scale(weights, normalisationOf(codec, effort));
+    const { clipped } = clipToNorm(weights, codec.clippingNorm);
+    const weight = weightOf(codec, effort);
     const uniform = keystreamFrom(new Secret(seed), 0);
-    const words = newWords(update.length + METRIC_COORDINATES);
+    const words = newWords(update.length + tailWords(codec));
     const write = (values: Float32Array, from: number, grid: UpdateCodec) => {
+      scale(values, weight);
       for (let at = 0; at < values.length; at += PIECE_WORDS) {
         const piece = values.subarray(at, at + PIECE_WORDS);
         words.set(quantise(piece, grid, uniform.next(4 * piece.length)), from + at);
       }
     };
-    const grid = updateCodec(codec);
-    write(clipped, 0, grid);
+    write(clipped, 0, updateCodec(codec));
     write(update.subarray(trainable), trainable, bufferCodec(codec));
-    words.set(encodeMetrics(metrics, grid), update.length);
+    words.set(encodeTail(codec, effort, metrics), update.length);
     return { words };
   },
 
@@ -129,6 +135,39 @@ export const kernels: Kernels = {
     return { words, inRange };
   },
 
+  'unmask-chunks'({ parts, terms, shape, peers }) {
+    const layout = layoutOf(shape);
+    const bits = ringBudget(shape.bits, peers);
+    const results = newChunks(parts.map(({ chunk }) => layout.bytesOf(chunk)));
+    const scratch = scratchOf(layout);
+    const secrets = terms.map(secretTerm);
+    const sums = parts.map(({ chunk, bytes: packed }, i) => {
+      const opened = scratch.subarray(0, layout.wordsOf(chunk));
+      unpackInto(opened, packed, bits);
+      masker(secrets, layout.offsetOf(chunk))(opened);
+      maskTo(opened, shape.bits);
+      const bytes = results[i]!;
+      packInto(bytes, opened, shape.bits);
+      return { chunk, bytes, hash: sha256(bytes) };
+    });
+    return { sums };
+  },
+
+  assemble({ chunks, shape, survivors }) {
+    const layout = layoutOf(shape);
+    assert(chunks.length === layout.count, `${chunks.length} plain sums of ${layout.count}`);
+    const words = newWords(shape.length);
+    const most = survivors * shape.coordinateMax;
+    let inRange = true;
+    for (const [chunk, bytes] of chunks.entries()) {
+      const from = layout.offsetOf(chunk);
+      const part = words.subarray(from, from + layout.wordsOf(chunk));
+      unpackInto(part, bytes, shape.bits);
+      inRange &&= greatest(part) <= most;
+    }
+    return { words, inRange };
+  },
+
   pack({ words, bits }) {
     const bytes = newBytes(packedBytes(words.length, bits));
     packInto(bytes, words, bits);
@@ -142,14 +181,14 @@ export const kernels: Kernels = {
   },
 
   apply({ state, sums, survivors, codec }) {
-    const grid = updateCodec(codec);
     const words = addSums(sums);
-    const split = words.length - METRIC_COORDINATES;
-    const metrics = decodeMetrics(words.subarray(split), survivors, grid);
+    const split = words.length - tailWords(codec);
+    const tail = decodeTail(codec, words.subarray(split), survivors);
     const before = decodeState(state);
     free(movable([state]));
-    const next = encodeState(advance(before, words.subarray(0, split), survivors, codec));
-    return { state: next, stateHash: hashHex(next), metrics };
+    const sum = { words: words.subarray(0, split), count: survivors, tail };
+    const next = encodeState(advance(before, sum, codec));
+    return { state: next, stateHash: hashHex(next), metrics: tail.metrics };
   },
 };
 
@@ -192,10 +231,23 @@ function newChunks(sizes: readonly number[]): readonly Uint8Array[] {
   });
 }
 
+/** In place. */
+function scale(values: Float32Array, factor: number): void {
+  if (factor === 1) return;
+  for (let i = 0; i < values.length; i++) values[i] = values[i]! * factor;
+}
+
+interface Sum {
+  readonly words: Uint32Array;
+  /** Updates in it. */
+  readonly count: number;
+  readonly tail: Tail;
+}
+
 /** The state after a round; `state` is overwritten piece by piece, since nothing else holds it. */
-function advance(state: JobState, sums: Uint32Array, survivors: number, codec: JobCodec): JobState {
+function advance(state: JobState, { words, count, tail }: Sum, codec: JobCodec): JobState {
   const { model, trainable, moments } = state;
-  assert(sums.length === model.length, `${sums.length} sums for a model of ${model.length}`);
+  assert(words.length === model.length, `${words.length} sums for a model of ${model.length}`);
   const [grid, buffers] = [updateCodec(codec), bufferCodec(codec)];
   // A piece is all weights or all buffers, which have a grid of their own.
   const endOf = (at: number) =>
@@ -209,7 +261,11 @@ function advance(state: JobState, sums: Uint32Array, survivors: number, codec: J
       moments: moments.map((moment) => moment.subarray(at, end)),
     };
     const own = at < trainable ? grid : buffers;
-    const next = applyMean(piece, dequantiseSum(sums.subarray(at, end), survivors, own));
+    const mean = dequantiseSum(words.subarray(at, end), count, own, tail.divisor);
+    if (at < trainable && tail.steps !== 1) {
+      for (let i = 0; i < mean.length; i++) mean[i] = mean[i]! * tail.steps;
+    }
+    const next = applyMean(piece, mean, codec.optimizer);
     model.set(next.model, at);
     for (const [i, moment] of next.moments.entries())
       moments[i]!.set(moment, Math.min(at, trainable));

@@ -10,13 +10,14 @@ import {
   startAttempt,
   tellReachable,
 } from './attempt.ts';
+import { onAccusations, onConflict, onEvidence } from './bans.ts';
 import { certificateReady, enterCertifying, hurryCertifying, isQuorumAway } from './certify.ts';
-import { type Chain, firstDifference, isBetter } from './chain.ts';
+import { type Chain, firstDifference, isBetter, isOver } from './chain.ts';
 import { advanceJoining, enterJoining, onRosterTimeout } from './joining.ts';
 import { barKey, isJoinCurrent } from './joins.ts';
 import { advancePlacing } from './placing.ts';
 import { addAllToPool, emptyPool } from './pool.ts';
-import { compareSlots, parseSlot, type Slot, slotAfter, slotKey } from './round-id.ts';
+import { compareSlots, drawOf, parseSlot, type Slot, slotAfter, slotKey } from './round-id.ts';
 import {
   currentRoundId,
   type Draft,
@@ -27,6 +28,7 @@ import {
   parentOf,
   type RunningSession,
   roundOf,
+  selfOf,
   setTimer,
   stateHashOf,
   undo,
@@ -82,6 +84,9 @@ function handle(d: Draft, event: EngineEvent): void {
       return;
     case 'envelopes':
       onEnvelopes(d, event.envelopes);
+      return;
+    case 'evidence':
+      onEvidence(d, event.bytes);
       return;
     case 'timer':
       onTimer(d, event.timer);
@@ -148,6 +153,7 @@ function adoptOutrun(d: Draft): void {
 
 function onStart(d: Draft, event: Extract<EngineEvent, { kind: 'start' }>): void {
   d.chain = event.certificates;
+  d.bans = new Map(event.bans);
   for (const { roundId, slot } of event.joined) {
     d.barred = withItem(d.barred, `${roundId}/${slotKey(slot)}`);
   }
@@ -184,16 +190,38 @@ function beginRound(d: Draft): void {
     d.phase = { name: 'preparing' };
     return;
   }
-  if (d.chain.length >= d.config.job.manifest.stop.rounds) {
+  if (isOver(d.chain, d.config.job.manifest)) {
     d.phase = { name: 'finished' };
     notice(d, { kind: 'finished', round: d.chain.length });
     return;
   }
-  d.phase = { name: d.participating ? 'training' : 'watching' };
-  if (!d.participating) return;
+  const trains = d.participating && isDrawn(d);
+  d.phase = { name: trains ? 'training' : 'watching' };
+  if (!trains) return;
   notice(d, { kind: 'training', round: roundOf(d) });
   d.effects.push({ kind: 'train', stateHash, round: roundOf(d) });
 }
+
+/**
+ * Partial participation: a part of the peers trains in a round, each drawn by H(round ‖ key). When
+ * that part brings no certificate in time, twice as many are drawn. A courtesy: whoever trains all
+ * the same is as welcome.
+ */
+function isDrawn(d: Draft): boolean {
+  const { participation, joinWindowSeconds } = d.config.job.manifest.admission;
+  if (participation >= 1) return true;
+  let times = 0;
+  while (d.marks.has(`drawn-again/${times}`)) times++;
+  const lot = drawOf(currentRoundId(d, 0), selfOf(d));
+  if (lot < participation * 2 ** times) return true;
+  const wait = DRAW_WINDOWS * joinWindowSeconds + DRAW_PHASES * phaseSecondsOf(d);
+  if (once(d, `draw-set/${times}`)) setTimer(d, `draw/${times}`, wait * 1000);
+  return false;
+}
+/** How long those drawn may take before more are. */
+const DRAW_WINDOWS = 4;
+const DRAW_PHASES = 12;
+const phaseSecondsOf = (d: Draft): number => d.config.job.manifest.aggregation.phaseSeconds;
 
 function onTrained(d: Draft, event: Extract<EngineEvent, { kind: 'trained' }>): void {
   if (d.phase.name !== 'training' || event.stateHash !== stateHashOf(d)) return;
@@ -221,8 +249,10 @@ function onEnvelopes(d: Draft, envelopes: readonly Envelope[]): void {
     else others.push(envelope);
   }
   noteOtherRounds(d, others);
-  const { pool, added } = addAllToPool(d.pool, ours, d.at);
+  const { pool, added, conflicts } = addAllToPool(d.pool, ours, d.at);
   d.pool = pool;
+  for (const [first, second] of conflicts) onConflict(d, first, second);
+  onAccusations(d, added);
   deliverEnvelopes(d, added);
 }
 
@@ -283,6 +313,10 @@ function onTimer(d: Draft, timer: string): void {
       return;
     case 'retrain':
       if (d.phase.name === 'watching') beginRound(d);
+      return;
+    case 'draw':
+      // The second part of this timer's name counts the draws.
+      if (once(d, `drawn-again/${restarts}`) && d.phase.name === 'watching') beginRound(d);
       return;
     case 'window':
     case 'grace':

@@ -11,6 +11,7 @@ import {
 import { deriveSecret } from '@starling/crypto';
 import type { Envelope } from '@starling/protocol-rounds';
 import { type Hello, helloCodec } from '@starling/protocol-secagg';
+import { isBanned } from './bans.ts';
 import { joinsOf, type Pooled } from './pool.ts';
 import { proposerRank, type Slot, slotKey } from './round-id.ts';
 import { currentRoundId, type EngineState, parentOf, roundOf, stateHashOf } from './state.ts';
@@ -50,9 +51,11 @@ export function isJoinCurrent(s: EngineState, envelope: Envelope): boolean {
   );
 }
 
-/** Valid JOINs of a slot. */
+/** Valid JOINs of a slot, by peers that are not banned. */
 export function joinsInSlot(s: EngineState, slot: Slot): Map<PeerId, Pooled> {
-  return joinsOf(s.pool, currentRoundId(s, slot.restarts), slot.attempt);
+  const joins = joinsOf(s.pool, currentRoundId(s, slot.restarts), slot.attempt);
+  for (const peer of s.bans.keys()) if (isBanned(s, peer)) joins.delete(peer);
+  return joins;
 }
 
 /** The proposer of attempt a: the member with the a-th lowest rank. */

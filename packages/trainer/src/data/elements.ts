@@ -110,6 +110,23 @@ export function planElements(
   };
 }
 
+/**
+ * The first of several features that hold a number which single precision does not, once it is
+ * prepared; −1 where all do.
+ */
+export function beyondFloat(plan: ElementPlan, features: readonly Moments[]): number {
+  if (plan.dtype !== 'float32') return -1;
+  const { shift, factor } = plan;
+  const fits = (value: number, feature: number) =>
+    Number.isFinite(Math.fround((value - pick(shift, feature)) * pick(factor, feature)));
+  return features.findIndex(
+    ({ count, min, max }, i) => count > 0 && !(fits(min, i) && fits(max, i)),
+  );
+}
+
+/** As targets are: numbers as they are. */
+export const PLAIN: ElementPlan = { dtype: 'float32', shift: [0], factor: [1] };
+
 function affine(normalisation: Normalisation, { min, max, mean, deviation }: Moments) {
   // A feature that is always the same tells nothing: it becomes 0.
   const inverse = (range: number) => (range > 0 ? 1 / range : 1);
