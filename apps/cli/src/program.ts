@@ -3,6 +3,7 @@ import pkg from '../package.json' with { type: 'json' };
 import { registerAutodiff } from './commands/autodiff.ts';
 import { registerBench } from './commands/bench.ts';
 import { registerData } from './commands/data.ts';
+import { registerDoctor } from './commands/doctor.ts';
 import { registerGradcheck } from './commands/gradcheck.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerLaunch } from './commands/launch.ts';
@@ -25,7 +26,7 @@ export function createProgram(): Command {
     .exitOverride()
     .configureOutput({ outputError: () => {} });
   const registrations = [
-    ...[registerDemo, registerUp, registerStatus, registerStop, registerData],
+    ...[registerDemo, registerUp, registerStatus, registerStop, registerDoctor, registerData],
     ...[registerLaunch, registerJobs, registerWatch, registerModel],
     ...[registerGradcheck, registerAutodiff, registerSim, registerBench],
   ];

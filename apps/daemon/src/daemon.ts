@@ -92,7 +92,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     childEntry: entry('trainer-child'),
     datasets: data,
     log,
-    limits: config.resources.trainer,
+    ...{ limits: config.resources.trainer, device: config.resources.trainer.device },
   });
   undo.push(() => trainer.close());
   const swarm = await openSwarm(assembly);
