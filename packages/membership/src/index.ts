@@ -9,6 +9,12 @@ export {
   type NewSwarm,
   newSwarm,
 } from './issue.ts';
-export { Members, type MembersParts, type MemberView, type News } from './members.ts';
+export {
+  Members,
+  type MembersParts,
+  type MemberView,
+  type News,
+  type NewsListener,
+} from './members.ts';
 export { decodeRecord, encodeRecord, type SwarmRecord } from './record.ts';
 export { type Colleagues, type RedeemRequest, redeem } from './redeem.ts';

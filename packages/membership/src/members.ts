@@ -47,6 +47,9 @@ export interface News {
   readonly revocations: readonly Uint8Array[];
 }
 
+/** `from` is who told us, if somebody did. */
+export type NewsListener = (news: News, from: PeerId | undefined) => void;
+
 export interface MemberView {
   readonly peer: PeerId;
   readonly role: Role;
@@ -66,7 +69,7 @@ export class Members implements Membership {
   readonly books: Books;
   readonly #parts: MembersParts;
   readonly #prefix: string;
-  readonly #listeners = new Set<(news: News) => void>();
+  readonly #listeners = new Set<NewsListener>();
   readonly #used = new Map<InviteId, PeerId>();
   readonly #issued = new Map<InviteId, Invite>();
 
@@ -142,17 +145,20 @@ export class Members implements Membership {
     return own === undefined ? null : encodeCredential(own);
   }
 
-  onNews(listener: (news: News) => void): () => void {
-    const entry = (news: News): void => listener(news);
+  onNews(listener: NewsListener): () => void {
+    const entry: NewsListener = (news, from) => listener(news, from);
     this.#listeners.add(entry);
     return () => this.#listeners.delete(entry);
   }
 
   /**
-   * Takes what others know into the books, on disk first, and tells listeners what was new.
+   * Takes what others know into the books, on disk before listeners are told what was new.
    * Answers why the first thing that was refused was refused.
    */
-  async take(given: Partial<News>): Promise<Extract<Taken, { kind: 'refused' }> | undefined> {
+  async take(
+    given: Partial<News>,
+    from?: PeerId,
+  ): Promise<Extract<Taken, { kind: 'refused' }> | undefined> {
     let refusal: Extract<Taken, { kind: 'refused' }> | undefined;
     // Revocations first: whoever is revoked must not be told as new.
     const pick = (taken: Taken): boolean => {
@@ -167,7 +173,7 @@ export class Members implements Membership {
     );
     if (revocations.length + credentials.length === 0) return refusal;
     await this.#store({ credentials, revocations });
-    this.#tell({ credentials, revocations });
+    this.#tell({ credentials, revocations }, from);
     return refusal;
   }
 
@@ -233,8 +239,8 @@ export class Members implements Membership {
     }
   }
 
-  #tell(news: News): void {
-    for (const listener of [...this.#listeners]) listener(news);
+  #tell(news: News, from: PeerId | undefined): void {
+    for (const listener of [...this.#listeners]) listener(news, from);
   }
 }
 

@@ -31,6 +31,11 @@ export interface EngineConfig {
   readonly protection: ProtectionName;
   /** Fewest updates in a sum that holds this peer's: its owner's veto. */
   readonly survivorsMin?: number;
+  /**
+   * Whether the swarm lets this peer train, as a light peer if it says so; everybody when absent.
+   * What it answers may change with time: each peer decides by what it knows.
+   */
+  readonly mayJoin?: ((peer: PeerId, light: boolean) => boolean) | undefined;
   /** A rule switched off to prove that a checker sees it; only the simulator sets it. */
   readonly canary?: EngineCanary | undefined;
 }

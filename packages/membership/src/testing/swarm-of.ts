@@ -15,6 +15,14 @@ import { Members } from '../members.ts';
 
 export const NOW = 1_700_000_000;
 export const DAY = 86_400;
+const KEY = new Uint8Array(32).fill(7);
+
+export interface Open {
+  /** Wall clock, in seconds since 1970. */
+  readonly now?: number;
+  /** Without a credential. */
+  readonly stranger?: boolean;
+}
 
 /** Peers of which the first `admins` are the authority of a swarm, k of them speaking for it. */
 export interface TestSwarm {
@@ -22,13 +30,18 @@ export interface TestSwarm {
   readonly descriptor: Descriptor;
   readonly invite: (more?: Partial<Invite['body']>, signers?: number) => Invite;
   readonly credential: (peer: number, role?: Role) => Uint8Array;
-  readonly open: (peer: number, journal: Journal, now?: number) => Promise<Members>;
+  readonly open: (peer: number, journal: Journal, more?: Open) => Promise<Members>;
+  /** The byte that fills each key's seed. */
+  readonly seeds: readonly number[];
 }
 
 export function testSwarm(peers: number, admins = 1, threshold = 1): TestSwarm {
-  const keys = Array.from({ length: peers }, (_, i) =>
-    signingKeyFromSeed(new Uint8Array(32).fill(i + 1)),
-  );
+  const seedOf = new Map<PeerId, number>();
+  const keys = Array.from({ length: peers }, (_, i) => {
+    const key = signingKeyFromSeed(new Uint8Array(32).fill(i + 1));
+    seedOf.set(key.peerId, i + 1);
+    return key;
+  });
   const authority = keys.slice(0, admins).sort((a, b) => (a.peerId < b.peerId ? -1 : 1));
   keys.splice(0, admins, ...authority);
   const descriptor: Descriptor = {
@@ -47,7 +60,7 @@ export function testSwarm(peers: number, admins = 1, threshold = 1): TestSwarm {
       issued: NOW,
       expires: NOW + DAY,
       memberUntil: NOW + 30 * DAY,
-      key: new Uint8Array(32).fill(7),
+      key: KEY,
       bootstrap: [],
       nonce: new Uint8Array(12),
       ...more,
@@ -60,15 +73,16 @@ export function testSwarm(peers: number, admins = 1, threshold = 1): TestSwarm {
     const whole: Credential = { body, signatures: mergeSignatures(signers), delegations: [] };
     return encodeCredential(whole);
   };
-  const open: TestSwarm['open'] = (peer, journal, now = NOW) =>
+  const open: TestSwarm['open'] = (peer, journal, { now = NOW, stranger = false } = {}) =>
     Members.open(
       {
         descriptor,
-        key: null,
-        credential: peer < admins ? null : credential(peer),
+        key: KEY,
+        credential: peer < admins || stranger ? null : credential(peer),
         bootstrap: [],
       },
       { journal, key: keys[peer]!, now: () => now },
     );
-  return { keys, descriptor, invite, credential, open };
+  const seeds = keys.map(({ peerId }) => seedOf.get(peerId)!);
+  return { keys, seeds, descriptor, invite, credential, open };
 }
