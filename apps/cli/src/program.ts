@@ -10,6 +10,7 @@ import { registerModel } from './commands/model.ts';
 import { registerSim } from './commands/sim.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerStop } from './commands/stop.ts';
+import { registerSwarm } from './commands/swarm.ts';
 import { registerUp } from './commands/up.ts';
 import { registerWatch } from './commands/watch.ts';
 import { registerDemo } from './demo/index.ts';
@@ -25,7 +26,7 @@ export function createProgram(): Command {
     .exitOverride()
     .configureOutput({ outputError: () => {} });
   const registrations = [
-    ...[registerDemo, registerUp, registerStatus, registerStop, registerData],
+    ...[registerDemo, registerUp, registerStatus, registerStop, registerSwarm, registerData],
     ...[registerLaunch, registerJobs, registerWatch, registerModel],
     ...[registerGradcheck, registerAutodiff, registerSim, registerBench],
   ];

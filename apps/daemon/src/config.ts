@@ -37,6 +37,8 @@ export const configSchema = z.strictObject({
       /** Launchers whose jobs start without asking. */
       trust: z.array(peer).default([]),
       minPeers: z.number().int().min(3).default(3),
+      /** Peers to have anything to do with; empty for all that the swarm lets in. */
+      members: z.array(peer).default([]),
     })
     .prefault({}),
   resources: z

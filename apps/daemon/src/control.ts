@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { IntervalHistogram } from 'node:perf_hooks';
-import type { ControlHandlers, JobFile, JobView } from '@starling/control';
+import type { ControlHandlers, JobFile, JobView, SwarmHandlers } from '@starling/control';
 import { type BlobHash, ConfigError, encodeCanonical, type JobId } from '@starling/core';
 import { hashHex } from '@starling/crypto';
 import { decodeState } from '@starling/federation';
@@ -21,6 +21,7 @@ export interface ControlParts {
   readonly state: StateDirectory;
   readonly node: StarlingNode;
   readonly swarm: Swarm;
+  readonly swarmHandlers: SwarmHandlers;
   readonly data: DataRegistry;
   readonly watchers: Set<(job: JobId, notice: Notice) => void>;
   readonly stop: () => Promise<void>;
@@ -57,16 +58,17 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
       return added;
     },
     listData: async () => data.views(),
+    swarm: parts.swarmHandlers,
   };
 }
 
 async function status(parts: ControlParts) {
-  const { config, state, node, swarm, data, started, loopDelay } = parts;
+  const { state, node, swarm, data, started, loopDelay } = parts;
   const now = swarm.status();
   return {
     peerId: swarm.self,
     version: VERSION,
-    network: config.network,
+    network: now.network,
     addresses: [...swarm.addresses()],
     peers: [...swarm.peers()],
     routingTable: now.routingTableSize,

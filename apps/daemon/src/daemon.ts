@@ -18,12 +18,13 @@ import {
   openStateDirectory,
   type StateDirectory,
 } from '@starling/store';
-import { createSwarm, type Swarm } from '@starling/swarm';
+import type { Swarm } from '@starling/swarm';
 import { createTrainer, dataOffers } from '@starling/trainer';
 import { type Config, trustOf } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
 import { systemClock, systemRandom } from './ports.ts';
+import { SwarmService } from './swarm-service.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -95,7 +96,11 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     limits: config.resources.trainer,
   });
   undo.push(() => trainer.close());
-  const swarm = await openSwarm(assembly);
+  const service = await SwarmService.open({
+    ...{ config, journal, key, log, file: state.swarm },
+    ...{ seed: state.identitySeed, peers: state.peers },
+  });
+  const { swarm } = service;
   undo.push(() => swarm.stop());
   const { transport, traffic } = metered(swarm);
 
@@ -121,6 +126,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
       compute: createComputePool(entry('kernel-worker')),
       wire: plainWire,
       key,
+      members: service.membership,
       ...(hooks.observer && { observer: hooks.observer }),
     },
     {
@@ -143,26 +149,15 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const loopDelay = monitorEventLoopDelay({ resolution: 10 });
   loopDelay.enable();
   const started = performance.now();
-  const parts = { config, state, node, swarm, data, watchers, stop, started, loopDelay };
+  const parts = {
+    ...{ config, state, node, swarm, data, watchers, stop, started, loopDelay },
+    swarmHandlers: service,
+  };
   const server: ControlServer = await createControlServer(socket, controlHandlers(parts));
   undo.push(() => server.close());
   log.info('daemon is up', { peerId: key.peerId, addresses: swarm.addresses(), socket });
   return { node, swarm, data, socket, traffic, stopped, stop };
 }
-
-const openSwarm = ({ config, state, log }: Assembly): Promise<Swarm> =>
-  createSwarm(
-    {
-      seed: state.identitySeed,
-      network: config.network,
-      listen: config.listen,
-      announce: config.announce,
-      bootstrap: config.bootstrap,
-      mdns: config.mdns,
-      datastore: state.peers,
-    },
-    { clock: systemClock, random: systemRandom, log },
-  );
 
 /** What happens in a job, a line each; certificates only by what identifies them. */
 function logNotice(log: Log, job: JobId, notice: Notice): void {

@@ -17,6 +17,19 @@ import {
   type Status,
   statusSchema,
 } from './schemas.ts';
+import {
+  type CreateInvite,
+  type CreateSwarm,
+  type InviteView,
+  inviteViewSchema,
+  type MemberView,
+  memberViewSchema,
+  type Revoke,
+  type RevokedView,
+  revokedViewSchema,
+  type SwarmView,
+  swarmViewSchema,
+} from './swarm-schemas.ts';
 
 /** The API of one daemon, typed. Errors come back as its own ConfigError or ProtocolError. */
 export interface ControlClient {
@@ -31,6 +44,18 @@ export interface ControlClient {
   pull(id: string): Promise<Pulled>;
   addData(data: { name: string; path: string; task: string }): Promise<DataSetView>;
   listData(): Promise<readonly DataSetView[]>;
+  readonly swarm: SwarmClient;
+}
+
+export interface SwarmClient {
+  show(): Promise<SwarmView>;
+  create(wanted: CreateSwarm): Promise<SwarmView>;
+  invite(wanted: CreateInvite): Promise<InviteView>;
+  sign(invite: string): Promise<InviteView>;
+  join(invite: string, addresses?: readonly string[]): Promise<SwarmView>;
+  members(): Promise<readonly MemberView[]>;
+  revoke(wanted: Revoke): Promise<RevokedView>;
+  leave(): Promise<SwarmView>;
 }
 
 export function createControlClient(socket: string): ControlClient {
@@ -52,6 +77,16 @@ export function createControlClient(socket: string): ControlClient {
     pull: (id) => get(jobPath(id, '/model'), pulledSchema),
     addData: (data) => post('/v1/data', data, dataViewSchema),
     listData: () => get('/v1/data', z.array(dataViewSchema)),
+    swarm: {
+      show: () => get('/v1/swarm', swarmViewSchema),
+      create: (wanted) => post('/v1/swarm', wanted, swarmViewSchema),
+      invite: (wanted) => post('/v1/swarm/invites', wanted, inviteViewSchema),
+      sign: (invite) => post('/v1/swarm/invites/sign', { invite }, inviteViewSchema),
+      join: (invite, addresses) => post('/v1/swarm/join', { invite, addresses }, swarmViewSchema),
+      members: () => get('/v1/swarm/members', z.array(memberViewSchema)),
+      revoke: (wanted) => post('/v1/swarm/revoke', wanted, revokedViewSchema),
+      leave: () => post('/v1/swarm/leave', {}, swarmViewSchema),
+    },
   };
 }
 

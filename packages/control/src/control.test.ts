@@ -14,6 +14,7 @@ import {
   jobFileSchema,
   type Status,
 } from './index.ts';
+import { swarmHandlers } from './testing/swarm-handlers.ts';
 
 const ID = 'ab'.repeat(32);
 
@@ -56,6 +57,7 @@ async function running(handlers: Partial<ControlHandlers> = {}) {
     pull: async () => ({ round: 1, model: 'AAAA', proof: 'AAAA' }),
     addData: async () => DATA,
     listData: async () => [DATA],
+    swarm: swarmHandlers(),
     ...handlers,
   });
   onTestFinished(() => server.close());

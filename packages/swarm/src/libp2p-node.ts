@@ -71,6 +71,9 @@ export function protector(
   };
 }
 
+const behindDoor = <C extends object, T>(factory: (components: C) => T, door?: Passes) =>
+  door === undefined ? factory : guarded(factory, door);
+
 /**
  * A libp2p node that is not started yet. Many of libp2p's defaults break a LAN or a small swarm
  * without a word; each setting here that differs says why.
@@ -82,8 +85,6 @@ export async function createNode(
   { gater, doors, key }: NodeGuard,
 ): Promise<Node> {
   const { listen, announce, monitor } = options;
-  const behind = <C extends object, T>(factory: (components: C) => T, door?: Passes) =>
-    door === undefined ? factory : guarded(factory, door);
   return createLibp2p<Services>({
     start: false,
     privateKey: await privateKeyOf(options.seed),
@@ -97,7 +98,7 @@ export async function createNode(
     },
     transports: [
       tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } }),
-      behind(circuitRelayTransport(), doors?.services),
+      behindDoor(circuitRelayTransport(), doors?.services),
     ],
     ...(key === undefined ? {} : { connectionProtector: protector(key) }),
     connectionGater: gater,
@@ -118,43 +119,48 @@ export async function createNode(
       pingTimeout: { minTimeout: monitor.timeoutMs, maxTimeout: monitor.timeoutMs },
     },
     peerDiscovery: options.mdns ? [mdns({ serviceTag: ids.mdns })] : [],
-    services: {
-      // Behind a door the gate calls it: whom identify does not know, no service knows.
-      identify: behind(
-        identify({ timeout: IDENTIFY_MS, runOnConnectionOpen: doors === undefined }),
-        doors?.identify,
-      ),
-      // The DHT and the connection monitor ping over the same protocol, of which one stream each
-      // way is allowed by default: when they meet, the monitor ABORTS the healthy connection.
-      ping: behind(ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }), doors?.services),
-      dht: behind(
-        kadDHT({
-          protocol: ids.dht,
-          // Unset means client until a public address is seen: on a LAN nobody would answer.
-          clientMode: false,
-          // The default drops private addresses: routing tables on a LAN would stay empty.
-          peerInfoMapper: passthroughMapper,
-          // Defaults (20, 10, 10) make every node dial almost every other: the join storm.
-          kBucketSize: 8,
-          alpha: 3,
-          disjointPaths: 2,
-          initialQuerySelfInterval: 1_000,
-        }),
-        doors?.services,
-      ),
-      pubsub: behind(
-        gossipsub({
-          // Why messages are signed twice: see `Gossip`.
-          globalSignaturePolicy: StrictSign,
-          fallbackToFloodsub: false,
-          allowPublishToZeroTopicPeers: true,
-          // The default silently greylists everybody once more than ten peers share an address.
-          scoreParams: { IPColocationFactorWeight: 0 },
-          // Unbounded by default: a hung subscriber would take all memory. `Gossip` reopens.
-          maxOutboundBufferSize: GOSSIP_BUFFER_BYTES,
-        }),
-        doors?.services,
-      ),
-    },
+    services: servicesOf(ids, doors),
   });
+}
+
+/** What runs over connections; behind doors, where there are any. */
+function servicesOf(ids: ProtocolIds, doors: NodeGuard['doors']) {
+  return {
+    // Behind a door the gate calls it: whom identify does not know, no service knows.
+    identify: behindDoor(
+      identify({ timeout: IDENTIFY_MS, runOnConnectionOpen: doors === undefined }),
+      doors?.identify,
+    ),
+    // The DHT and the connection monitor ping over the same protocol, of which one stream each
+    // way is allowed by default: when they meet, the monitor ABORTS the healthy connection.
+    ping: behindDoor(ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }), doors?.services),
+    dht: behindDoor(
+      kadDHT({
+        protocol: ids.dht,
+        // Unset means client until a public address is seen: on a LAN nobody would answer.
+        clientMode: false,
+        // The default drops private addresses: routing tables on a LAN would stay empty.
+        peerInfoMapper: passthroughMapper,
+        // Defaults (20, 10, 10) make every node dial almost every other: the join storm.
+        kBucketSize: 8,
+        alpha: 3,
+        disjointPaths: 2,
+        initialQuerySelfInterval: 1_000,
+      }),
+      doors?.services,
+    ),
+    pubsub: behindDoor(
+      gossipsub({
+        // Why messages are signed twice: see `Gossip`.
+        globalSignaturePolicy: StrictSign,
+        fallbackToFloodsub: false,
+        allowPublishToZeroTopicPeers: true,
+        // The default silently greylists everybody once more than ten peers share an address.
+        scoreParams: { IPColocationFactorWeight: 0 },
+        // Unbounded by default: a hung subscriber would take all memory. `Gossip` reopens.
+        maxOutboundBufferSize: GOSSIP_BUFFER_BYTES,
+      }),
+      doors?.services,
+    ),
+  };
 }

@@ -232,7 +232,7 @@ test('a swarm that fell in two heals when one link appears, books included', asy
   await until(() => one.every(({ members }) => members.books.credentials().length === 3));
 });
 
-test('an owner’s own list keeps out whoever is not on it, in a swarm of a mere name too', async () => {
+test('an owner’s own list keeps out whoever is not on it, without members too', async () => {
   const first = await testNode();
   const friend = await testNode();
   const listed = await testNode({ allow: [friend.swarm.self] });

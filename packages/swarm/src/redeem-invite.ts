@@ -52,6 +52,8 @@ export interface Redeemed {
   /** Encoded. */
   readonly credential: Uint8Array;
   readonly via: PeerId;
+  /** At which `via` was reached. */
+  readonly address: string;
 }
 
 const DIAL_MS = 15_000;
@@ -157,7 +159,7 @@ async function redeemAt(
     },
   });
   const answer = await ask(requests, via, invite, parts.key);
-  return { credential: credentialOf(answer, invite, parts.key.peerId), via };
+  return { credential: credentialOf(answer, invite, parts.key.peerId), via, address };
 }
 
 async function ask(
