@@ -13,14 +13,15 @@ test('nothing at all is a configuration', async () => {
   expect(loadConfig(undefined)).toEqual(defaults);
   expect(parseConfig('', 'empty.yaml')).toEqual(defaults);
   expect(parseConfig('# only a comment\n', 'empty.yaml')).toEqual(defaults);
-  expect(defaults.policy).toEqual({ trust: [], minPeers: 3 });
+  expect(defaults.policy).toEqual({ trust: [], minPeers: 3, members: [] });
 });
 
 test('a file is read with defaults for what it leaves out', async () => {
   const file = join(await temporaryDirectory(), 'starling.yaml');
   await writeFile(file, `network: lab\npolicy:\n  trust:\n    - ${PEER}\n`);
   const config = loadConfig(file);
-  expect(config).toEqual({ ...defaults, network: 'lab', policy: { trust: [PEER], minPeers: 3 } });
+  const policy = { trust: [PEER], minPeers: 3, members: [] };
+  expect(config).toEqual({ ...defaults, network: 'lab', policy });
   expect(trustOf(config)).toEqual([PEER]);
 });
 
@@ -82,7 +83,7 @@ describe('withOverrides', () => {
       ...file,
       network: 'home',
       light: true,
-      policy: { trust: [PEER, OTHER], minPeers: 5 },
+      policy: { trust: [PEER, OTHER], minPeers: 5, members: [] },
       resources: { trainer: { cpuThreads: 2, nice: 3, secondsPerStep: 60 } },
     });
     expect(withOverrides(file, [])).toEqual(file);

@@ -104,15 +104,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   undo.push(() => swarm.stop());
   const { transport, traffic } = metered(swarm);
 
-  let finish: () => void = () => {};
-  const stopped = new Promise<void>((resolve) => {
-    finish = resolve;
-  });
-  let stopping: Promise<void> | undefined;
-  const stop = (): Promise<void> => {
-    stopping ??= stopAll().finally(finish);
-    return stopping;
-  };
+  const { stopped, stop } = once(stopAll);
   const watchers = new Set<(job: JobId, notice: Notice) => void>();
   const node = new StarlingNode(
     {
@@ -157,6 +149,20 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   undo.push(() => server.close());
   log.info('daemon is up', { peerId: key.peerId, addresses: swarm.addresses(), socket });
   return { node, swarm, data, socket, traffic, stopped, stop };
+}
+
+/** `work` done once, however often it is asked for, and a promise of its end. */
+function once(work: () => Promise<void>) {
+  let finish: () => void = () => {};
+  const stopped = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopping ??= work().finally(finish);
+    return stopping;
+  };
+  return { stopped, stop };
 }
 
 /** What happens in a job, a line each; certificates only by what identifies them. */

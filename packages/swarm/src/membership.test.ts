@@ -4,6 +4,7 @@ import { encodeRevocation, signRevocation } from '@starling/protocol-membership'
 import { describe, expect, test } from 'vitest';
 import { type PrivateNode, privateNode } from '../../../test/helpers/private-swarms.ts';
 import { testNode } from '../../../test/helpers/swarms.ts';
+import { temporaryDirectory } from '../../../test/helpers/temporary.ts';
 import { until } from '../../../test/helpers/until.ts';
 import { DAY, NOW, testSwarm } from '../../membership/src/testing/swarm-of.ts';
 import { createNode } from './libp2p-node.ts';
@@ -230,6 +231,40 @@ test('a swarm that fell in two heals when one link appears, books included', asy
   await until(() => [...one, ...two].every(({ swarm: node }) => node.peers().length === 3));
   await until(() => two.every(({ members }) => members.books.version === 1));
   await until(() => one.every(({ members }) => members.books.credentials().length === 3));
+});
+
+test('a node comes back after all bootstrap nodes are gone, by the peers it knew', async () => {
+  const swarm = testSwarm(5);
+  const bootstrap = await privateNode(swarm, 0);
+  const options = bootstrapOf(bootstrap);
+  const a = await privateNode(swarm, 1, { options });
+  const b = await privateNode(swarm, 2, { options });
+  const datastore = await temporaryDirectory();
+  const c = await privateNode(swarm, 3, { options: { ...options, datastore } });
+  await until(() => [a, b, c].every(({ swarm: node }) => node.peers().length === 3));
+  await until(async () =>
+    (await c.node.peerStore.all()).every(({ addresses }) => addresses.length > 0),
+  );
+  await c.swarm.stop();
+  await bootstrap.swarm.stop();
+  const again = await privateNode(swarm, 3, {
+    journal: c.journal,
+    options: { ...options, datastore },
+  });
+  await until(() => again.swarm.peers().length === 2);
+  expect(again.swarm.status().bootstrap[0]).toMatchObject({ connected: false });
+  // Without the authority it still knows who is a member.
+  expect(again.members.standing(a.peer).ok && again.members.standing(b.peer).ok).toBe(true);
+});
+
+test('an open swarm has no key and no credentials, and its authority still revokes', async () => {
+  const swarm = testSwarm(4, 1, 1, 'open');
+  const admin = await privateNode(swarm, 0);
+  expect(admin.members.record.key).toBeNull();
+  const guest = await privateNode(swarm, 1, { stranger: true, options: bootstrapOf(admin) });
+  await until(() => guest.swarm.peers().length === 1 && admin.swarm.peers().length === 1);
+  await admin.members.revoke({ kind: 'peer', peer: guest.peer }, 'floods');
+  await until(() => guest.swarm.peers().length === 0 && admin.swarm.peers().length === 0);
 });
 
 test('an owner’s own list keeps out whoever is not on it, without members too', async () => {

@@ -35,7 +35,12 @@ export interface TestSwarm {
   readonly seeds: readonly number[];
 }
 
-export function testSwarm(peers: number, admins = 1, threshold = 1): TestSwarm {
+export function testSwarm(
+  peers: number,
+  admins = 1,
+  threshold = 1,
+  access: Descriptor['access'] = 'members',
+): TestSwarm {
   const seedOf = new Map<PeerId, number>();
   const keys = Array.from({ length: peers }, (_, i) => {
     const key = signingKeyFromSeed(new Uint8Array(32).fill(i + 1));
@@ -44,9 +49,10 @@ export function testSwarm(peers: number, admins = 1, threshold = 1): TestSwarm {
   });
   const authority = keys.slice(0, admins).sort((a, b) => (a.peerId < b.peerId ? -1 : 1));
   keys.splice(0, admins, ...authority);
+  const key = access === 'open' ? null : KEY;
   const descriptor: Descriptor = {
     name: 'test',
-    access: 'members',
+    access,
     admins: authority.map(({ peerId }) => peerId),
     threshold,
     nonce: new Uint8Array(8),
@@ -60,7 +66,7 @@ export function testSwarm(peers: number, admins = 1, threshold = 1): TestSwarm {
       issued: NOW,
       expires: NOW + DAY,
       memberUntil: NOW + 30 * DAY,
-      key: KEY,
+      key,
       bootstrap: [],
       nonce: new Uint8Array(12),
       ...more,
@@ -77,7 +83,7 @@ export function testSwarm(peers: number, admins = 1, threshold = 1): TestSwarm {
     Members.open(
       {
         descriptor,
-        key: KEY,
+        key,
         credential: peer < admins || stranger ? null : credential(peer),
         bootstrap: [],
       },
