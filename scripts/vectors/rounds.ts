@@ -16,6 +16,8 @@ import {
   type CertificateHash,
   certificateCodec,
   DEFAULT_TRAINING,
+  type Evidence,
+  evidenceCodec,
   gossipCodec,
   type Manifest,
   manifestCodec,
@@ -67,6 +69,8 @@ const manifest: Manifest = {
     bufferRange: 100,
     replication: 0,
     cellSize: 0,
+    graph: 'complete',
+    unmasking: 'local',
     phaseSeconds: 2.5,
   },
   admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5 },
@@ -101,7 +105,7 @@ const join: Body = {
   stateHash: hash<BlobHash>(2),
   hello: ramp(70),
   beacon: ramp(32, 5),
-  light: 1,
+  weight: 8,
 };
 const BODIES: readonly Body[] = [
   join,
@@ -111,6 +115,11 @@ const BODIES: readonly Body[] = [
   { kind: 'session', message: ramp(3) },
   { kind: 'assembly', message: ramp(3) },
   { kind: 'final', statement: hash<CertificateHash>(7), signature: ramp(64) },
+  { kind: 'accuse', member: 1023, reason: 'wrong-sum' },
+];
+const EVIDENCE: readonly Evidence[] = [
+  { kind: 'equivocation', round: 2, restarts: 1, first: ramp(7), second: ramp(8) },
+  { kind: 'testimony', round: 2, restarts: 0, accusations: [ramp(7), ramp(8), ramp(9)] },
 ];
 
 /** Envelopes: sealed with the key whose seed is 00 01 … 1f. */
@@ -127,6 +136,7 @@ export function envelopeVectors(): readonly unknown[] {
 export const roundsGood = (): readonly GoodVector[] => [
   good('manifest', 'manifest', manifestCodec, manifest),
   ...BODIES.map((body) => good(body.kind, 'body', bodyCodec, body)),
+  ...EVIDENCE.map((evidence) => good(evidence.kind, 'evidence', evidenceCodec, evidence)),
   good('statement', 'statement', statementCodec, statement),
   good('certificate of three', 'certificate', certificateCodec, certificate),
   good('envelope', 'gossip', gossipCodec, { kind: 'envelope', bytes: ramp(5) }),
@@ -136,6 +146,7 @@ export const roundsGood = (): readonly GoodVector[] => [
     certificate: hash<CertificateHash>(1),
   }),
   good('head of a new job', 'gossip', gossipCodec, { kind: 'head', round: 0, certificate: null }),
+  good('evidence', 'gossip', gossipCodec, { kind: 'evidence', bytes: ramp(6) }),
   good('jobs', 'sync-request', syncRequestCodec, { kind: 'jobs' }),
   good('hold', 'sync-request', syncRequestCodec, { kind: 'hold', manifest: ramp(9) }),
   good('envelopes', 'sync-request', syncRequestCodec, {
@@ -201,7 +212,7 @@ export function roundsBad(): readonly BadVector[] {
       ramp(64),
     ]),
     badWire('short signature', 'signed-manifest', signedManifestCodec, [ramp(9), h, ramp(63)]),
-    badWire('join that is light twice', 'body', bodyCodec, [0, [1, 0, h, h, ramp(9), h, 2]]),
+    badWire('join with a weight of nine', 'body', bodyCodec, [0, [1, 0, h, h, ramp(9), h, 9]]),
     badWire('join with a hello of 257 bytes', 'body', bodyCodec, [
       0,
       [1, 0, h, h, ramp(257), h, 0],
@@ -213,6 +224,13 @@ export function roundsBad(): readonly BadVector[] {
     badWire('cells of 129 bytes', 'body', bodyCodec, [3, [ramp(129)]]),
     badWire('session without a message', 'body', bodyCodec, [4, [new Uint8Array(0)]]),
     badWire('final with a short signature', 'body', bodyCodec, [6, [h, ramp(63)]]),
+    badWire('accusation of member 1024', 'body', bodyCodec, [7, [1024, 0]]),
+    badWire('accusation without a known reason', 'body', bodyCodec, [7, [0, 5]]),
+    badWire('equivocation with one envelope', 'evidence', evidenceCodec, [0, [1, 0, ramp(9)]]),
+    badWire('testimony of 1025', 'evidence', evidenceCodec, [
+      1,
+      [1, 0, Array.from({ length: 1025 }, () => ramp(1))],
+    ]),
     badWire('signature by member 1024', 'certificate', certificateCodec, [
       [h, 1, 0, 0, h, h, [h], ramp(1), [0, 0, 0]],
       [[1024, ramp(64)]],

@@ -96,6 +96,14 @@ const MESSAGES: readonly (readonly [string, SecaggMessage])[] = [
   ['nominate', { kind: 'nominate', members: new Uint8Array([0b1101]), digest: ramp(32) }],
   ['opened', { kind: 'opened', members: new Uint8Array([0b1101]), digest: ramp(32, 1) }],
   [
+    'plain sums of two chunks',
+    {
+      kind: 'plain-sums',
+      revision: 15,
+      sums: [0, 1023].map((chunk) => ({ chunk, hash: ramp(32) })),
+    },
+  ],
+  [
     'propose three cells, one left out',
     {
       kind: 'propose',
@@ -202,7 +210,7 @@ export function secaggBad(): readonly BadVector[] {
     message('audit without a tag', [10, [0, [[1, 0]]]]),
     message('complaint without owners', [11, [0, ramp(1)]]),
     message('abandon with a reason', [12, [1]]),
-    message('a sixteenth kind', [15, []]),
+    message('a seventeenth kind', [16, []]),
     badWire('hello with one key', 'hello', helloCodec, [h]),
     badWire('hello with a short key', 'hello', helloCodec, [h, ramp(31)]),
     badWire('shares of 31 bytes', 'sealed-shares', sealedSharesCodec, [h, ramp(31)]),

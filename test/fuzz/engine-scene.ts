@@ -11,10 +11,13 @@ import {
 } from '@starling/core';
 import { Secret, type SigningKey } from '@starling/crypto';
 import {
+  ACCUSATIONS,
   type Body,
   type Certificate,
   type CertificateHash,
   type Envelope,
+  type Evidence,
+  evidenceCodec,
   sealEnvelope,
   signStatement,
 } from '@starling/protocol-rounds';
@@ -70,8 +73,8 @@ export class Scene {
       admission: { minPeers: 3, maxPeers: dice.pick([4, 64]) },
     });
     const protection = dice.pick(['none', 'double-masking'] as const);
-    this.state = createEngine({ job, key: own, light: dice.chance(0.2), protection });
-    this.take({ kind: 'start', certificates: [], joined: [] });
+    this.state = createEngine({ job, key: own, weight: dice.below(9), protection });
+    this.take({ kind: 'start', certificates: [], joined: [], bans: [] });
     this.take({ kind: 'prepared', vectorLength: 40, stateHash: hashNamed('genesis') });
     this.take({ kind: 'participate', on: true });
   }
@@ -106,6 +109,11 @@ export class Scene {
     this.take({ kind: 'timer', timer: 'none' });
   }
 
+  /** Neither does one find many peers that never contradict themselves. */
+  forgive(): void {
+    this.state = { ...this.state, bans: new Map() };
+  }
+
   #slot(): { restarts: number; attempt: number } {
     const { restarts, attempt } = this.state.slot;
     const near = this.#dice.chance(0.7) ? 0 : this.#dice.below(3);
@@ -133,7 +141,8 @@ export class Scene {
   }
 
   #drawBody(restarts: number, attempt: number, key: SigningKey) {
-    const choice = this.#dice.below(6);
+    const choice = this.#dice.below(7);
+    if (choice === 6) return { body: this.#accusation() };
     if (choice <= 1) return { body: this.#join(restarts) };
     if (choice === 2) return this.#roster(restarts, attempt);
     if (choice === 3) return { body: this.#final(key) };
@@ -157,7 +166,7 @@ export class Scene {
       stateHash: sometimes(stateHashOf(this.state)!, hashNamed('other')),
       hello: sometimes(HELLO, dice.bytes(dice.below(257))),
       beacon: new Uint8Array(32),
-      light: dice.below(2),
+      weight: dice.below(9),
     };
   }
 
@@ -179,6 +188,23 @@ export class Scene {
     const sender = keys.find(({ peerId }) => peerId === proposer);
     const body: Body = { kind: 'roster', joins };
     return sender && dice.chance(0.9) ? { body, sender } : { body };
+  }
+
+  #accusation(): Body {
+    const member = this.#dice.pick([0, 1, 2, 3, 1_023]);
+    return { kind: 'accuse', member, reason: this.#dice.pick(ACCUSATIONS) };
+  }
+
+  /** Of two envelopes that were said, whoever said them; or of accusations; or of nothing. */
+  #evidence(): EngineEvent {
+    const dice = this.#dice;
+    const held = [...pooled(this.state.pool)].map(({ envelope }) => envelope.bytes);
+    const one = () => (held.length > 0 && dice.chance(0.9) ? dice.pick(held) : dice.bytes(80));
+    const place = { round: dice.pick([0, 1, 2, 1_000_000]), restarts: dice.below(3) };
+    const evidence: Evidence = dice.chance(0.5)
+      ? { kind: 'equivocation', ...place, first: one(), second: one() }
+      : { kind: 'testimony', ...place, accusations: Array.from({ length: dice.below(5) }, one) };
+    return { kind: 'evidence', bytes: encodeCanonical(evidenceCodec, evidence) };
   }
 
   #final(key: SigningKey): Body {
@@ -211,6 +237,7 @@ export class Scene {
       () => ({ kind: 'head', from: peer, round: dice.below(5), certificate: null }),
       () => ({ kind: 'chain', from: peer, certificates: this.#certificates() }),
       () => this.#fetched(),
+      () => this.#evidence(),
       // Answers to nothing that was asked.
       () => ({ kind: 'prepared', vectorLength: 40, stateHash: hashNamed('genesis') }),
       () => ({ kind: 'state-missing', stateHash: hashNamed('other') }),
@@ -259,6 +286,9 @@ export class Scene {
       { kind: 'chunk-missing', from: dice.below(6), chunk },
       { kind: 'sums-tagged', tags: [{ chunk, hash, tag: dice.bytes(32) }] },
       { kind: 'chunks-tagged', tags: [{ chunk, of: dice.below(6), tag: dice.bytes(32) }] },
+      { kind: 'chunks-unmasked', sums: [{ chunk, hash }] },
+      { kind: 'plain-fetched', chunk, hash },
+      { kind: 'plain-missing', chunk, hash },
       { kind: 'unmasked', result: 'result', inRange: dice.chance(0.5) },
     ];
     const slot = dice.chance(0.9) ? this.state.slot : { restarts: 0, attempt: dice.below(3) };

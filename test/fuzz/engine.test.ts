@@ -105,6 +105,7 @@ test('no sequence of events breaks the engine, and its state stays bounded', () 
     let checked = 0;
     for (let i = 0; i < STEPS; i++) {
       if (dice.chance(0.02)) scene.openSum();
+      if (dice.chance(0.1)) scene.forgive();
       const event = scene.draw();
       try {
         scene.take(event);

@@ -27,6 +27,8 @@ export const virtualManifest = (changes: Partial<Manifest> = {}): Manifest => ({
     bufferRange: 100,
     replication: 0,
     cellSize: 0,
+    graph: 'complete',
+    unmasking: 'local',
     phaseSeconds: 2,
   },
   admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5 },
@@ -147,7 +149,7 @@ export class VirtualSwarm {
   #node(peer: Omit<VirtualPeer, 'node'>, boot: number): StarlingNode {
     const { key, settings, blobs, journal, notices } = peer;
     const options: NodeOptions = {
-      light: false,
+      weight: 1,
       protection: 'double-masking',
       launchCopies: 3,
       policy: () => settings.policy,

@@ -119,7 +119,7 @@ export class Rogue {
         stateHash: roundId,
         hello: this.#bytes(200),
         beacon: new Uint8Array(32),
-        light: 1,
+        weight: 1,
       }),
     ];
     return [

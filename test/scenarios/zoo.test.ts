@@ -1,4 +1,5 @@
-import { BEHAVIOURS, type Behaviour, NO_FAULTS, simulate } from '@starling/sim';
+import type { PeerId } from '@starling/core';
+import { BEHAVIOURS, type Behaviour, NO_FAULTS, type SimOptions, simulate } from '@starling/sim';
 import { expect, test } from 'vitest';
 import { runCell } from '../../packages/secagg/src/testing/cell.ts';
 import { endedIn } from '../../packages/secagg/src/testing/checks.ts';
@@ -10,6 +11,7 @@ import { endedIn } from '../../packages/secagg/src/testing/checks.ts';
 interface Scenario {
   readonly liars: readonly (readonly [peer: number, behaviour: Behaviour])[];
   readonly replication?: number;
+  readonly unmasking?: SimOptions['unmasking'];
   /** Fourteen peers in cells of this size, instead of eight in one. */
   readonly cellSize?: number;
   /** Reasons for which honest peers convict; nobody is convicted when absent. */
@@ -66,6 +68,10 @@ const SCENARIOS: Readonly<Record<Behaviour, Scenario>> = {
     convicts: ['wrong-audit'],
     convicted: [3],
   }),
+  'wrong-plain-sums': both('wrong-plain-sums', {
+    unmasking: 'shared',
+    convicts: ['wrong-plain-sum'],
+  }),
   'wrong-sum-by-one': both('wrong-sum-by-one'),
   'wrong-sum-by-half-ring': both('wrong-sum-by-half-ring'),
   'serves-other-bytes': both('serves-other-bytes'),
@@ -93,12 +99,14 @@ interface Expected {
  * Runs a scenario until the liars lied and were met as expected. Whatever the seed: sums are exact,
  * no rule is broken, and nobody else is convicted.
  */
-async function run({ liars, replication, cellSize }: Scenario, expected: Expected): Promise<void> {
+async function run(scenario: Scenario, expected: Expected): Promise<void> {
+  const { liars, replication, cellSize, unmasking } = scenario;
   for (let seed = 1; seed <= SEEDS_MAX; seed++) {
     const report = await simulate({
       ...{ peers: cellSize === undefined ? 8 : 14, dim: 60, rounds: 2, dropout: 0, byzantine: 0 },
       ...{ seed, faults: NO_FAULTS, adversaries: new Map(liars) },
       ...(replication !== undefined && { replication }),
+      ...(unmasking !== undefined && { unmasking }),
       ...(cellSize !== undefined && { cellSize }),
     });
     expect(report.violations).toEqual([]);
@@ -133,6 +141,34 @@ test.each(BEHAVIOURS)('%s: sums stay exact, and only liars are convicted', async
   const liars = scenario.convicted ?? scenario.liars.map(([peer]) => peer);
   const convicted = scenario.convicts === undefined ? [] : liars;
   await run(scenario, { convictions: scenario.convicts ?? [], convicted });
+});
+
+test.each([
+  ['two-joins', {}],
+  ['two-keyshares', {}],
+  ['two-commits', {}],
+  ['wrong-tags', {}],
+  ['wrong-sum-by-one', { replication: 1 }],
+] as const)('%s: proven, and in no later roster', async (behaviour, more) => {
+  for (let seed = 1; seed <= SEEDS_MAX; seed++) {
+    const rosters: (readonly PeerId[])[] = [];
+    const report = await simulate({
+      ...{ peers: 8, dim: 60, rounds: 3, dropout: 0, byzantine: 0, seed, faults: NO_FAULTS },
+      ...more,
+      adversaries: new Map([[5, behaviour]]),
+      onNotice: (peer, notice) => {
+        if (peer === 1 && notice.kind === 'session') rosters.push(notice.roster);
+      },
+    });
+    expect(report.violations).toEqual([]);
+    expect(report.roundsFinished).toBe(3);
+    // A liar has to be in a roster, or to own a chunk, to be found out.
+    if (report.banned.length === 0) continue;
+    expect(report.banned).toEqual([5]);
+    expect(rosters.at(-1)).toHaveLength(7);
+    return;
+  }
+  throw new Error(`no seed up to ${SEEDS_MAX} shows it`);
 });
 
 /** On the wire such a dealer never gets to its input; in the cell's driver it believes its lie. */

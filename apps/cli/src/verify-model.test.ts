@@ -39,6 +39,8 @@ const MANIFEST: Manifest = {
       bufferRange: 100,
       replication: 0,
       cellSize: 0,
+      graph: 'complete',
+      unmasking: 'local',
       phaseSeconds: 10,
     },
   },

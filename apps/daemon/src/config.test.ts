@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ConfigError } from '@starling/core';
 import { describe, expect, test } from 'vitest';
 import { temporaryDirectory } from '../../../test/helpers/temporary.ts';
-import { configSchema, loadConfig, parseConfig, trustOf, withOverrides } from './config.ts';
+import { configSchema, loadConfig, parseConfig, policyOf, withOverrides } from './config.ts';
 
 const PEER = '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN';
 const OTHER = '12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X';
@@ -13,16 +13,24 @@ test('nothing at all is a configuration', async () => {
   expect(loadConfig(undefined)).toEqual(defaults);
   expect(parseConfig('', 'empty.yaml')).toEqual(defaults);
   expect(parseConfig('# only a comment\n', 'empty.yaml')).toEqual(defaults);
-  expect(defaults.policy).toEqual({ trust: [], minPeers: 3, members: [] });
+  expect(defaults.policy).toEqual({
+    ...{ trust: [], minPeers: 3, company: [], minCompany: 0, members: [] },
+  });
 });
 
 test('a file is read with defaults for what it leaves out', async () => {
   const file = join(await temporaryDirectory(), 'starling.yaml');
   await writeFile(file, `network: lab\npolicy:\n  trust:\n    - ${PEER}\n`);
   const config = loadConfig(file);
-  const policy = { trust: [PEER], minPeers: 3, members: [] };
-  expect(config).toEqual({ ...defaults, network: 'lab', policy });
-  expect(trustOf(config)).toEqual([PEER]);
+  expect(config).toEqual({
+    ...defaults,
+    network: 'lab',
+    policy: { ...defaults.policy, trust: [PEER] },
+  });
+  expect(policyOf(config)).toEqual({
+    ...{ trust: [PEER], minPeers: 3 },
+    company: { peers: [], least: 0 },
+  });
 });
 
 test.each([
@@ -39,6 +47,7 @@ describe('an error names file, line and key', () => {
     ['network: "Not A Name"', 'file.yaml, line 1, network', /small letters/],
     ['mdns: true\n\nlight: maybe', 'file.yaml, line 3, light', /boolean/],
     ['listen:\n  - /ip4/1.2.3.4/tcp/1\n  - 5', 'file.yaml, line 3, listen.1', /string/],
+    ['policy:\n  minCompany: 1', 'file.yaml, line 2, policy.minCompany', /policy\.company/],
     ['policy:\n  minPeers: 2', 'file.yaml, line 2, policy.minPeers', />=3/],
     ['policy:\n  trust:\n    - nobody', 'file.yaml, line 3, policy.trust.0', /not a peer id/],
     ['log: info\nnetwrok: lab', 'file.yaml, line 2, netwrok', /[Uu]nrecognized key/],
@@ -83,8 +92,8 @@ describe('withOverrides', () => {
       ...file,
       network: 'home',
       light: true,
-      policy: { trust: [PEER, OTHER], minPeers: 5, members: [] },
-      resources: { trainer: { cpuThreads: 2, nice: 3, secondsPerStep: 60 } },
+      policy: { ...file.policy, trust: [PEER, OTHER] },
+      resources: { weight: 1, trainer: { cpuThreads: 2, nice: 3, secondsPerStep: 60 } },
     });
     expect(withOverrides(file, [])).toEqual(file);
   });

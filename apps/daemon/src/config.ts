@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage, type PeerId } from '@starling/core';
 import { parsePeerId } from '@starling/crypto';
+import { WEIGHT_MAX } from '@starling/protocol-rounds';
+import type { Policy } from '@starling/rounds';
 import { MEMORY_MIN } from '@starling/trainer';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
@@ -39,10 +41,19 @@ export const configSchema = z.strictObject({
       minPeers: z.number().int().min(3).default(3),
       /** Peers to have anything to do with; empty for all that the swarm lets in. */
       members: z.array(peer).default([]),
+      /** Peers whose owners this one trusts, and how many of them must be in a sum with it. */
+      company: z.array(peer).default([]),
+      minCompany: z.number().int().min(0).max(1023).default(0),
+    })
+    .refine(({ company, minCompany }) => minCompany <= company.length, {
+      path: ['minCompany'],
+      message: 'more than there are peers in policy.company',
     })
     .prefault({}),
   resources: z
     .strictObject({
+      /** Chunks that it adds up for others, beside a peer of weight 1. */
+      weight: z.number().int().min(1).max(WEIGHT_MAX).default(1),
       /** What the process that trains a job may take of this machine. */
       trainer: z
         .strictObject({
@@ -58,8 +69,15 @@ export const configSchema = z.strictObject({
   log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 });
 export type Config = z.infer<typeof configSchema>;
+/** A configuration as it is written: what is absent has its default. */
+export type ConfigInput = z.input<typeof configSchema>;
 
-export const trustOf = ({ policy }: Config): readonly PeerId[] => policy.trust as PeerId[];
+/** What this peer's owner lets in. */
+export const policyOf = ({ policy }: Config): Policy => ({
+  trust: policy.trust as PeerId[],
+  minPeers: policy.minPeers,
+  company: { peers: policy.company as PeerId[], least: policy.minCompany },
+});
 
 /**
  * Reads a configuration from YAML text.

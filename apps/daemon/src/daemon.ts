@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type ControlServer, createControlServer } from '@starling/control';
-import { errorMessage, type JobId, type Log } from '@starling/core';
+import { errorMessage, type JobId, type Log, type PeerId } from '@starling/core';
 import { signingKeyFromSeed } from '@starling/crypto';
 import {
   createComputePool,
@@ -20,7 +20,7 @@ import {
 } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
 import { createTrainer, dataOffers } from '@starling/trainer';
-import { type Config, trustOf } from './config.ts';
+import { type Config, policyOf } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
 import { systemClock, systemRandom } from './ports.ts';
@@ -122,13 +122,13 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
       ...(hooks.observer && { observer: hooks.observer }),
     },
     {
-      light: config.light,
+      weight: config.light ? 0 : config.resources.weight,
       protection: 'double-masking',
       launchCopies: 3,
-      policy: () => ({ trust: trustOf(config), minPeers: config.policy.minPeers }),
+      policy: () => policyOf(config),
       onFatal: (error) => endByBug(log, error),
       onNotice: (job, notice) => {
-        logNotice(log, job, notice);
+        logNotice(log, job, notice, key.peerId);
         hooks.onNotice?.(job, notice);
         for (const watcher of watchers) watcher(job, notice);
       },
@@ -166,10 +166,13 @@ function once(work: () => Promise<void>) {
 }
 
 /** What happens in a job, a line each; certificates only by what identifies them. */
-function logNotice(log: Log, job: JobId, notice: Notice): void {
+function logNotice(log: Log, job: JobId, notice: Notice, self: PeerId): void {
   const { kind, ...rest } = notice;
   const fields = 'certificate' in rest ? { round: rest.certificate.statement.round } : rest;
   log.info(kind, { job: job.slice(0, 8), ...fields });
+  if (notice.kind !== 'banned' || notice.peer !== self) return;
+  const remedy = 'does another daemon run with a copy of this state directory? Stop it';
+  log.warn('the others leave this peer out: its own messages contradict each other', { remedy });
 }
 
 /** A state nobody understands must not go on: the supervisor starts us again from the journal. */

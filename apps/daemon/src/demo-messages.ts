@@ -1,6 +1,6 @@
 import type { JobId, PeerId } from '@starling/core';
 import type { Notice, Slot } from '@starling/rounds';
-import type { Config } from './config.ts';
+import type { ConfigInput } from './config.ts';
 
 /** Phases in which the demo kills a daemon. */
 export const KILL_PHASES = ['shares', 'chunks', 'decide', 'unmask'] as const;
@@ -14,7 +14,7 @@ export interface KillPlan {
 
 /** First message to a demo daemon. */
 export interface DemoStart {
-  readonly config: Partial<Config>;
+  readonly config: ConfigInput;
   readonly stateDirectory: string;
   readonly dataset: { readonly name: string; readonly path: string; readonly task: string };
   /** Whether it shows its inputs; a benchmark measures the daemon without that. */

@@ -87,6 +87,10 @@ function textOf(notice: Notice): string {
       return `rolled back to round ${notice.toRound}: a better chain exists`;
     case 'refused':
       return `refused from ${notice.peer}: ${notice.reason}`;
+    case 'convicted':
+      return `round ${notice.round}: ${notice.peer} lied (${notice.reason})`;
+    case 'banned':
+      return `${notice.peer} lied (${notice.reason}): left out until round ${notice.until}`;
     case 'train-failed':
       return `training failed: ${notice.reason}`;
     case 'finished':

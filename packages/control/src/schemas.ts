@@ -1,4 +1,4 @@
-import { LOSS_NAMES } from '@starling/protocol-rounds';
+import { GRAPH_NAMES, LOSS_NAMES, UNMASKING_NAMES } from '@starling/protocol-rounds';
 import { z } from 'zod';
 import { trainingSchema } from './training-schema.ts';
 
@@ -48,6 +48,10 @@ export const jobFileSchema = z.strictObject({
       replication: z.number().int().min(0).max(4).default(0),
       /** Peers of one cell, about; a roster of more than twice as many is cut. 0 means 64. */
       cellSize: z.number().int().min(0).max(64).default(0),
+      /** A large roster is cut into cells, or is one sum on a graph of neighbours. */
+      graph: z.enum(GRAPH_NAMES).default('complete'),
+      /** Every peer verifies and unmasks the whole sum, or a few drawn for each part of it. */
+      unmasking: z.enum(UNMASKING_NAMES).default('local'),
       phaseSeconds: positive.max(3600).default(10),
     })
     .prefault({}),

@@ -25,19 +25,24 @@ export function merkleRoot(leaves: readonly Uint8Array[]): Uint8Array {
  * Inclusion proof (RFC 9162 §2.1.3.1) of leaf `index`, from the bottom up, 32 bytes each.
  * @throws InvariantError when there is no such leaf
  */
-export function merkleProof(leaves: readonly Uint8Array[], index: number): Uint8Array[] {
+export function merkleProof(leaves: readonly Uint8Array[], index: number): readonly Uint8Array[] {
   const inside = Number.isInteger(index) && index >= 0 && index < leaves.length;
   assert(inside, `no leaf ${index} of ${leaves.length}`);
-  const hashes = leaves.map(leafHash);
-  const proof: Uint8Array[] = [];
-  let [from, to] = [0, leaves.length];
-  while (to - from > 1) {
+  return merkleProofs(leaves)[index]!;
+}
+
+/** The inclusion proofs of all leaves; every node is hashed once. */
+export function merkleProofs(leaves: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
+  const proofs: Uint8Array[][] = leaves.map(() => []);
+  const hashOf = (from: number, to: number): Uint8Array => {
+    if (to - from === 1) return leafHash(leaves[from]!);
     const cut = from + cutOf(to - from);
-    proof.unshift(index < cut ? rootOf(hashes, cut, to) : rootOf(hashes, from, cut));
-    if (index < cut) to = cut;
-    else from = cut;
-  }
-  return proof;
+    const [left, right] = [hashOf(from, cut), hashOf(cut, to)];
+    for (let i = from; i < to; i++) proofs[i]!.push(i < cut ? right : left);
+    return nodeHash(left, right);
+  };
+  if (leaves.length > 0) hashOf(0, leaves.length);
+  return proofs;
 }
 
 /**

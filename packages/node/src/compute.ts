@@ -94,6 +94,31 @@ export interface ComputeTasks {
     };
     out: { readonly words: Uint32Array; readonly inRange: boolean };
   };
+  /** Sums of single chunks without their masks, packed in the ring's bits. */
+  'unmask-chunks': {
+    in: {
+      readonly parts: readonly { readonly chunk: number; readonly bytes: Uint8Array }[];
+      readonly terms: readonly PlainTerm[];
+      readonly shape: RingShape;
+      readonly peers: number;
+    };
+    out: {
+      readonly sums: readonly {
+        readonly chunk: number;
+        readonly bytes: Uint8Array;
+        readonly hash: Uint8Array;
+      }[];
+    };
+  };
+  /** Plain sums of all chunks, in order, as one vector. */
+  assemble: {
+    in: {
+      readonly chunks: readonly Uint8Array[];
+      readonly shape: RingShape;
+      readonly survivors: number;
+    };
+    out: { readonly words: Uint32Array; readonly inRange: boolean };
+  };
   /** Words packed in `bits` bits each, and their SHA-256: how an opened sum travels. */
   pack: {
     in: { readonly words: Uint32Array; readonly bits: number };

@@ -20,6 +20,8 @@ import {
   type EngineEvent,
   type EngineState,
   engineStep,
+  type OwnerVeto,
+  type Policy,
   type PreparedJob,
   type RunningSession,
   verifyChain,
@@ -55,6 +57,14 @@ export interface JobHostParts {
   readonly onFatal: (error: unknown) => void;
 }
 
+function vetoOf({ minPeers, company }: Policy): OwnerVeto {
+  const { peers = [], least = 0 } = company ?? {};
+  return { survivorsMin: minPeers, trusted: peers, trustedMin: least };
+}
+
+/** What peers send unasked; when the queue is full it is dropped, and pulled again later. */
+const DROPPABLE: ReadonlySet<EngineEvent['kind']> = new Set(['head', 'envelopes', 'evidence']);
+
 /**
  * Runs one job's engine: one event at a time, its effects in order, nothing sent before it is on
  * disk.
@@ -82,10 +92,10 @@ export class JobHost {
     this.#state = createEngine({
       job,
       key: node.key,
-      light: options.light || mustBeLight(node),
+      weight: mustBeLight(node) ? 0 : options.weight,
       mayJoin: mayJoinIn(node),
       protection: options.protection,
-      survivorsMin: options.policy().minPeers,
+      veto: vetoOf(options.policy()),
       canary: options.canary,
     });
     const enqueue = (event: EngineEvent) => this.enqueue(event);
@@ -132,6 +142,7 @@ export class JobHost {
       this.enqueue({ kind: 'head', from, round, certificate });
     }
     if (heard?.kind === 'envelope') this.receive(heard.envelope);
+    if (heard?.kind === 'evidence') this.enqueue({ kind: 'evidence', bytes: heard.bytes });
   }
 
   receive(envelope: Envelope): void {
@@ -139,7 +150,7 @@ export class JobHost {
   }
 
   enqueue(event: EngineEvent): void {
-    this.#queue.push(event, { droppable: event.kind === 'head' || event.kind === 'envelopes' });
+    this.#queue.push(event, { droppable: DROPPABLE.has(event.kind) });
   }
 
   async stop(): Promise<void> {
@@ -159,8 +170,9 @@ export class JobHost {
 
   async #run(): Promise<void> {
     try {
-      const { certificates, joined } = await this.#journal.recover();
-      await this.#take({ kind: 'start', certificates: this.#soundPart(certificates), joined });
+      const { certificates, joined, bans } = await this.#journal.recover();
+      const sound = this.#soundPart(certificates);
+      await this.#take({ kind: 'start', certificates: sound, joined, bans });
       for (;;) {
         const event = await this.#queue.next();
         if (event === undefined) return;

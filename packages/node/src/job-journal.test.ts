@@ -1,4 +1,4 @@
-import type { BlobHash, JobId, RoundId } from '@starling/core';
+import type { BlobHash, JobId, PeerId, RoundId } from '@starling/core';
 import { hashHex, type SigningKey, signingKeyFromSeed } from '@starling/crypto';
 import { type Certificate, type CertificateHash, signStatement } from '@starling/protocol-rounds';
 import { MemoryJournal } from '@starling/store';
@@ -27,7 +27,7 @@ const certificate = (round: number, branch = 'a'): Certificate => {
 
 test('a job that was never stored has no past', async () => {
   const journal = new JobJournal(new MemoryJournal(), job);
-  expect(await journal.recover()).toEqual({ certificates: [], joined: [] });
+  expect(await journal.recover()).toEqual({ certificates: [], joined: [], bans: [] });
 });
 
 test('a chain and the slots JOINed come back as they were stored', async () => {
@@ -47,7 +47,11 @@ test('a chain and the slots JOINed come back as they were stored', async () => {
   expect(joined).toHaveLength(2);
   expect(joined).toContainEqual({ roundId, slot: { restarts: 0, attempt: 0 } });
   expect(joined).toContainEqual({ roundId, slot: { restarts: 2, attempt: 13 } });
-  expect(await new JobJournal(disk, other).recover()).toEqual({ certificates: [], joined: [] });
+  expect(await new JobJournal(disk, other).recover()).toEqual({
+    certificates: [],
+    joined: [],
+    bans: [],
+  });
 });
 
 test('a shorter chain leaves no tail of the one before, and other jobs alone', async () => {
@@ -76,4 +80,15 @@ test('the catalogue keeps manifests and the owner’s last word on each', async 
   expect(entries).toHaveLength(2);
   expect(entries).toContainEqual({ manifest: one, decision: { kind: 'refused' } });
   expect(entries).toContainEqual({ manifest: two, decision: undefined });
+});
+
+test('bans come back, with their evidence or without', async () => {
+  const journal = new JobJournal(new MemoryJournal(), job);
+  const [one, other] = ['12D3KooWone', '12D3KooWother'] as PeerId[];
+  await journal.note(`ban/${one}`, '101 equivocation 00ff');
+  await journal.note(`ban/${other}`, '7 wrong-tag ');
+  expect((await journal.recover()).bans).toEqual([
+    [one, { until: 101, reason: 'equivocation', evidence: new Uint8Array([0, 255]) }],
+    [other, { until: 7, reason: 'wrong-tag', evidence: undefined }],
+  ]);
 });

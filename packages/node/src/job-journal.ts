@@ -4,6 +4,7 @@ import {
   encodeCanonical,
   type JobId,
   type Journal,
+  type PeerId,
   type RoundId,
   utf8,
 } from '@starling/core';
@@ -12,11 +13,12 @@ import {
   type Certificate,
   certificateCodec,
 } from '@starling/protocol-rounds';
-import { parseSlot, type Slot } from '@starling/rounds';
+import { type Ban, parseBan, parseSlot, type Slot } from '@starling/rounds';
 
 export interface Recovered {
   readonly certificates: readonly Certificate[];
   readonly joined: readonly { readonly roundId: RoundId; readonly slot: Slot }[];
+  readonly bans: readonly (readonly [PeerId, Ban])[];
 }
 
 /** What one job keeps on disk: its chain, and every promise that outlives a crash. */
@@ -57,7 +59,16 @@ export class JobJournal {
       const [roundId, ...slot] = key.slice(prefix.length).split('/');
       joined.push({ roundId: roundId as RoundId, slot: parseSlot(slot.join('/')) });
     }
-    return { certificates, joined };
+    return { certificates, joined, bans: await this.#bans() };
+  }
+
+  async #bans(): Promise<readonly (readonly [PeerId, Ban])[]> {
+    const bans: (readonly [PeerId, Ban])[] = [];
+    const prefix = `${this.#prefix}note/ban/`;
+    for await (const [key, value] of this.#journal.entries(prefix)) {
+      bans.push([key.slice(prefix.length) as PeerId, parseBan(new TextDecoder().decode(value))]);
+    }
+    return bans;
   }
 
   #chainKey(index: number): string {

@@ -129,6 +129,39 @@ export const kernels: Kernels = {
     return { words, inRange };
   },
 
+  'unmask-chunks'({ parts, terms, shape, peers }) {
+    const layout = layoutOf(shape);
+    const bits = ringBudget(shape.bits, peers);
+    const results = newChunks(parts.map(({ chunk }) => layout.bytesOf(chunk)));
+    const scratch = scratchOf(layout);
+    const secrets = terms.map(secretTerm);
+    const sums = parts.map(({ chunk, bytes: packed }, i) => {
+      const opened = scratch.subarray(0, layout.wordsOf(chunk));
+      unpackInto(opened, packed, bits);
+      masker(secrets, layout.offsetOf(chunk))(opened);
+      maskTo(opened, shape.bits);
+      const bytes = results[i]!;
+      packInto(bytes, opened, shape.bits);
+      return { chunk, bytes, hash: sha256(bytes) };
+    });
+    return { sums };
+  },
+
+  assemble({ chunks, shape, survivors }) {
+    const layout = layoutOf(shape);
+    assert(chunks.length === layout.count, `${chunks.length} plain sums of ${layout.count}`);
+    const words = newWords(shape.length);
+    const most = survivors * shape.coordinateMax;
+    let inRange = true;
+    for (const [chunk, bytes] of chunks.entries()) {
+      const from = layout.offsetOf(chunk);
+      const part = words.subarray(from, from + layout.wordsOf(chunk));
+      unpackInto(part, bytes, shape.bits);
+      inRange &&= greatest(part) <= most;
+    }
+    return { words, inRange };
+  },
+
   pack({ words, bits }) {
     const bytes = newBytes(packedBytes(words.length, bits));
     packInto(bytes, words, bits);

@@ -2,6 +2,7 @@ import { ConfigError, type JobId, utf8 } from '@starling/core';
 import { hashHex } from '@starling/crypto';
 import type { Manifest } from '@starling/protocol-rounds';
 import type { Policy, Trainer } from '@starling/rounds';
+import { fromBitmap } from '@starling/secagg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   TEST_MODEL,
@@ -25,6 +26,7 @@ async function swarmOf(count: number, seed = 1): Promise<VirtualSwarm> {
 const launch = (swarm: VirtualSwarm, changes: Partial<Manifest> = {}) =>
   swarm.run(swarm.peers[0]!.node.launch(virtualManifest(changes), TEST_MODEL));
 const standingOf = (peer: VirtualPeer, job: JobId) => peer.node.job(job)?.standing;
+const everybody: Policy = { trust: { includes: () => true }, minPeers: 3 };
 const nobody: Policy = { trust: { includes: () => false }, minPeers: 3 };
 
 /** Whether manifest and model of the job are on a peer's disk. */
@@ -112,6 +114,20 @@ describe('the owner’s word', () => {
     const rosters = peer.node.job(job)!.certificates.map(({ statement }) => statement.roster);
     expect(rosters).toHaveLength(2);
     expect(rosters[1]).not.toContain(peer.key.peerId);
+  });
+
+  test('who wants company that is not there votes, and its update is in no sum', async () => {
+    const swarm = await swarmOf(4);
+    const absent = swarm.keyOf(99).peerId;
+    const company = { peers: [absent], least: 1 };
+    const peer = await swarm.add({ policy: { ...everybody, company } });
+    const { job } = await launch(swarm);
+    await swarm.until(() => swarm.peers.every(({ node }) => node.job(job)?.phase === 'finished'));
+    for (const { statement } of peer.node.job(job)!.certificates) {
+      const member = statement.roster.indexOf(peer.key.peerId);
+      const survivors = fromBitmap(statement.survivors, statement.roster.length)!;
+      expect(survivors).not.toContain(member);
+    }
   });
 
   test('approval cannot go below the owner’s own least number of peers', async () => {

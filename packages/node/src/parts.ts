@@ -45,8 +45,8 @@ export interface InputObserver {
 }
 
 export interface NodeOptions {
-  /** Contributes but owns no chunk (design decision 14). */
-  readonly light: boolean;
+  /** How many chunks it owns beside others, 1 to 8; 0 owns none (design decision 14). */
+  readonly weight: number;
   readonly protection: ProtectionName;
   readonly canary?: EngineCanary | undefined;
   /** Other peers that must hold a job before `launch` returns; all, if there are fewer. */

@@ -83,6 +83,9 @@ export class SessionHost {
       case 'fetch-sum':
         await this.#fetchSum(place, effect);
         return;
+      case 'fetch-plain':
+        await this.#fetchPlain(place, effect);
+        return;
       case 'fetch-chunk':
         await this.#fetchChunk(place, effect);
         return;
@@ -137,6 +140,12 @@ export class SessionHost {
         return;
       case 'unmask':
         await this.#unmask(place, compute);
+        return;
+      case 'unmask-chunks':
+        await this.#unmaskChunks(place, compute);
+        return;
+      case 'assemble':
+        await this.#assemble(place, compute);
         return;
       default:
         unreachable(compute);
@@ -197,8 +206,8 @@ export class SessionHost {
   }
 
   async #unmask(place: Place, { sums, terms, survivors }: Task<'unmask'>): Promise<void> {
-    const { node, vectors } = this.#parts;
-    const { shape, members, isCell } = place.config;
+    const { node } = this.#parts;
+    const { shape, members } = place.config;
     const input = {
       sums: sums.map((sum) => this.#held(place.sum(sum))),
       terms: plain(terms),
@@ -206,10 +215,36 @@ export class SessionHost {
       peers: members.length,
       survivors,
     };
-    const { words, inRange } = await node.compute.run('unmask', input);
-    vectors.putWords(place.result, words);
+    await this.#opened(place, await node.compute.run('unmask', input));
+  }
+
+  async #unmaskChunks(place: Place, { sums, terms }: Task<'unmask-chunks'>): Promise<void> {
+    const { node, vectors } = this.#parts;
+    const { shape, members } = place.config;
+    const parts = sums.map((sum) => ({ chunk: sum.chunk, bytes: this.#held(place.sum(sum)) }));
+    const input = { parts, terms: plain(terms), shape, peers: members.length };
+    const opened = await node.compute.run('unmask-chunks', input);
+    for (const { chunk, bytes, hash } of opened.sums) {
+      vectors.putBytes(place.plain({ chunk, hash }), bytes, hash);
+    }
+    const found = opened.sums.map(({ chunk, hash }) => ({ chunk, hash }));
+    this.#tell(place, { kind: 'chunks-unmasked', sums: found });
+  }
+
+  async #assemble(place: Place, { sums, survivors }: Task<'assemble'>): Promise<void> {
+    const chunks = sums.map((sum) => this.#held(place.plain(sum)));
+    const { shape } = place.config;
+    const input = { chunks, shape, survivors };
+    await this.#opened(place, await this.#parts.node.compute.run('assemble', input));
+  }
+
+  async #opened(
+    place: Place,
+    { words, inRange }: { readonly words: Uint32Array; readonly inRange: boolean },
+  ): Promise<void> {
+    this.#parts.vectors.putWords(place.result, words);
     // Of many cells the others fetch what this one opened.
-    const digest = isCell ? await this.#offer(place, words) : undefined;
+    const digest = place.config.isCell ? await this.#offer(place, words) : undefined;
     this.#tell(place, { kind: 'unmasked', result: place.result, inRange, digest });
   }
 
@@ -274,22 +309,50 @@ export class SessionHost {
   }
 
   async #fetchSum(place: Place, { chunk, hash, from }: Of<'fetch-sum'>): Promise<void> {
-    const { blobs, vectors, node } = this.#parts;
+    const bytes = await this.#fetchPart(
+      place,
+      { hash, from },
+      {
+        bytesMax: sumBytes(place.config, chunk),
+        isPacked: (body) => isPackedSum(body, chunk, place.config),
+      },
+    );
+    if (bytes === undefined) return this.#tell(place, { kind: 'sum-missing', chunk, hash });
+    this.#parts.vectors.putBytes(place.sum({ chunk, hash }), bytes, hash);
+    this.#tell(place, { kind: 'sum-fetched', chunk, hash });
+  }
+
+  async #fetchPlain(place: Place, { chunk, hash, from }: Of<'fetch-plain'>): Promise<void> {
+    const { shape } = place.config;
+    const bytes = await this.#fetchPart(
+      place,
+      { hash, from },
+      {
+        bytesMax: shape.chunkBytes,
+        isPacked: (body) => isPackedChunk(body, chunk, shape),
+      },
+    );
+    if (bytes === undefined) return this.#tell(place, { kind: 'plain-missing', chunk, hash });
+    this.#parts.vectors.putBytes(place.plain({ chunk, hash }), bytes, hash);
+    this.#tell(place, { kind: 'plain-fetched', chunk, hash });
+  }
+
+  /** A part of the sum by its hash; undefined, after a pause, when no member delivers it. */
+  async #fetchPart(
+    place: Place,
+    { hash, from }: { readonly hash: Uint8Array; readonly from: readonly number[] },
+    { bytesMax, isPacked: isSound }: PartForm,
+  ): Promise<Uint8Array | undefined> {
     const peers = from.map((member) => place.config.members[member]!.peer);
     try {
-      const blob = toHex(hash) as BlobHash;
-      const bodyBytesMax = sumBytes(place.config, chunk);
-      const options = { timeoutMs: CHUNK_TIMEOUT_MS, bodyBytesMax };
-      const bytes = await blobs.fetch(blob, peers, options);
-      if (!isPackedSum(bytes, chunk, place.config)) {
-        throw new ProtocolError('malformed', 'sum is not packed as it must be');
-      }
-      vectors.putBytes(place.sum({ chunk, hash }), bytes, hash);
-      this.#tell(place, { kind: 'sum-fetched', chunk, hash });
+      const options = { timeoutMs: CHUNK_TIMEOUT_MS, bodyBytesMax: bytesMax };
+      const bytes = await this.#parts.blobs.fetch(toHex(hash) as BlobHash, peers, options);
+      if (isSound(bytes)) return bytes;
+      throw new ProtocolError('malformed', 'a part of the sum is not packed as it must be');
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      await delay(node, MISSING_MS);
-      this.#tell(place, { kind: 'sum-missing', chunk, hash });
+      await delay(this.#parts.node, MISSING_MS);
+      return undefined;
     }
   }
 
@@ -385,6 +448,11 @@ export class SessionHost {
   }
 }
 
+interface PartForm {
+  readonly bytesMax: number;
+  readonly isPacked: (bytes: Uint8Array) => boolean;
+}
+
 /** Names of one attempt's vectors; the round's id leads, so that one release forgets them all. */
 class Place {
   readonly roundId: RoundId;
@@ -401,6 +469,7 @@ class Place {
 
   chunk = (chunk: number, member: number): string => `${this.#prefix}/chunk/${chunk}/${member}`;
   sum = ({ chunk, hash }: ChunkSum): string => `${this.#prefix}/sum/${chunk}/${toHex(hash)}`;
+  plain = ({ chunk, hash }: ChunkSum): string => `${this.#prefix}/plain/${chunk}/${toHex(hash)}`;
   cell = (cell: number): string => `${this.#prefix}/cell/${cell}`;
   get result(): string {
     return `${this.#prefix}/result`;

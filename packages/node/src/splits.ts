@@ -34,6 +34,10 @@ const SPLITS: Splits = {
     split: (input, pieces) => piecesOf(input.parts, pieces).map((parts) => ({ ...input, parts })),
     join: (outputs) => ({ tags: outputs.flatMap(({ tags }) => tags) }),
   },
+  'unmask-chunks': {
+    split: (input, pieces) => piecesOf(input.parts, pieces).map((parts) => ({ ...input, parts })),
+    join: (outputs) => ({ sums: outputs.flatMap(({ sums }) => sums) }),
+  },
   unmask: {
     split: (input, pieces) => {
       const { shape, part, sums } = input;

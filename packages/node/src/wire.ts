@@ -13,6 +13,7 @@ export type Heard =
       readonly round: number;
       readonly certificate: CertificateHash | null;
     }
+  | { readonly kind: 'evidence'; readonly bytes: Uint8Array }
   | { readonly kind: 'envelope'; readonly envelope: Envelope };
 
 /**
@@ -33,7 +34,7 @@ export const plainWire: Wire = {
 
 export function readGossip(message: Uint8Array, open: Wire['envelope']): Heard | undefined {
   const gossip = decodeCanonical(gossipCodec, message, LIMITS.controlBytesMax);
-  if (gossip.kind === 'head') return gossip;
+  if (gossip.kind === 'head' || gossip.kind === 'evidence') return gossip;
   const envelope = open(gossip.bytes);
   return envelope && { kind: 'envelope', envelope };
 }

@@ -12,6 +12,8 @@ export interface Policy {
   readonly trust: { readonly includes: (launcher: PeerId) => boolean };
   /** Fewest updates, its own among them, that may stand in a sum it takes part in. */
   readonly minPeers: number;
+  /** Peers it trusts, and how many of them must be in a sum that holds its own update. */
+  readonly company?: { readonly peers: readonly PeerId[]; readonly least: number };
 }
 
 /** Fewest peers whose sum hides anything: of two, each knows the other's. */

@@ -12,9 +12,10 @@ import {
   type SessionRecord,
   step,
 } from '@starling/secagg';
+import { accuse } from './bans.ts';
+import { indexIn } from './peer-index.ts';
 import { messageIn, pooledAttempt } from './pool.ts';
 import { slotKey } from './round-id.ts';
-import { indexIn } from './running.ts';
 import { type Draft, notice, type RunningSession, roundOf, send, setTimer } from './state.ts';
 
 /** Starts the aggregation of an accepted roster, with all that has already come for it. */
@@ -150,11 +151,13 @@ function perform(d: Draft, session: RunningSession, effect: SessionEffect): void
       const { peer } = config.members[effect.member]!;
       const { reason } = effect.conviction;
       notice(d, { kind: 'convicted', round: roundOf(d), slot, peer, reason });
+      accuse(d, session, peer, reason);
       return;
     }
     case 'compute':
     case 'send-chunk':
     case 'fetch-sum':
+    case 'fetch-plain':
     case 'fetch-chunk':
       d.effects.push({ kind: 'session', round: roundOf(d), roundId, slot, config, effect });
       return;

@@ -8,6 +8,7 @@ import {
   oneCellMax,
   smallestCell,
   sumPeersMax,
+  wideGraph,
 } from './cells.ts';
 import { testKeys, testManifest } from './testing/fixtures.ts';
 
@@ -93,4 +94,28 @@ test('no cell is smaller than a volunteer is told', () => {
   const oneCell = testManifest({ admission: { minPeers: 5, maxPeers: 64 } });
   expect(smallestCell(oneCell)).toBe(5);
   expect(smallestCell(testManifest({ admission: { minPeers: 3, maxPeers: 1000 } }))).toBe(3);
+});
+
+test('a wide roster masks on a connected graph that its digest draws', () => {
+  const graphs = [1, 2].map((seed) => wideGraph(roster, digestOf(seed))!);
+  for (const { neighbours, shareThreshold } of graphs) {
+    // Forty peers, a tenth of whom may collude, and a tenth may be lost: Bell et al. 2020.
+    expect(shareThreshold).toBe(10);
+    for (const [member, others] of neighbours.entries()) {
+      expect(others).toHaveLength(14);
+      expect(others).toEqual([...others].sort((a, b) => a - b));
+      expect(others).not.toContain(member);
+      for (const other of others) expect(neighbours[other]).toContain(member);
+    }
+  }
+  expect(graphs[0]).not.toEqual(graphs[1]);
+  // So few would be neighbours of nearly all others: they mask with everybody.
+  expect(wideGraph(roster.slice(0, 3), digestOf(1))).toBeUndefined();
+});
+
+test('a wide sum holds the inputs of all', () => {
+  const aggregation = { graph: 'wide', ringBits: 22 } as const;
+  const manifest = testManifest({ admission: { maxPeers: 1_000 }, aggregation });
+  expect(sumPeersMax(manifest)).toBe(1_000);
+  expect(smallestCell(manifest)).toBe(manifest.admission.minPeers);
 });

@@ -10,6 +10,7 @@ import {
 import { deriveSecret, hashHex, publicKeyOf, type Secret, sha256 } from '@starling/crypto';
 import { type Manifest, ROUNDS_LABEL } from '@starling/protocol-rounds';
 import { threshold } from '@starling/protocol-secagg';
+import { findGraphParameters, hararyGraph, type MaskGraph } from '@starling/secagg';
 
 const CELL_SIZE = 64;
 
@@ -19,9 +20,14 @@ export const cellSizeOf = ({ aggregation }: Manifest): number => aggregation.cel
 /** Most peers that are one cell, with nothing to confirm it but themselves. */
 export const oneCellMax = (manifest: Manifest): number => 2 * cellSizeOf(manifest);
 
+/** Whether a roster of more peers than one cell takes is one sum on a graph, not cut into cells. */
+export const isWide = ({ aggregation }: Manifest): boolean => aggregation.graph === 'wide';
+
 /** Most peers whose inputs one sum can hold. */
-export const sumPeersMax = (manifest: Manifest): number =>
-  Math.min(manifest.admission.maxPeers, oneCellMax(manifest));
+export function sumPeersMax(manifest: Manifest): number {
+  const { maxPeers } = manifest.admission;
+  return isWide(manifest) ? maxPeers : Math.min(maxPeers, oneCellMax(manifest));
+}
 
 /**
  * Fewest peers of a cell: a roster of more than two cells' size may lose a third before it is cut,
@@ -30,7 +36,7 @@ export const sumPeersMax = (manifest: Manifest): number =>
 export function smallestCell(manifest: Manifest): number {
   const { minPeers, maxPeers } = manifest.admission;
   const size = cellSizeOf(manifest);
-  if (maxPeers <= oneCellMax(manifest)) return minPeers;
+  if (maxPeers <= oneCellMax(manifest) || isWide(manifest)) return minPeers;
   const left = Math.max(minPeers, threshold(oneCellMax(manifest) + 1));
   const cells = Array.from({ length: maxPeers - left + 1 }, (_, i) => {
     return Math.floor((left + i) / Math.max(1, Math.round((left + i) / size)));
@@ -73,22 +79,52 @@ export function cutCells(
 /** A digest names its roster, too. */
 const knownCuts = remembered<readonly (readonly number[])[]>(4);
 
+/** Members in an order that nobody could choose: by H(digest ‖ key). */
+function drawnOrder(
+  roster: readonly PeerId[],
+  digest: Uint8Array,
+  use: 'cell-order' | 'graph-order',
+): readonly number[] {
+  const label = utf8(`${ROUNDS_LABEL}/${use}`);
+  const ranked = roster.map((peer, index) => {
+    return { index, rank: hashHex(label, digest, publicKeyOf(peer)) };
+  });
+  ranked.sort((a, b) => compareText(a.rank, b.rank));
+  return ranked.map(({ index }) => index);
+}
+
 function cut(
   roster: readonly PeerId[],
   digest: Uint8Array,
   cellSize: number,
 ): readonly (readonly number[])[] {
-  const label = utf8(`${ROUNDS_LABEL}/cell-order`);
-  const ranked = roster.map((peer, index) => {
-    return { index, rank: hashHex(label, digest, publicKeyOf(peer)) };
-  });
-  ranked.sort((a, b) => compareText(a.rank, b.rank));
+  const ranked = drawnOrder(roster, digest, 'cell-order');
   const count = Math.max(1, Math.round(roster.length / cellSize));
   const edge = (i: number) => Math.floor((i * roster.length) / count);
   return Array.from({ length: count }, (_, i) => {
-    const members = ranked.slice(edge(i), edge(i + 1)).map(({ index }) => index);
-    return members.sort((a, b) => a - b);
+    return ranked.slice(edge(i), edge(i + 1)).sort((a, b) => a - b);
   });
+}
+
+/** Part of a wide roster that may collude, and that may be lost after shares were dealt. */
+const WIDE_FRACTION = 0.1;
+
+/**
+ * The mask graph of a wide roster: a Harary graph over a ring in drawn order, of the degree that
+ * is safe for this many peers. Undefined when so few need the complete graph. Spec
+ * protocols/secagg/spec.md §11.
+ */
+export function wideGraph(roster: readonly PeerId[], digest: Uint8Array): MaskGraph | undefined {
+  const parameters = findGraphParameters({
+    peers: roster.length,
+    corruptFraction: WIDE_FRACTION,
+    dropoutFraction: WIDE_FRACTION,
+    adversary: 'lies-about-dropouts',
+  });
+  if (parameters === undefined || parameters.degree >= roster.length - 1) return undefined;
+  const graph = hararyGraph(drawnOrder(roster, digest, 'graph-order'), parameters.degree);
+  const neighbours = roster.map((_, member) => [...graph.neighbours(member)].sort((a, b) => a - b));
+  return { neighbours, shareThreshold: parameters.threshold };
 }
 
 /** What binds the messages and keys of one cell. */

@@ -9,9 +9,9 @@ import {
 import { threshold } from '@starling/protocol-secagg';
 import { toBitmap } from '@starling/secagg';
 import { outcomeOf } from './attempt.ts';
+import { indexIn } from './peer-index.ts';
 import { inSlot } from './pool.ts';
 import { slotKey } from './round-id.ts';
-import { indexIn } from './running.ts';
 import { type Draft, once, parentOf, roundOf, send, setTimer } from './state.ts';
 
 /** Phases of the secure aggregation that a lost quorum of signatures is waited for. */

@@ -21,7 +21,7 @@ const joinOf = (round: number, sender: SigningKey, parent = hashNamed('later')):
       stateHash: hashNamed('later state'),
       hello: new Uint8Array(0),
       beacon: new Uint8Array(32),
-      light: 0,
+      weight: 1,
     },
     sender,
   );
@@ -153,7 +153,7 @@ test('a fork deeper than the first look back is found by looking further back', 
   };
   const [mine, theirs] = [grow(20, 'a'), grow(22, 'b')];
   const peer = new EnginePeer(job, keys[0]!);
-  peer.take({ kind: 'start', certificates: mine, joined: [] });
+  peer.take({ kind: 'start', certificates: mine, joined: [], bans: [] });
   peer.take({ kind: 'prepared', vectorLength: 8, stateHash: GENESIS });
   const from = keys[1]!.peerId;
   peer.take({ kind: 'head', from, round: theirs.length, certificate: null });

@@ -10,6 +10,7 @@ import {
   startAttempt,
   tellReachable,
 } from './attempt.ts';
+import { onAccusations, onConflict, onEvidence } from './bans.ts';
 import { certificateReady, enterCertifying, hurryCertifying, isQuorumAway } from './certify.ts';
 import { type Chain, firstDifference, isBetter } from './chain.ts';
 import { advanceJoining, enterJoining, onRosterTimeout } from './joining.ts';
@@ -85,6 +86,9 @@ function handle(d: Draft, event: EngineEvent): void {
     case 'envelopes':
       onEnvelopes(d, event.envelopes);
       return;
+    case 'evidence':
+      onEvidence(d, event.bytes);
+      return;
     case 'timer':
       onTimer(d, event.timer);
       return;
@@ -150,6 +154,7 @@ function adoptOutrun(d: Draft): void {
 
 function onStart(d: Draft, event: Extract<EngineEvent, { kind: 'start' }>): void {
   d.chain = event.certificates;
+  d.bans = new Map(event.bans);
   for (const { roundId, slot } of event.joined) {
     d.barred = withItem(d.barred, `${roundId}/${slotKey(slot)}`);
   }
@@ -224,8 +229,10 @@ function onEnvelopes(d: Draft, envelopes: readonly Envelope[]): void {
     else others.push(envelope);
   }
   noteOtherRounds(d, others);
-  const { pool, added } = addAllToPool(d.pool, ours, d.at);
+  const { pool, added, conflicts } = addAllToPool(d.pool, ours, d.at);
   d.pool = pool;
+  for (const [first, second] of conflicts) onConflict(d, first, second);
+  onAccusations(d, added);
   deliverEnvelopes(d, added);
 }
 

@@ -1,5 +1,6 @@
 export { type Consent, consentTo, manifestFault, type Policy } from './admission.ts';
 export { type AttemptOutcome, outcomeOf } from './attempt.ts';
+export { type Ban, parseBan, verifyEvidence } from './bans.ts';
 export {
   cellSizeOf,
   cellsDigest,
@@ -7,11 +8,12 @@ export {
   oneCellMax,
   rosterDigest,
   sumPeersMax,
+  wideGraph,
 } from './cells.ts';
 export { type Chain, isSettled, signersOf, survivorCount, verifyChain } from './chain.ts';
 export { type EngineStep, engineStep } from './engine.ts';
 export { type Have, missingFrom } from './have.ts';
-export { messageIn, pooled } from './pool.ts';
+export { messageIn, pooled, slotOfEnvelope } from './pool.ts';
 export { parseSlot, roundIdOf, type Slot, slotKey } from './round-id.ts';
 export { METRIC_COORDINATES, ringShapeOf, valueBitsOf } from './shape.ts';
 export {

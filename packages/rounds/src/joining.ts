@@ -3,10 +3,11 @@ import { hashHex } from '@starling/crypto';
 import type { BodyOf } from '@starling/protocol-rounds';
 import { byzantineMax, helloCodec } from '@starling/protocol-secagg';
 import { helloOf } from '@starling/secagg';
+import { isBanned, showEvidence } from './bans.ts';
 import { beaconCommitment, beaconReveal, oneCellMax } from './cells.ts';
 import { attemptSeed, barKey, joinsInSlot, proposerOf } from './joins.ts';
 import { enterPlacing } from './placing.ts';
-import { joinCounts, type Pooled } from './pool.ts';
+import { joinCounts, joinsOf, type Pooled } from './pool.ts';
 import { acceptableRoster, isRosterMade } from './roster.ts';
 import { compareSlots, SLOT_MAX, type Slot, slotAfter, slotKey } from './round-id.ts';
 import { sessionOver } from './running.ts';
@@ -66,7 +67,7 @@ function joinSlot(d: Draft, slot: Slot): void {
     stateHash,
     hello,
     beacon: beaconCommitment(beaconReveal(seed)),
-    light: d.config.light ? 1 : 0,
+    weight: d.config.weight,
   });
 }
 
@@ -112,7 +113,7 @@ function isWindowClosed(d: Draft, slot: Slot, joins: ReadonlyMap<PeerId, Pooled>
   if (d.marks.has(`window/${key}`)) return true;
   const before = previousRoster(d);
   if (before.length === 0 || !d.marks.has(`grace/${key}`)) return false;
-  return before.every((peer) => joins.has(peer) || d.lost.has(peer));
+  return before.every((peer) => joins.has(peer) || d.lost.has(peer) || isBanned(d, peer));
 }
 
 /** Proposes the roster when it is this peer's turn; it is, too, when those before it are lost. */
@@ -126,6 +127,10 @@ function proposeIfMine(d: Draft, slot: Slot, joins: ReadonlyMap<PeerId, Pooled>)
     kind: 'roster',
     joins: members.map((peer) => joins.get(peer)!.envelope.hash),
   };
+  // Who has not heard of a ban would miss the banned in this roster.
+  for (const peer of joinsOf(d.pool, roundId, slot.attempt).keys()) {
+    if (isBanned(d, peer)) showEvidence(d, peer);
+  }
   send(d, { roundId, attempt: slot.attempt, roster: null }, body);
   advanceJoining(d);
 }

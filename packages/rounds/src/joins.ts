@@ -11,6 +11,7 @@ import {
 import { deriveSecret } from '@starling/crypto';
 import type { Envelope } from '@starling/protocol-rounds';
 import { type Hello, helloCodec } from '@starling/protocol-secagg';
+import { isBanned } from './bans.ts';
 import { joinsOf, type Pooled } from './pool.ts';
 import { proposerRank, type Slot, slotKey } from './round-id.ts';
 import { currentRoundId, type EngineState, parentOf, roundOf, stateHashOf } from './state.ts';
@@ -54,12 +55,13 @@ export function isJoinCurrent(s: EngineState, envelope: Envelope): boolean {
 export function isAdmitted({ config }: EngineState, { body, sender }: Envelope): boolean {
   if (config.mayJoin === undefined) return true;
   // A proposer has JOINed, too: what its JOIN says of it is looked at there.
-  return config.mayJoin(sender, body.kind !== 'join' || body.light === 1);
+  return config.mayJoin(sender, body.kind !== 'join' || body.weight === 0);
 }
 
-/** Valid JOINs of a slot, without those of peers that have been revoked since. */
+/** Valid JOINs of a slot, by peers that are not banned and still members. */
 export function joinsInSlot(s: EngineState, slot: Slot): Map<PeerId, Pooled> {
   const joins = joinsOf(s.pool, currentRoundId(s, slot.restarts), slot.attempt);
+  for (const peer of s.bans.keys()) if (isBanned(s, peer)) joins.delete(peer);
   if (s.config.mayJoin === undefined) return joins;
   return new Map([...joins].filter(([, { envelope }]) => isAdmitted(s, envelope)));
 }

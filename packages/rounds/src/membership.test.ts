@@ -43,7 +43,7 @@ test('a peer that may train only as a light one must say that it is [M-19]', () 
   peer.hear(...heavy.sent('join'));
   expect(joinsInSlot(peer.state, slot).size).toBe(held);
   const mayJoin = (of: PeerId, isLight: boolean) => isLight || of !== light;
-  const honest = new EnginePeer(job, keys[3]!, { light: true, mayJoin }).start();
+  const honest = new EnginePeer(job, keys[3]!, { weight: 0, mayJoin }).start();
   honest.train();
   peer.hear(...honest.sent('join'));
   expect(joinsInSlot(peer.state, slot).size).toBe(held + 1);

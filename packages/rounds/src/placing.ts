@@ -6,7 +6,7 @@ import { beaconCommitment, beaconReveal, cellsDigest } from './cells.ts';
 import { attemptSeed } from './joins.ts';
 import { inSlot, type Pooled } from './pool.ts';
 import { slotKey } from './round-id.ts';
-import { sessionOfCells } from './running.ts';
+import { sessionOfMany } from './running.ts';
 import { type Draft, notice, once, type Placing, selfOf, send, setTimer } from './state.ts';
 
 /** How long the proposer waits for the last ACK, and everybody for its CELLS, in phases. */
@@ -52,7 +52,7 @@ export function advancePlacing(d: Draft): void {
       continue;
     }
     const digest = cellsDigest(placing.digest, envelope.body.acked, reveals);
-    const session = sessionOfCells(d, placing, joins, digest);
+    const session = sessionOfMany(d, placing, joins, digest);
     if (session === undefined) continue;
     d.phase = { name: 'session', session };
     return;

@@ -85,7 +85,7 @@ test('JOINs are found by attempt', () => {
     stateHash: hashNamed('state'),
     hello: new Uint8Array(0),
     beacon: new Uint8Array(32),
-    light: 0,
+    weight: 1,
   };
   const [a, b] = [seal(join), seal(join, keys[1], 10)] as const;
   const pool = poolOf([a, b, seal(roster('x'), keys[2])]);

@@ -32,20 +32,25 @@ const attemptKey = (roundId: RoundId, attempt: number): string => `${roundId}/${
 export const addToPool = (pool: Pool, envelope: Envelope, at: Millis): Pool =>
   addAllToPool(pool, [envelope], at).pool;
 
-/** Adds many at once; `added` are those that were new. */
-export function addAllToPool(
-  pool: Pool,
-  envelopes: readonly Envelope[],
-  at: Millis,
-): { readonly pool: Pool; readonly added: readonly Envelope[] } {
+export interface Added {
+  readonly pool: Pool;
+  /** Those that were new. */
+  readonly added: readonly Envelope[];
+  /** New ones in a slot that their sender had filled otherwise, each behind the first. */
+  readonly conflicts: readonly (readonly [first: Envelope, second: Envelope])[];
+}
+
+/** Adds many at once. */
+export function addAllToPool(pool: Pool, envelopes: readonly Envelope[], at: Millis): Added {
   const draft = new PoolDraft(pool);
   const added = envelopes.filter((envelope) => draft.add(envelope, at));
-  return { pool: draft.pool, added };
+  return { pool: draft.pool, added, conflicts: draft.conflicts };
 }
 
 /** Copies each map of a pool the first time it is written to. */
 class PoolDraft {
   pool: Pool;
+  readonly conflicts: (readonly [Envelope, Envelope])[] = [];
   readonly #mine = new Set<unknown>();
 
   constructor(pool: Pool) {
@@ -59,6 +64,9 @@ class PoolDraft {
     const slot = freeSlot(held, envelope);
     if (slot === undefined || (held?.size ?? 0) >= PER_SENDER_MAX) return false;
     if (held === undefined) this.#makeRoom(sender);
+    if (slot.startsWith(AGAIN)) {
+      this.conflicts.push([held!.get(slot.slice(AGAIN.length))!.envelope, envelope]);
+    }
     const senders = this.#own(this.#ownPool(), key);
     this.#own(senders, sender).set(slot, { envelope, at });
     return true;
@@ -123,8 +131,10 @@ function decodeBody({ body }: Envelope): SecaggMessage | undefined {
   }
 }
 
-function slotOfEnvelope(envelope: Envelope): string | undefined {
+/** The slot of an envelope within its sender's attempt; undefined when it is malformed. */
+export function slotOfEnvelope(envelope: Envelope): string | undefined {
   const { kind } = envelope.body;
+  if (envelope.body.kind === 'accuse') return `${kind}/${envelope.body.member}`;
   if (kind !== 'session' && kind !== 'assembly') return kind;
   const message = messageIn(envelope);
   return message && `${kind}/${slotOf(message)}`;
@@ -140,6 +150,18 @@ export function* pooled(pool: Pool): Iterable<Pooled> {
 /** Everything held of one attempt. */
 export function* pooledAttempt(pool: Pool, roundId: RoundId, attempt: number): Iterable<Pooled> {
   for (const slots of pool.get(attemptKey(roundId, attempt))?.values() ?? []) yield* slots.values();
+}
+
+/** Accusations of one member, by different senders, in one attempt. */
+export function accusationsOf(
+  pool: Pool,
+  roundId: RoundId,
+  attempt: number,
+  member: number,
+): readonly Envelope[] {
+  return [...inSlot(pool, roundId, attempt, { slot: `accuse/${member}` })].map(
+    ({ envelope }) => envelope,
+  );
 }
 
 /** What these senders said in their cell in one attempt. */

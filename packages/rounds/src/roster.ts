@@ -1,5 +1,6 @@
 import { compareText, type PeerId } from '@starling/core';
 import type { BodyOf, Envelope } from '@starling/protocol-rounds';
+import { isBanned, showEvidence } from './bans.ts';
 import { rosterDigest } from './cells.ts';
 import { barKey, isAdmitted, joinsInSlot, proposerOf } from './joins.ts';
 import { inSlot, type Pooled } from './pool.ts';
@@ -17,6 +18,13 @@ export function acceptableRoster(d: Draft, slot: Slot): Placing | undefined {
     if (envelope.body.kind !== 'roster') continue;
     const members = rosterMembers(d, slot, envelope, envelope.body);
     if (members === undefined || !members.some(({ sender }) => sender === selfOf(d))) continue;
+    const liar = members.find(({ sender }) => isBanned(d, sender))?.sender;
+    if (liar !== undefined) {
+      if (!once(d, `refused/${envelope.hash}`)) continue;
+      notice(d, { kind: 'refused', reason: `roster has ${liar}, who lied`, peer: envelope.sender });
+      showEvidence(d, liar);
+      continue;
+    }
     const left = leftOut(d, slot, members, at);
     if (left === undefined) {
       const digest = rosterDigest(envelope.body.joins);

@@ -1,35 +1,56 @@
-import { fromHex, type PeerId, utf8 } from '@starling/core';
+import { fromHex, utf8 } from '@starling/core';
 import { sha256 } from '@starling/crypto';
 import { type Envelope, REPLICATION_MAX, ROUNDS_LABEL } from '@starling/protocol-rounds';
 import { byzantineMax } from '@starling/protocol-secagg';
-import { createAssembly, createSession, type Member, type SessionConfig } from '@starling/secagg';
-import { cellDigest, cellSizeOf, cutCells } from './cells.ts';
+import {
+  createAssembly,
+  createSession,
+  type MaskGraph,
+  type Member,
+  type SessionConfig,
+  type Veto,
+} from '@starling/secagg';
+import { cellDigest, cellSizeOf, cutCells, isWide, wideGraph } from './cells.ts';
 import { attemptSeed, readHello } from './joins.ts';
 import { ringShapeOf } from './shape.ts';
 import { type Draft, type Placing, type RunningSession, selfOf, stateHashOf } from './state.ts';
+import type { OwnerVeto } from './types.ts';
 
-/** The aggregation over a roster that is one cell; undefined when a JOIN's keys do not decode. */
-export function sessionOver(d: Draft, placing: Placing): RunningSession | undefined {
-  const { slot, roundId, digest } = placing;
-  const config = cellConfig(d, placing, placing.joins, digest);
-  if (config === undefined) return undefined;
+/**
+ * The aggregation over a roster that is one sum; undefined when a JOIN's keys do not decode.
+ * @param graph who masks with whom, when not everybody with everybody
+ */
+export function sessionOver(
+  d: Draft,
+  placing: Pick<Placing, 'slot' | 'roundId' | 'joins' | 'digest'>,
+  graph?: MaskGraph,
+): RunningSession | undefined {
+  const { slot, roundId, joins, digest } = placing;
+  const complete = cellConfig(d, placing, joins, digest);
+  if (complete === undefined) return undefined;
+  const config = graph === undefined ? complete : { ...complete, graph };
   const roster = config.members.map(({ peer }) => peer);
   const state = createSession(config);
   return { slot, roundId, roster, digest, config, state, assembly: undefined };
 }
 
 /**
- * The aggregation over a roster that is cut into cells.
+ * The aggregation over a large roster, which is cut into cells, or masks on a graph.
  * @param acked JOINs of those whose ACKs count, in order of peer ids
  * @param digest of the roster's cells
  */
-export function sessionOfCells(
+export function sessionOfMany(
   d: Draft,
   placing: Placing,
   acked: readonly Envelope[],
   digest: Uint8Array,
 ): RunningSession | undefined {
   const { slot, roundId } = placing;
+  if (isWide(d.config.job.manifest)) {
+    const peers = acked.map(({ sender }) => sender);
+    if (!peers.includes(selfOf(d))) return undefined;
+    return sessionOver(d, { slot, roundId, joins: acked, digest }, wideGraph(peers, digest));
+  }
   const roster = acked.map(({ sender }) => sender);
   const cells = cutCells(roster, digest, cellSizeOf(d.config.job.manifest));
   const self = roster.indexOf(selfOf(d));
@@ -50,20 +71,26 @@ export function sessionOfCells(
 const defaultReplication = (peers: number): number =>
   Math.min(REPLICATION_MAX, byzantineMax(peers) + 1);
 
+/** The owner's wishes, in terms of this roster's members. */
+function vetoOver({ trusted, ...rest }: OwnerVeto, members: readonly Member[]): Veto {
+  const indices = members.flatMap(({ peer }, index) => (trusted.includes(peer) ? [index] : []));
+  return { ...rest, trusted: new Set(indices) };
+}
+
 function cellConfig(
   d: Draft,
-  { slot, roundId }: Placing,
+  { slot, roundId }: Pick<Placing, 'slot' | 'roundId'>,
   joins: readonly Envelope[],
   rosterDigest: Uint8Array,
 ): SessionConfig | undefined {
   const members = joins.flatMap((join): Member[] => {
     const hello = readHello(join);
-    const light = join.body.kind === 'join' && join.body.light === 1;
-    return hello ? [{ peer: join.sender, hello, light }] : [];
+    if (hello === undefined || join.body.kind !== 'join') return [];
+    return [{ peer: join.sender, hello, weight: join.body.weight }];
   });
   if (members.length !== joins.length) return undefined;
   const { manifest } = d.config.job;
-  const { phaseSeconds, replication } = manifest.aggregation;
+  const { phaseSeconds, replication, unmasking } = manifest.aggregation;
   return {
     roundId: fromHex(roundId),
     attempt: slot.attempt,
@@ -81,20 +108,8 @@ function cellConfig(
     seed: attemptSeed(d, roundId, slot.attempt),
     input: d.update!.handle,
     protection: d.config.protection,
-    ...(d.config.survivorsMin !== undefined && {
-      veto: { survivorsMin: d.config.survivorsMin, trusted: new Set<number>(), trustedMin: 0 },
-    }),
+    unmasking,
+    ...(d.config.veto !== undefined && { veto: vetoOver(d.config.veto, members) }),
     ...(d.config.canary === 'never-both' ? { canary: d.config.canary } : {}),
   };
-}
-
-const indices = new WeakMap<readonly PeerId[], ReadonlyMap<PeerId, number>>();
-/** A peer's place in a list of peers that does not change. */
-export function indexIn(peers: readonly PeerId[], peer: PeerId): number | undefined {
-  let known = indices.get(peers);
-  if (known === undefined) {
-    known = new Map(peers.map((each, index) => [each, index]));
-    indices.set(peers, known);
-  }
-  return known.get(peer);
 }

@@ -8,6 +8,7 @@ import {
   sealEnvelope,
 } from '@starling/protocol-rounds';
 import type { AssemblyState, SessionConfig, SessionState } from '@starling/secagg';
+import type { Ban } from './bans.ts';
 import { type Chain, headHash } from './chain.ts';
 import { addToPool, emptyPool, type Pool } from './pool.ts';
 import { roundIdOf, type Slot } from './round-id.ts';
@@ -28,7 +29,7 @@ export interface RunningSession {
   readonly assembly: AssemblyState | undefined;
 }
 
-/** A roster that is to be cut into cells: ACKs are collected. */
+/** A roster that is to be cut into cells, or put on a graph: ACKs are collected. */
 export interface Placing {
   readonly slot: Slot;
   readonly roundId: RoundId;
@@ -76,6 +77,8 @@ export interface EngineState {
   /** Slots JOINed with the present update's keys. */
   readonly joined: ReadonlySet<string>;
   readonly pool: Pool;
+  /** Who provably lied in this job. */
+  readonly bans: ReadonlyMap<PeerId, Ban>;
   /** Envelopes of rounds that this peer has not reached yet. */
   readonly early: readonly Envelope[];
   /** Peers with a connection now. */
@@ -111,6 +114,7 @@ export function createEngine(config: EngineConfig): EngineState {
     barred: new Set(),
     joined: new Set(),
     pool: emptyPool,
+    bans: new Map(),
     early: [],
     reachable: new Set(),
     lost: new Set(),

@@ -20,17 +20,18 @@ import type {
   SessionEvent,
   VectorHandle,
 } from '@starling/secagg';
+import type { Ban } from './bans.ts';
 import type { Slot } from './round-id.ts';
 
 /** What fixes one peer's part in one job. */
 export interface EngineConfig {
   readonly job: Job;
   readonly key: SigningKey;
-  /** Owns no chunks (design decision 14). */
-  readonly light: boolean;
+  /** How many chunks it owns beside others, 1 to 8; 0 owns none (design decision 14). */
+  readonly weight: number;
   readonly protection: ProtectionName;
-  /** Fewest updates in a sum that holds this peer's: its owner's veto. */
-  readonly survivorsMin?: number;
+  /** What its owner asks of a sum that holds this peer's update. */
+  readonly veto?: OwnerVeto;
   /**
    * Whether the swarm lets this peer train, as a light peer if it says so; everybody when absent.
    * What it answers may change with time: each peer decides by what it knows.
@@ -38,6 +39,14 @@ export interface EngineConfig {
   readonly mayJoin?: ((peer: PeerId, light: boolean) => boolean) | undefined;
   /** A rule switched off to prove that a checker sees it; only the simulator sets it. */
   readonly canary?: EngineCanary | undefined;
+}
+/** Local veto (design decision 10): asked before masking and before voting. */
+export interface OwnerVeto {
+  /** Fewest updates in the sum. */
+  readonly survivorsMin: number;
+  /** Peers whose owners this one trusts, and how many of them must be in the sum, too. */
+  readonly trusted: readonly PeerId[];
+  readonly trustedMin: number;
 }
 export type EngineCanary = Canary | 'reuse-update';
 
@@ -61,6 +70,7 @@ export type EngineEvent =
       readonly kind: 'start';
       readonly certificates: readonly Certificate[];
       readonly joined: readonly { readonly roundId: RoundId; readonly slot: Slot }[];
+      readonly bans: readonly (readonly [PeerId, Ban])[];
     }
   /**
    * The launched model is here: vector length with metric coordinates, and the state of round 0.
@@ -81,6 +91,8 @@ export type EngineEvent =
       readonly reason: string;
     }
   | { readonly kind: 'envelopes'; readonly envelopes: readonly Envelope[] }
+  /** Canonical evidence against a peer, from whoever passed it on. */
+  | { readonly kind: 'evidence'; readonly bytes: Uint8Array }
   | { readonly kind: 'timer'; readonly timer: string }
   | { readonly kind: 'reachable'; readonly peer: PeerId; readonly reachable: boolean }
   /** Something for the running session, named by its slot so that stale answers fall away. */
@@ -236,6 +248,13 @@ export type Notice =
       readonly slot: Slot;
       readonly peer: PeerId;
       readonly reason: Conviction['reason'];
+    }
+  /** There is proof of it: the peer is in no roster before round `until`. It may be this one. */
+  | {
+      readonly kind: 'banned';
+      readonly peer: PeerId;
+      readonly reason: string;
+      readonly until: number;
     }
   | {
       readonly kind: 'retry';

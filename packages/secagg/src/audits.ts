@@ -1,12 +1,10 @@
-import { compareText, concatBytes, equalBytes, toHex, u32be, utf8 } from '@starling/core';
-import { type Secret, sha256 } from '@starling/crypto';
-import { type MessageOf, SECAGG_LABEL } from '@starling/protocol-secagg';
+import { equalBytes } from '@starling/core';
+import type { MessageOf } from '@starling/protocol-secagg';
+import { drawn, drawnCount } from './draws.ts';
 import { ownersOf } from './owners.ts';
 import { isTag } from './ring/index.ts';
 import {
-  allMembers,
   broadcast,
-  byzantineMaxOf,
   type Draft,
   messageOf,
   nextRevision,
@@ -21,10 +19,6 @@ import type { ChunkOf } from './types.ts';
  * Tags of members who are silent: drawn auditors fetch their chunks, check them against the COMMIT
  * and sign what they found. Spec §5.9.
  */
-
-/** Auditors of one chunk of one silent member; with f + 1 of them one is honest for certain. */
-const AUDITORS_MAX = 8;
-const auditorCount = (d: SessionState): number => Math.min(AUDITORS_MAX, byzantineMaxOf(d) + 1);
 
 /**
  * The tag of a member's chunk: this peer's own finding, else what the member said itself, else what
@@ -48,7 +42,7 @@ function tagsOf(d: SessionState, member: number): readonly Uint8Array[] | undefi
 function auditedTag(d: SessionState, of: number, chunk: number): Uint8Array | undefined {
   const found = auditsOf(d, of, chunk);
   const [first] = found;
-  if (first === undefined || found.length < auditorCount(d)) return undefined;
+  if (first === undefined || found.length < drawnCount(d)) return undefined;
   return found.every((tag) => equalBytes(tag, first)) ? first : undefined;
 }
 
@@ -65,33 +59,8 @@ function isDisputed(d: SessionState, of: number, chunk: number): boolean {
   return found.some((tag) => !equalBytes(tag, found[0]!));
 }
 
-/**
- * Auditors of a chunk, drawn by the seed that nobody could choose. Each round that passes without
- * an answer adds as many again, until everybody is one.
- */
-function auditorsOf(d: SessionState, of: number, chunk: number): readonly number[] {
-  const rounds = [...Array(8).keys()].filter((i) => d.expired.has(`verify/${i}`)).length;
-  return auditorOrder(d, of, chunk).slice(0, auditorCount(d) * Math.max(1, rounds));
-}
-
-const orders = new WeakMap<Secret, Map<string, readonly number[]>>();
-/** Members in the order in which they audit a chunk; drawn once, then remembered. */
-function auditorOrder(d: SessionState, of: number, chunk: number): readonly number[] {
-  const seed = d.tagSeed!;
-  const drawn = orders.get(seed) ?? new Map<string, readonly number[]>();
-  orders.set(seed, drawn);
-  const known = drawn.get(`${chunk}/${of}`);
-  if (known !== undefined) return known;
-  const place = concatBytes(LABEL, seed.reveal(), u32be(of), u32be(chunk));
-  const ranked = allMembers(d)
-    .filter((member) => member !== of)
-    .map((member) => ({ member, key: toHex(sha256(place, u32be(member))) }));
-  ranked.sort((a, b) => compareText(a.key, b.key));
-  const order = ranked.map(({ member }) => member);
-  drawn.set(`${chunk}/${of}`, order);
-  return order;
-}
-const LABEL = utf8(`${SECAGG_LABEL}/auditor`);
+const auditorsOf = (d: SessionState, of: number, chunk: number): readonly number[] =>
+  drawn(d, { task: 'auditor', place: [of, chunk], without: of });
 
 /** Survivors whose tags are not here although they had their time, or are gone. */
 function silentMembers(d: SessionState): readonly number[] {
@@ -101,8 +70,11 @@ function silentMembers(d: SessionState): readonly number[] {
   );
 }
 
-/** Does this peer's part of the audits: fetch, tag, sign. */
-export function audit(d: Draft): void {
+/**
+ * Does this peer's part of the audits: fetch, tag, sign.
+ * @param isWanted whether this peer verifies a chunk's sum itself
+ */
+export function audit(d: Draft, isWanted: (chunk: number) => boolean): void {
   if (d.tagSeed === undefined || d.done.has('abandoned')) return;
   const { self } = d.config;
   const mine: ChunkOf[] = [];
@@ -112,7 +84,9 @@ export function audit(d: Draft): void {
     for (const chunk of d.placement.keys()) {
       // What is verified here already the others may still need.
       if (auditorsOf(d, of, chunk).includes(self)) mine.push({ chunk, of });
-      else if (!d.verified.has(chunk) && isDisputed(d, of, chunk)) disputed.push({ chunk, of });
+      else if (isWanted(chunk) && !d.verified.has(chunk) && isDisputed(d, of, chunk)) {
+        disputed.push({ chunk, of });
+      }
     }
   }
   examine(d, [...mine, ...disputed]);

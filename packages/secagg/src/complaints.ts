@@ -5,6 +5,7 @@ import {
   allMembers,
   broadcast,
   type Draft,
+  isSettled,
   nextRevision,
   once,
   rosterSize,
@@ -45,7 +46,7 @@ function silentOwners(d: SessionState): readonly number[] {
 
 /** Whether an owner has done its part for a chunk, or still has time for it. */
 function answersFor(d: SessionState, owner: number, chunk: number): boolean {
-  if (d.verified.has(chunk)) return true;
+  if (isSettled(d, chunk)) return true;
   if (d.unreachable.has(owner)) return false;
   if (d.survivors.decision === undefined) {
     if (!d.expired.has('receipts')) return true;

@@ -3,7 +3,7 @@ import type { SessionConfig } from './types.ts';
 
 /**
  * Who masks with whom and holds whose shares: everybody in a cell, the neighbours on the graph in
- * the wide mode. Spec §3 and §10.
+ * the wide mode. Spec §3 and §11.
  */
 
 /** Holders of a dealer's shares in order; the one at index i has the coordinate i + 1. */

@@ -56,7 +56,7 @@ function configsOf(vector: Derivation): readonly [SessionConfig, SessionConfig] 
   const members = vector.seeds.map((seed, i) => ({
     peer: `member-${i}` as PeerId,
     hello: helloOf(new Secret(fromHex(seed))),
-    light: false,
+    weight: 1,
   }));
   const of = (self: number): SessionConfig => ({
     roundId: fromHex(vector.roundId),
@@ -71,6 +71,7 @@ function configsOf(vector: Derivation): readonly [SessionConfig, SessionConfig] 
     seed: new Secret(fromHex(vector.seeds[self]!)),
     input: 'update',
     protection: 'double-masking',
+    unmasking: 'local',
   });
   return [of(0), of(1)];
 }

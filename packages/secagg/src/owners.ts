@@ -9,19 +9,23 @@ export const chunksOf = (shape: RingShape) =>
   chunkLayout(shape.length, shape.bits, { chunkBytes: shape.chunkBytes });
 
 /**
- * Order in which members own every chunk: rendezvous hashing over the members of V that are not
- * light (over all of V when every one is). Placement only; privacy does not depend on it. Spec
- * §5.4.
+ * Order in which members own every chunk: weighted rendezvous hashing over the members of V that
+ * are not light (over all of V when every one is). A member draws as many numbers as its weight,
+ * and the lowest counts, so it leads in proportion to its weight. Placement only; privacy does not
+ * depend on it. Spec §5.4.
  */
 export function placeChunks(d: SessionState): readonly (readonly number[])[] {
   const members = maskSetOf(d);
-  const full = members.filter((member) => !d.config.members[member]!.light);
+  const weightOf = (member: number) => d.config.members[member]!.weight;
+  const full = members.filter((member) => weightOf(member) > 0);
   const eligible = full.length > 0 ? full : members;
   const label = utf8(`${SECAGG_LABEL}/chunk-owner`);
   return Array.from({ length: chunksOf(d.config.shape).count }, (_, chunk) => {
     const ranked = eligible.map((member) => {
-      const key = sha256(label, d.config.rosterDigest, u32be(chunk), u32be(member));
-      return { member, key: toHex(key) };
+      const keys = Array.from({ length: Math.max(1, weightOf(member)) }, (_, draw) =>
+        toHex(sha256(label, d.config.rosterDigest, u32be(chunk), u32be(member), u32be(draw))),
+      );
+      return { member, key: keys.sort(compareText)[0]! };
     });
     ranked.sort((a, b) => compareText(a.key, b.key));
     return ranked.map(({ member }) => member);

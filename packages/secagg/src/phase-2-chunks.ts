@@ -1,5 +1,5 @@
 import { assert } from '@starling/core';
-import { merkleProof, merkleRoot, verifyMerkleProof } from '@starling/crypto';
+import { merkleProofs, merkleRoot, verifyMerkleProof } from '@starling/crypto';
 import { toBitmap } from './bitmap.ts';
 import { edgeSign, isEdgeIntact } from './edges.ts';
 import { neighboursOf } from './graph.ts';
@@ -10,6 +10,7 @@ import {
   broadcast,
   type Draft,
   enterPhase,
+  isSettled,
   journal,
   maskSetOf,
   messageOf,
@@ -68,8 +69,9 @@ export function onMasked(d: Draft, chunkHashes: readonly Uint8Array[]): void {
   journal(d, { kind: 'masked' });
   own(d, 'done').add('masked');
   broadcast(d, { kind: 'commit', root: merkleRoot(chunkHashes) });
+  const proofs = merkleProofs(chunkHashes);
   for (const [chunk, hash] of chunkHashes.entries()) {
-    const proof = merkleProof(chunkHashes, chunk);
+    const proof = proofs[chunk]!;
     own(d, 'chunks').set(`${chunk}/${self}`, { hash, proof, verified: true });
   }
 }
@@ -77,12 +79,12 @@ export function onMasked(d: Draft, chunkHashes: readonly Uint8Array[]): void {
 /** Sends every chunk to its owners, also to those who became so because others are lost. */
 export function sendChunks(d: Draft): void {
   const { self } = d.config;
-  if (d.chunkHashes === undefined || isSumSettled(d)) return;
+  if (d.chunkHashes === undefined || isLeftOut(d)) return;
   const count = d.chunkHashes.length;
   // Everybody starts with another chunk, so that no owner is hit by all members at once.
   for (let step = 0; step < count; step++) {
     const chunk = (step + self) % count;
-    if (d.verified.has(chunk)) continue;
+    if (isSettled(d, chunk)) continue;
     const { proof } = d.chunks.get(`${chunk}/${self}`)!;
     for (const to of keepersOf(d, chunk, self)) {
       if (to === self || !once(d, `sent/${chunk}/${to}`)) continue;
@@ -92,7 +94,7 @@ export function sendChunks(d: Draft): void {
 }
 
 /** After U nobody waits for the chunks of who is not in it. */
-function isSumSettled(d: SessionState): boolean {
+function isLeftOut(d: SessionState): boolean {
   const { decision } = d.survivors;
   return decision !== undefined && !survivorsOf(d).includes(d.config.self);
 }

@@ -87,9 +87,9 @@ export const committedBy = (d: SessionState, owner: number, chunk: number) =>
 export const areSumsCommitted = (d: SessionState): boolean =>
   d.placement.every((_, chunk) => sumsOf(d, chunk).length > 0);
 
-/** Asks for every committed sum this peer does not hold. */
-export function fetchSums(d: Draft): void {
-  for (const chunk of d.placement.keys()) {
+/** Asks for the committed sums of these chunks that this peer does not hold. */
+export function fetchSums(d: Draft, chunks: Iterable<number>): void {
+  for (const chunk of chunks) {
     if (d.verified.has(chunk)) continue;
     for (const { hash, owners, refused } of sumsOf(d, chunk)) {
       const key = sumKey({ chunk, hash });
@@ -100,8 +100,8 @@ export function fetchSums(d: Draft): void {
 }
 
 const OTHER_SERVERS = 2;
-/** Whom to ask: those who committed to it, then a few who may have fetched it by now. */
-function serversOf(d: SessionState, owners: readonly number[]): readonly number[] {
+/** Whom to ask: those who named it, then a few who may have fetched it by now. */
+export function serversOf(d: SessionState, owners: readonly number[]): readonly number[] {
   const { self } = d.config;
   const size = allMembers(d).length;
   const isThere = (member: number) => member !== self && !d.unreachable.has(member);

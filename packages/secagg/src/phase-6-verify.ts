@@ -12,6 +12,7 @@ import {
 import { remainingMasks, selfMasksOpened, sendShares } from './phase-5-unmask.ts';
 import { addTags, type MaskTerm } from './ring/index.ts';
 import { tagSeed } from './secrets.ts';
+import { chunksToOpen, isShared, shareUnmasking } from './shared-unmasking.ts';
 import {
   broadcast,
   type Draft,
@@ -29,7 +30,8 @@ import type { ChunkOf, ChunkSum } from './types.ts';
  * sums were committed to, then removes the masks. Spec §5.9.
  */
 export function advanceUnmask(d: Draft): void {
-  fetchSums(d);
+  const shared = isShared(d);
+  if (!shared) fetchSums(d, d.placement.keys());
   if (d.config.protection === 'none') {
     trustSums(d);
     if (isEverySumHere(d)) openSum(d, []);
@@ -40,11 +42,24 @@ export function advanceUnmask(d: Draft): void {
   if (masks === 'inconsistent') end(d, { kind: 'burnt', reason: 'shares-inconsistent' });
   if (typeof masks === 'string') return;
   if (d.tagSeed === undefined) enterVerify(d, masks);
-  checkSums(d);
+  if (shared) {
+    const chunks = chunksToOpen(d);
+    fetchSums(d, chunks);
+    checkSums(d, chunks);
+    shareUnmasking(d, chunks, () => masksLeft(d, masks));
+    return;
+  }
+  checkSums(d, [...d.placement.keys()]);
   if (!isEverySumHere(d) || d.done.has('unmask')) return;
-  const terms = remainingMasks(d, masks);
+  const terms = masksLeft(d, masks);
+  if (terms !== undefined) openSum(d, terms);
+}
+
+/** The masks to be removed; undefined while some are not open, or when they never can be. */
+function masksLeft(d: Draft, selfMasks: readonly Uint8Array[]): readonly MaskTerm[] | undefined {
+  const terms = remainingMasks(d, selfMasks);
   if (terms === 'inconsistent') end(d, { kind: 'burnt', reason: 'shares-inconsistent' });
-  else if (terms !== 'missing') openSum(d, terms);
+  return typeof terms === 'string' ? undefined : terms;
 }
 
 /** Without protection there is nothing to verify with: the first sum of every chunk is taken. */
@@ -93,10 +108,10 @@ export function onSumsTagged(
 }
 
 /** Compares each sum's tag with those of its parts; what does not fit is blamed on somebody. */
-function checkSums(d: Draft): void {
+function checkSums(d: Draft, chunks: readonly number[]): void {
   const untagged: ChunkSum[] = [];
   const canCheck = isTagSetPlausible(d);
-  for (const chunk of d.placement.keys()) {
+  for (const chunk of chunks) {
     if (d.verified.has(chunk)) continue;
     for (const sum of sumsOf(d, chunk)) {
       const tag = d.sumTags.get(sumKey(sum));
@@ -105,7 +120,8 @@ function checkSums(d: Draft): void {
     }
     if (isBlamed(d, chunk)) blame(d, chunk);
   }
-  audit(d);
+  const wanted = new Set(chunks);
+  audit(d, (chunk) => wanted.has(chunk));
   if (untagged.length === 0) return;
   const compute = { task: 'tag-sums', sums: untagged, seed: d.tagSeed! } as const;
   d.effects.push({ kind: 'compute', compute });

@@ -29,6 +29,8 @@ const TIMERS = [
   'survivors/precommit/0',
   'unmask/0',
   'unmask/7',
+  'verify/0',
+  'verify/7',
   'refetch/0',
   'no such timer',
   '',

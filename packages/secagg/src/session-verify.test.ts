@@ -1,7 +1,7 @@
-import type { SecaggMessage } from '@starling/protocol-secagg';
+import type { MessageOf, SecaggMessage } from '@starling/protocol-secagg';
 import { describe, expect, test } from 'vitest';
 import { toBitmap } from './bitmap.ts';
-import { isOwnerLost } from './owners.ts';
+import { isOwnerLost, placeChunks } from './owners.ts';
 import { type CellOptions, type CellRun, runCell } from './testing/cell.ts';
 import { endedIn, sent, violations } from './testing/checks.ts';
 import { flipped, lie } from './testing/lies.ts';
@@ -91,6 +91,80 @@ describe('verified sums', () => {
   });
 });
 
+describe('shared unmasking', () => {
+  const CELL = { members: 7, length: 160, unmasking: 'shared' } as const;
+  /** f + 1 of seven. */
+  const DRAWN = 3;
+
+  /** Members that named a plain sum of a chunk. */
+  function openers(run: CellRun): ReadonlyMap<number, ReadonlySet<number>> {
+    const found = new Map<number, Set<number>>();
+    for (const [from, message] of sent(run.deeds)) {
+      if (message.kind !== 'plain-sums') continue;
+      for (const { chunk } of message.sums) {
+        found.set(chunk, (found.get(chunk) ?? new Set()).add(from));
+      }
+    }
+    return found;
+  }
+
+  test('f + 1 drawn members open a chunk for all, others each', () => {
+    const drawn = new Set<string>();
+    for (const seed of [1, 2, 3, 4]) {
+      const run = runCell({ ...CELL, seed });
+      expectRightSum(run, []);
+      const found = openers(run);
+      expect(found.size).toBe(run.members[0]!.state.placement.length);
+      for (const members of found.values()) {
+        expect(members.size).toBe(DRAWN);
+        drawn.add([...members].sort().join());
+      }
+    }
+    expect(drawn.size).toBeGreaterThan(10);
+  });
+
+  test('another plain sum than the right one convicts, and is not believed [S-28]', () => {
+    for (const seed of [1, 2, 3, 4]) {
+      const forge = (m: MessageOf<'plain-sums'>) => ({
+        ...m,
+        sums: m.sums.map(({ chunk, hash }) => ({ chunk, hash: flipped(hash) })),
+      });
+      const liars = [1, 4];
+      const tamper: CellOptions['tamper'] = (from, message) =>
+        liars.includes(from) && message.kind === 'plain-sums' ? forge(message) : message;
+      const run = runCell({ ...CELL, seed, tamper });
+      expectRightSum(run, liars);
+      expect([...convictions(run, 1)].sort()).toEqual(['1: wrong-plain-sum', '4: wrong-plain-sum']);
+    }
+  });
+
+  test('those drawn who are silent, gone or serve nothing are replaced', () => {
+    for (const seed of [1, 2, 3]) {
+      const silent = runCell({ ...CELL, seed, tamper: lie(2, 'plain-sums', () => undefined) });
+      expectRightSum(silent, [2]);
+      for (const hints of [true, false]) {
+        const crashes = [{ member: 2, phase: 'verify', count: seed }] as const;
+        expectRightSum(runCell({ ...CELL, seed, crashes, hints }), []);
+      }
+      expectRightSum(runCell({ ...CELL, seed, mute: [2, 5] }), []);
+    }
+  });
+
+  test('a wrong sum is found by those drawn, and its owner convicted by them', () => {
+    const run = runCell({ ...CELL, seed: 3, replication: 1, lyingOwners: [2] });
+    expectRightSum(run, [2]);
+    expect([...convictions(run, 2)]).toEqual(['2: wrong-sum']);
+  });
+
+  test('light members are drawn last', () => {
+    const run = runCell({ ...CELL, seed: 5, light: [0, 1, 2] });
+    expectRightSum(run, []);
+    for (const members of openers(run).values()) {
+      expect([...members].every((member) => member > 2)).toBe(true);
+    }
+  });
+});
+
 describe('chunks whose owners are gone', () => {
   test.each(['chunks', 'decide', 'sums'] as const)('one owner that dies in %s', (phase) => {
     for (const seed of [1, 2, 3, 4, 5]) {
@@ -137,9 +211,15 @@ const twice =
   };
 
 test('an owner that names its sums and serves nothing is passed over', () => {
-  const run = runCell({ members: 7, seed: 20, length: 160, replication: 1, mute: [1] });
-  expectRightSum(run, [1]);
-  expect(sent(run.deeds).some(([, { kind }]) => kind === 'complaint')).toBe(true);
+  const runs = [20, 21, 22, 23].map((seed) => {
+    return runCell({ members: 7, seed, length: 160, replication: 1, mute: [1] });
+  });
+  for (const run of runs) expectRightSum(run, [1]);
+  // Unless it owned nothing in any of them.
+  const complained = runs.filter(({ deeds }) => {
+    return sent(deeds).some(([, { kind }]) => kind === 'complaint');
+  });
+  expect(complained.length).toBeGreaterThan(0);
 });
 
 describe('equivocation', () => {
@@ -209,4 +289,18 @@ describe('veto', () => {
     expectRightSum(run, []);
     expect(endedIn(run, 'sum')[0]!.outcome.survivors).toEqual([0, 1, 3, 4]);
   });
+});
+
+test('owners lead in proportion to their weights', () => {
+  const weights = [1, 1, 4, 2, 8];
+  const { state } = runCell({ members: 5, seed: 1, weights }).members[0]!;
+  const shape = { ...state.config.shape, length: 8 * 1_000 };
+  const led = weights.map(() => 0);
+  for (const [first] of placeChunks({ ...state, config: { ...state.config, shape } })) {
+    led[first!]! += 1;
+  }
+  for (const [member, weight] of weights.entries()) {
+    // Of 1,000 chunks; three standard deviations are at most 48.
+    expect(Math.abs(led[member]! - (1_000 * weight) / 16)).toBeLessThan(48);
+  }
 });

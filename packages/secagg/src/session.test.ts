@@ -28,6 +28,7 @@ function drawCell(seed: number, dice: Dice): CellOptions {
     duplication: 0.1,
     hints: dice.chance(0.5),
     light: dice.chance(0.3) ? [dice.below(members)] : [],
+    unmasking: dice.pick(['local', 'shared']),
   };
 }
 
@@ -115,7 +116,7 @@ describe('on a k-regular graph', () => {
     expect(bundle.dealt).toHaveLength(12);
   });
 
-  test('survivors that do not hang together are not enough', () => {
+  test('survivors that do not hang together are not enough [S-29]', () => {
     const halves = [...Array(20).keys()].map((m) =>
       [...Array(20).keys()].filter((other) => other !== m && other < 10 === m < 10),
     );

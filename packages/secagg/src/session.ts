@@ -30,6 +30,7 @@ import { areSurvivorsValid, survivorsCandidate } from './phase-3-decide.ts';
 import { areSumsCommitted, computeSums, enterSums, onSummed, sumKey } from './phase-4-sums.ts';
 import { enterUnmask } from './phase-5-unmask.ts';
 import { advanceUnmask, onChunksTagged, onSumsTagged } from './phase-6-verify.ts';
+import { onChunksUnmasked, onPlainFetched } from './shared-unmasking.ts';
 import {
   allMembers,
   broadcast,
@@ -117,6 +118,15 @@ function handle(d: Draft, event: SessionEvent): void {
       return;
     case 'sums-tagged':
       onSumsTagged(d, event.tags);
+      return;
+    case 'chunks-unmasked':
+      onChunksUnmasked(d, event.sums);
+      return;
+    case 'plain-fetched':
+      onPlainFetched(d, event);
+      return;
+    case 'plain-missing':
+      askAgainLater(d, `plain/${event.chunk}`);
       return;
     case 'unmasked':
       if (!d.done.has('unmask')) return;

@@ -73,6 +73,10 @@ export interface SessionState {
   readonly chunkTags: ReadonlyMap<string, Uint8Array>;
   /** Chunk → hash of the sum that its members' tags vouch for. */
   readonly verified: ReadonlyMap<number, Uint8Array>;
+  /** Chunk → member → the first hash it named as the chunk's plain sum. */
+  readonly plainNamed: ReadonlyMap<number, ReadonlyMap<number, Uint8Array>>;
+  /** Chunk → hash of its plain sum: found here, or what those drawn for it agree on. */
+  readonly plain: ReadonlyMap<number, Uint8Array>;
   readonly convictions: ReadonlyMap<number, Conviction>;
   /** Things done once: effects asked for, revisions sent. */
   readonly done: ReadonlySet<string>;
@@ -103,6 +107,8 @@ interface Collections {
   sumTags: Map<string, Uint8Array>;
   chunkTags: Map<string, Uint8Array>;
   verified: Map<number, Uint8Array>;
+  plainNamed: Map<number, ReadonlyMap<number, Uint8Array>>;
+  plain: Map<number, Uint8Array>;
   convictions: Map<number, Conviction>;
   done: Set<string>;
 }
@@ -148,6 +154,8 @@ export function createSession(config: SessionConfig): SessionState {
     sumTags: new Map(),
     chunkTags: new Map(),
     verified: new Map(),
+    plainNamed: new Map(),
+    plain: new Map(),
     convictions: new Map(),
     done: new Set(),
     outcome: undefined,
@@ -257,6 +265,7 @@ export function store(d: Draft, from: number, message: SecaggMessage): boolean {
   if (message.kind === 'sums') noteSums(d, from, message);
   if (message.kind === 'shares') noteShares(d, from, message);
   if (message.kind === 'audit') noteAudit(d, from, message);
+  if (message.kind === 'plain-sums') notePlainSums(d, from, message);
   return true;
 }
 
@@ -286,6 +295,13 @@ function noteSums(d: Draft, from: number, message: MessageOf<'sums'>): void {
   for (const { chunk, hash } of message.sums) {
     const key = `${chunk}/${from}`;
     if (!d.committed.has(key)) own(d, 'committed').set(key, hash);
+  }
+}
+
+function notePlainSums(d: Draft, from: number, message: MessageOf<'plain-sums'>): void {
+  for (const { chunk, hash } of message.sums) {
+    const named = d.plainNamed.get(chunk);
+    if (!named?.has(from)) own(d, 'plainNamed').set(chunk, new Map(named).set(from, hash));
   }
 }
 
@@ -329,7 +345,7 @@ export function setTimer(d: Draft, timer: string, phases: number): void {
 /** The revision this peer's next message of a kind has; undefined when there is none left. */
 export function nextRevision(
   d: SessionState,
-  kind: 'receipt' | 'shares' | 'audit' | 'complaint' | 'sums',
+  kind: 'receipt' | 'shares' | 'audit' | 'complaint' | 'sums' | 'plain-sums',
 ): number | undefined {
   for (let revision = 0; revision <= REVISION_MAX; revision++) {
     if (!d.inbox.has(`${kind}/${revision}/${d.config.self}`)) return revision;
@@ -354,6 +370,10 @@ export function end(d: Draft, outcome: SessionOutcome): void {
   enterPhase(d, 'ended');
   d.effects.push({ kind: 'ended', outcome });
 }
+
+/** Whether this peer needs nothing more of a chunk: its sum is verified, or open already. */
+export const isSettled = (d: SessionState, chunk: number): boolean =>
+  d.verified.has(chunk) || d.plain.has(chunk);
 
 /** V: the members whose masks are in; empty before the decision. */
 export const maskSetOf = (d: SessionState): readonly number[] => membersOf(d, d.maskSet);

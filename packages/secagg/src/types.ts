@@ -28,8 +28,8 @@ export interface SessionTimers {
 export interface Member {
   readonly peer: PeerId;
   readonly hello: Hello;
-  /** Contributes, but owns no chunk. */
-  readonly light: boolean;
+  /** How many chunks it owns beside others; a light one, of weight 0, contributes and owns none. */
+  readonly weight: number;
 }
 
 /**
@@ -73,6 +73,7 @@ export interface SessionConfig {
   /** This peer's quantised update. */
   readonly input: VectorHandle;
   readonly protection: ProtectionName;
+  readonly unmasking: UnmaskingName;
   /** The complete graph when absent. */
   readonly graph?: MaskGraph;
   readonly veto?: Veto;
@@ -87,6 +88,11 @@ export interface SessionConfig {
 
 /** `none` adds in the clear: for tests of the layers above, never reachable from a manifest. */
 export type ProtectionName = 'double-masking' | 'none';
+/**
+ * Who verifies and unmasks a chunk's sum: every member all of them, or a few drawn for each chunk,
+ * whom the others believe when they agree. Spec §5.10.
+ */
+export type UnmaskingName = 'local' | 'shared';
 export type Canary = 'never-both';
 
 export type PhaseName = 'shares' | 'chunks' | 'decide' | 'sums' | 'unmask' | 'verify' | 'ended';
@@ -115,6 +121,10 @@ export type SessionEvent =
       readonly kind: 'chunks-tagged';
       readonly tags: readonly (ChunkOf & Tagged)[];
     }
+  /** Masks removed from single chunks. */
+  | { readonly kind: 'chunks-unmasked'; readonly sums: readonly ChunkSum[] }
+  | { readonly kind: 'plain-fetched'; readonly chunk: number; readonly hash: Uint8Array }
+  | { readonly kind: 'plain-missing'; readonly chunk: number; readonly hash: Uint8Array }
   | {
       readonly kind: 'unmasked';
       readonly result: VectorHandle;
@@ -171,6 +181,18 @@ export type SessionCompute =
       readonly sums: readonly ChunkSum[];
       readonly terms: readonly MaskTerm[];
       readonly survivors: number;
+    }
+  /** The same for single chunks, packed in the ring's bits; answered by `chunks-unmasked`. */
+  | {
+      readonly task: 'unmask-chunks';
+      readonly sums: readonly ChunkSum[];
+      readonly terms: readonly MaskTerm[];
+    }
+  /** Plain sums of all chunks, in order, as one vector; answered by `unmasked`. */
+  | {
+      readonly task: 'assemble';
+      readonly sums: readonly ChunkSum[];
+      readonly survivors: number;
     };
 
 /** Proof that a member broke the rules. */
@@ -183,6 +205,8 @@ export type Conviction =
   | { readonly reason: 'wrong-sum'; readonly chunk: number }
   /** Its audit contradicts the chunk under the COMMIT. */
   | { readonly reason: 'wrong-audit'; readonly chunk: number }
+  /** What it says is left of a verified sum without its masks is not. */
+  | { readonly reason: 'wrong-plain-sum'; readonly chunk: number }
   /** Enough of its committed shares do not open what it committed to. */
   | { readonly reason: 'inconsistent-shares' };
 
@@ -199,6 +223,13 @@ export type SessionEffect =
     }
   | {
       readonly kind: 'fetch-sum';
+      readonly chunk: number;
+      readonly hash: Uint8Array;
+      readonly from: readonly number[];
+    }
+  /** A chunk's plain sum, from members who removed its masks, or have it. */
+  | {
+      readonly kind: 'fetch-plain';
       readonly chunk: number;
       readonly hash: Uint8Array;
       readonly from: readonly number[];

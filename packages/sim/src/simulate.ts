@@ -3,7 +3,7 @@ import { assert, type BlobHash, type PeerId } from '@starling/core';
 import { hashHex, verifications } from '@starling/crypto';
 import { DEFAULT_TRAINING, type Manifest } from '@starling/protocol-rounds';
 import { type EngineCanary, type Notice, survivorCount } from '@starling/rounds';
-import type { ProtectionName } from '@starling/secagg';
+import type { ProtectionName, UnmaskingName } from '@starling/secagg';
 import { BEHAVIOURS, type Behaviour } from './adversaries/index.ts';
 import {
   agreement,
@@ -42,6 +42,9 @@ export interface SimOptions {
   readonly replication?: number;
   /** Peers of one cell, about; 64 when absent. */
   readonly cellSize?: number;
+  /** One large graph in place of cells. */
+  readonly graph?: Manifest['aggregation']['graph'];
+  readonly unmasking?: UnmaskingName;
   readonly seed: number;
   /** Drawn from the seed when absent. */
   readonly faults?: FaultMix;
@@ -75,6 +78,8 @@ export interface SimReport {
   readonly convictions: Readonly<Record<string, number>>;
   /** Peers that an honest peer convicted. */
   readonly convicted: readonly number[];
+  /** Peers that an honest peer left out of its rosters; an honest one among them is a violation. */
+  readonly banned: readonly number[];
   readonly violations: readonly string[];
   readonly traceHash: string;
   readonly signaturesVerified: number;
@@ -92,6 +97,8 @@ export interface SimReport {
 
 const TIME_LIMIT_MS = 30 * 60 * 1000;
 const RING_BITS = 24;
+/** The sums of a thousand inputs fit into 32 bits. */
+const WIDE_RING_BITS = 22;
 /** Larger swarms are not fully connected: a peer has this many connections, about. */
 const FULLY_CONNECTED_MAX = 128;
 const DEGREE = 64;
@@ -129,7 +136,7 @@ class Simulation {
   readonly #peers: readonly SimPeer[];
   readonly #adversaries: ReadonlyMap<number, Behaviour>;
   readonly #rosters: Rosters;
-  readonly #sums = exactSum(RING_BITS);
+  readonly #sums: ReturnType<typeof exactSum>;
   readonly #checkers: readonly Checker[];
   readonly #trace = createHash('sha256');
   readonly #violations: string[] = [];
@@ -137,6 +144,7 @@ class Simulation {
   readonly #injected = new Map<string, number>();
   readonly #convictions = new Map<string, number>();
   readonly #convicted = new Set<PeerId>();
+  readonly #banned = new Set<PeerId>();
   #misdeeds = 0;
   /** Round → slots in which an aggregation began. */
   readonly #attempts = new Map<number, Set<string>>();
@@ -160,7 +168,10 @@ class Simulation {
     this.#faults = options.faults ?? faultsOf(options.seed);
     const drawn = drawAdversaries(options, this.#prng.fork());
     this.#adversaries = options.adversaries ?? drawn;
-    this.#rosters = new Rosters(options.cellSize || 64);
+    // A wide roster is one cell, however large.
+    const cellSize = options.graph === 'wide' ? Number.POSITIVE_INFINITY : options.cellSize || 64;
+    this.#rosters = new Rosters(cellSize);
+    this.#sums = exactSum(ringBitsOf(options));
     this.#checkers = [
       neverBoth(this.#rosters),
       this.#sums,
@@ -277,6 +288,12 @@ class Simulation {
       const { reason } = notice;
       this.#convictions.set(reason, (this.#convictions.get(reason) ?? 0) + 1);
       this.#convicted.add(notice.peer);
+    }
+    if (kind === 'banned' && peer.isHonest) {
+      this.#banned.add(notice.peer);
+      if (!this.#isDishonest(notice.peer)) {
+        this.#violations.push(`framed: an honest peer is banned (${notice.reason})`);
+      }
     }
     if (kind === 'certified') {
       this.#isNews = true;
@@ -397,6 +414,7 @@ class Simulation {
       misdeeds: this.#misdeeds,
       convictions: Object.fromEntries([...this.#convictions].sort()),
       convicted: this.#peers.filter((p) => this.#convicted.has(p.peer)).map((p) => p.index),
+      banned: this.#peers.filter((p) => this.#banned.has(p.peer)).map((p) => p.index),
       violations: this.#violations,
       traceHash: this.#trace.digest('hex'),
       signaturesVerified,
@@ -409,6 +427,9 @@ class Simulation {
     };
   }
 }
+
+const ringBitsOf = ({ graph }: { readonly graph?: SimOptions['graph'] | undefined }): number =>
+  graph === 'wide' ? WIDE_RING_BITS : RING_BITS;
 
 /** In a larger swarm each peer wakes up less often for more messages. */
 function burstOf(peers: number): number {
@@ -445,7 +466,7 @@ function drawAdversaries(
 }
 
 function manifestOf(
-  { peers, rounds, replication, cellSize }: SimOptions,
+  { peers, rounds, replication, cellSize, graph, unmasking }: SimOptions,
   model: Uint8Array,
 ): Manifest {
   assert(peers >= 3, 'a swarm of fewer than three peers cannot aggregate');
@@ -457,11 +478,13 @@ function manifestOf(
     training: { ...DEFAULT_TRAINING, batchSize: 1 },
     aggregation: {
       algorithm: 'fedavg',
-      ringBits: RING_BITS,
+      ringBits: ringBitsOf({ graph }),
       clippingNorm: 10,
       bufferRange: 100,
       replication: replication ?? 0,
       cellSize: cellSize ?? 0,
+      graph: graph ?? 'complete',
+      unmasking: unmasking ?? 'local',
       phaseSeconds: 2,
     },
     admission: { minPeers: 3, maxPeers: Math.max(128, peers), joinWindowSeconds: 5 },

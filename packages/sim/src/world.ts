@@ -121,7 +121,7 @@ export class SimPeer {
   #options(isAlive: () => boolean): NodeOptions {
     const { protection, canary, onFatal, onNotice, observe } = this.#parts;
     return {
-      light: false,
+      weight: 1,
       protection,
       canary,
       launchCopies: 3,

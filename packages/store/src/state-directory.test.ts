@@ -27,7 +27,7 @@ test('creates a private directory with a seed that stays', async () => {
   await second.close();
 });
 
-test('the file of the swarm is its owner’s alone, is replaced whole, and can be removed', async () => {
+test('the file of the swarm is its owner’s alone, replaced whole, and can be removed', async () => {
   const path = await temporaryDirectory();
   const state = await openStateDirectory(path, countingRandom());
   expect(await state.swarm.read()).toBeUndefined();

@@ -9,6 +9,7 @@ import {
   LIMITS,
   list,
   nullable,
+  oneOf,
   type RoundId,
   struct,
   toHex,
@@ -22,6 +23,9 @@ import type { CertificateHash } from './certificate.ts';
 import { hashCodec, peerCodec, signatureCodec } from './common.ts';
 import { ROUNDS_LABEL } from './version.ts';
 
+/** Greatest weight of a chunk owner. */
+export const WEIGHT_MAX = 8;
+
 /** A JOIN is valid for one attempt and names the state it was trained from. */
 const join = struct({
   round: u32(1_000_000),
@@ -32,8 +36,8 @@ const join = struct({
   hello: bytes(0, 256),
   /** Commitment to what the sender reveals in its ACK, when the roster is cut into cells. */
   beacon: bytes(32),
-  /** A light peer contributes but owns no chunk (decision 14). */
-  light: u32(1),
+  /** How many chunks the sender owns beside others; 0 for a light peer (design decision 14). */
+  weight: u32(WEIGHT_MAX),
 });
 const roster = struct({
   /** SHA-256 of the members' JOIN envelopes, in order of the members' peer ids. */
@@ -43,6 +47,14 @@ const roster = struct({
 const ack = struct({ reveal: bytes(32) });
 /** Whose ACKs make the beacon: one bit per member of the roster. Nobody else is in a cell. */
 const cells = struct({ acked: bytes(1, LIMITS.rosterPeersMax / 8) });
+/** Lies of which members of a cell convict each other, by the secure aggregation's own rules. */
+export const ACCUSATIONS = [
+  'wrong-tag',
+  'wrong-sum',
+  'wrong-audit',
+  'wrong-plain-sum',
+  'inconsistent-shares',
+] as const;
 export const bodyCodec = union({
   join,
   roster,
@@ -54,6 +66,8 @@ export const bodyCodec = union({
   assembly: struct({ message: bytes(1, LIMITS.controlBytesMax - 512) }),
   /** The sender's signature under the round's certificate. */
   final: struct({ statement: hashCodec<CertificateHash>(), signature: signatureCodec }),
+  /** The sender found out, by itself, that this member of the roster lied. */
+  accuse: struct({ member: u32(LIMITS.rosterPeersMax - 1), reason: oneOf(ACCUSATIONS) }),
 });
 export type Body = Decoded<typeof bodyCodec>;
 export type BodyOf<K extends Body['kind']> = Extract<Body, { kind: K }>;

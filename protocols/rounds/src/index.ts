@@ -1,5 +1,6 @@
 export * from './certificate.ts';
 export * from './envelope.ts';
+export * from './evidence.ts';
 export * from './manifest.ts';
 export * from './sync.ts';
 export * from './training.ts';

@@ -24,6 +24,10 @@ import { ROUNDS_LABEL } from './version.ts';
 /** Most owners of one chunk. */
 export const REPLICATION_MAX = 4;
 export const ALGORITHM_NAMES = ['fedavg'] as const;
+/** Who masks with whom: everybody with everybody in a cell, or neighbours on one large graph. */
+export const GRAPH_NAMES = ['complete', 'wide'] as const;
+/** Who verifies and unmasks the sum: every member all of it, or a few drawn for each chunk. */
+export const UNMASKING_NAMES = ['local', 'shared'] as const;
 
 /**
  * Everything that peers must agree on before a round: the job, content-addressed. Every duration is
@@ -50,6 +54,9 @@ export const manifestCodec = struct({
     replication: u32(REPLICATION_MAX),
     /** Peers of one cell, about; a roster of more than twice as many is cut. 0 means 64. */
     cellSize: u32(LIMITS.cellPeersMax / 2),
+    graph: oneOf(GRAPH_NAMES),
+    /** Whether each member verifies and unmasks whole sums, or a few drawn for each chunk. */
+    unmasking: oneOf(UNMASKING_NAMES),
     /** How long one phase of the secure aggregation waits for the slowest member. */
     phaseSeconds: f64,
   }),

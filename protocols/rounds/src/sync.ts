@@ -12,6 +12,7 @@ import {
 } from '@starling/core';
 import { type CertificateHash, certificateBytesCodec } from './certificate.ts';
 import { hashCodec } from './common.ts';
+import { EVIDENCE_BYTES_MAX } from './evidence.ts';
 import { ROUNDS_VERSION } from './version.ts';
 
 /** Direct-stream protocol for everything that gossip may have lost. */
@@ -36,6 +37,8 @@ export const HAVE_BYTES_MAX = 24 * 1024;
 export const gossipCodec = union({
   envelope: struct({ bytes: bytes(1, LIMITS.controlBytesMax - 64) }),
   head: struct({ round: u32(1_000_000), certificate: nullable(hashCodec<CertificateHash>()) }),
+  /** Canonical evidence against a peer. */
+  evidence: struct({ bytes: bytes(1, EVIDENCE_BYTES_MAX) }),
 });
 export type Gossip = Decoded<typeof gossipCodec>;
 

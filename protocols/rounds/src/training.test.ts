@@ -46,7 +46,13 @@ describe('training in a manifest', () => {
       },
       aggregation: {
         ...{ algorithm: 'fedavg', ringBits: 24, clippingNorm: 1 / 3, bufferRange: 1 / 3 },
-        ...{ replication: 0, cellSize: 0, phaseSeconds: 1 / 3 },
+        ...{
+          replication: 0,
+          cellSize: 0,
+          graph: 'complete',
+          unmasking: 'local',
+          phaseSeconds: 1 / 3,
+        },
       },
       admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 1 / 3 },
       stop: { rounds: 1_000_000 },

@@ -130,6 +130,11 @@ export const messageCodec = union({
   nominate: cellEntry,
   /** The sender's cell opened this sum: SHA-256 of the packed ring words; roster-wide. */
   opened: cellEntry,
+  /** Chunks whose masks the sender removed: SHA-256 of what is left, packed in the ring's bits. */
+  'plain-sums': struct({
+    revision,
+    sums: list(struct({ chunk: chunkIndex, hash }), LIMITS.chunksMax),
+  }),
 });
 export type SecaggMessage = Decoded<typeof messageCodec>;
 export type MessageOf<K extends SecaggMessage['kind']> = Extract<SecaggMessage, { kind: K }>;
@@ -172,6 +177,7 @@ export function slotOf(message: SecaggMessage): string {
     case 'shares':
     case 'audit':
     case 'complaint':
+    case 'plain-sums':
       return `${message.kind}/${message.revision}`;
     default:
       return message.kind;

@@ -74,7 +74,7 @@ describe('good vectors', () => {
     const kinds = good.flatMap(({ type, value }) =>
       type === 'message' ? [(value as { kind: string }).kind] : [],
     );
-    expect(new Set(kinds).size).toBe(15);
+    expect(new Set(kinds).size).toBe(16);
   });
 });
 

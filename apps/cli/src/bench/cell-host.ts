@@ -39,10 +39,22 @@ export class CellHost {
     return sha256(body);
   }
 
+  plain(sum: ChunkSum): Uint8Array {
+    return this.#held(plainName(sum));
+  }
+
   /** Takes a sum that was fetched, and checks it as a node checks every blob. */
   keepSum(sum: ChunkSum, body: Uint8Array): void {
-    assert(equalBytes(sha256(body), sum.hash), 'a fetched sum has another hash');
-    this.#bytes.set(sumName(sum), body);
+    this.#keepPart(sumName(sum), sum, body);
+  }
+
+  keepPlain(sum: ChunkSum, body: Uint8Array): void {
+    this.#keepPart(plainName(sum), sum, body);
+  }
+
+  #keepPart(name: string, { hash }: ChunkSum, body: Uint8Array): void {
+    assert(equalBytes(sha256(body), hash), 'a fetched sum has another hash');
+    this.#bytes.set(name, body);
   }
 
   async compute(compute: SessionCompute): Promise<SessionEvent> {
@@ -55,6 +67,10 @@ export class CellHost {
         return this.#tagChunks(compute);
       case 'tag-sums':
         return this.#tagSums(compute);
+      case 'unmask-chunks':
+        return this.#unmaskChunks(compute);
+      case 'assemble':
+        return this.#assemble(compute);
       default:
         return this.#unmask(compute);
     }
@@ -104,15 +120,36 @@ export class CellHost {
     return { kind: 'sums-tagged', tags: sums.map((each, i) => ({ ...each, tag: tags[i]! })) };
   }
 
+  async #unmaskChunks({ sums, terms }: Task<'unmask-chunks'>): Promise<SessionEvent> {
+    const { shape } = this.#config;
+    const parts = sums.map((sum) => ({ chunk: sum.chunk, bytes: this.sum(sum) }));
+    const task = { parts, terms: plain(terms), shape, peers: this.#peers };
+    const opened = await inlineCompute.run('unmask-chunks', task);
+    for (const sum of opened.sums) this.#bytes.set(plainName(sum), sum.bytes);
+    const found = opened.sums.map(({ chunk, hash }) => ({ chunk, hash }));
+    return { kind: 'chunks-unmasked', sums: found };
+  }
+
+  async #assemble({ sums, survivors }: Task<'assemble'>): Promise<SessionEvent> {
+    const { shape } = this.#config;
+    const chunks = sums.map((sum) => this.plain(sum));
+    return this.#opened(await inlineCompute.run('assemble', { chunks, shape, survivors }));
+  }
+
   async #unmask({ sums, terms, survivors }: Task<'unmask'>): Promise<SessionEvent> {
     const { shape } = this.#config;
     const packed = sums.map((sum) => this.sum(sum));
     const task = { sums: packed, terms: plain(terms), shape, peers: this.#peers, survivors };
-    const { words, inRange } = await inlineCompute.run('unmask', task);
+    return this.#opened(await inlineCompute.run('unmask', task));
+  }
+
+  #opened({ words, inRange }: { words: Uint32Array; inRange: boolean }): SessionEvent {
     this.result = words;
     return { kind: 'unmasked', result: 'sum', inRange };
   }
 }
+
+const plainName = ({ chunk, hash }: ChunkSum): string => `plain/${chunk}/${toHex(hash)}`;
 
 const sumName = ({ chunk, hash }: ChunkSum): string => `sum/${chunk}/${toHex(hash)}`;
 

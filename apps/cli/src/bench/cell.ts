@@ -12,6 +12,7 @@ import {
   type SessionEvent,
   type SessionState,
   step,
+  type UnmaskingName,
 } from '@starling/secagg';
 import { CellHost } from './cell-host.ts';
 
@@ -20,6 +21,7 @@ export interface CellSetup {
   readonly shape: RingShape;
   readonly replication: number;
   readonly protection: ProtectionName;
+  readonly unmasking: UnmaskingName;
   /** Input of each member. */
   readonly inputs: readonly Uint32Array[];
 }
@@ -113,6 +115,9 @@ export class BenchCell {
       case 'fetch-sum':
         this.#fetchSum(peer, effect);
         return;
+      case 'fetch-plain':
+        this.#fetchPlain(peer, effect);
+        return;
       case 'fetch-chunk':
       case 'convict':
       case 'nominate':
@@ -152,6 +157,13 @@ export class BenchCell {
     peer.host.keepSum({ chunk, hash }, body);
     peer.events.push({ kind: 'sum-fetched', chunk, hash });
   }
+
+  #fetchPlain(peer: Peer, { chunk, hash, from }: Of<'fetch-plain'>): void {
+    const body = this.#peers[from[0]!]!.host.plain({ chunk, hash });
+    this.#direct += FETCH_HEADERS_BYTES + body.length;
+    peer.host.keepPlain({ chunk, hash }, body);
+    peer.events.push({ kind: 'plain-fetched', chunk, hash });
+  }
 }
 
 function nextEvent(peer: Peer): SessionEvent | undefined {
@@ -172,16 +184,22 @@ interface MemberSetup {
   readonly key: SigningKey;
 }
 
-function configsOf({ peers, shape, replication, protection }: CellSetup): readonly MemberSetup[] {
+function configsOf({
+  peers,
+  shape,
+  replication,
+  protection,
+  unmasking,
+}: CellSetup): readonly MemberSetup[] {
   const bytesFor = (use: string) => sha256(utf8(`bench/${use}`));
   const seeds = Array.from({ length: peers }, (_, i) => new Secret(bytesFor(`seed/${i}`)));
   const keys = seeds.map((_, i) => signingKeyFromSeed(bytesFor(`key/${i}`)));
   const members = seeds.map((seed, i) => {
-    return { peer: keys[i]!.peerId, hello: helloOf(seed), light: false };
+    return { peer: keys[i]!.peerId, hello: helloOf(seed), weight: 1 };
   });
   return seeds.map((seed, self) => {
     const config: SessionConfig = {
-      ...{ members, self, seed, shape, replication, protection },
+      ...{ members, self, seed, shape, replication, protection, unmasking },
       ...{ roundId: bytesFor('round'), attempt: 0, input: 'update' },
       ...{ rosterDigest: bytesFor('roster'), context: bytesFor('context') },
       timers: { phaseMs: 1_000, decideMs: 500 },

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { BenchCell } from './cell.ts';
 import { type RoundRow, round } from './round.ts';
 
+const unmasking = 'local';
 const KEYS = [
   ...['peers', 'dim', 'bits', 'replication', 'cpuRatioToPlain', 'bytesRatioToPlain'],
   ...['bytesRatioToFloat32AllReduce', 'cpuSecondsPerPeer', 'bytesPerPeer'],
@@ -27,7 +28,7 @@ test.each(['none', 'double-masking'] as const)(
     const peers = 4;
     const shape = { length: 8_000, bits: 24, coordinateMax: 2 ** 18 - 1, chunkBytes: 6_000 };
     const inputs = Array.from({ length: peers }, (_, i) => new Uint32Array(8_000).fill(1000 * i));
-    const cell = new BenchCell({ peers, shape, replication: 1, protection, inputs });
+    const cell = new BenchCell({ peers, shape, replication: 1, unmasking, protection, inputs });
     const { control, direct } = await cell.run();
     expect(() => cell.assertExact()).not.toThrow();
     // Sums of 26 bits to all but their owners; members send all they do not own themselves, and
@@ -42,7 +43,14 @@ test.each(['none', 'double-masking'] as const)(
 test('a wrong sum is not passed over', async () => {
   const shape = { length: 10, bits: 24, coordinateMax: 2 ** 18 - 1, chunkBytes: 96 };
   const inputs = Array.from({ length: 4 }, () => new Uint32Array(10).fill(7));
-  const cell = new BenchCell({ peers: 4, shape, replication: 1, protection: 'none', inputs });
+  const cell = new BenchCell({
+    peers: 4,
+    shape,
+    replication: 1,
+    unmasking,
+    protection: 'none',
+    inputs,
+  });
   await cell.run();
   inputs[2]![9] = 8;
   expect(() => cell.assertExact()).toThrow(/wrong sum/);

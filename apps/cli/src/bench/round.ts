@@ -1,6 +1,6 @@
 import type { Manifest } from '@starling/protocol-rounds';
 import { ringShapeOf } from '@starling/rounds';
-import type { ProtectionName } from '@starling/secagg';
+import type { ProtectionName, UnmaskingName } from '@starling/secagg';
 import { BenchCell, type CellSetup, type CellTraffic } from './cell.ts';
 import { median } from './interleave.ts';
 import { type Benchmark, type BenchmarkLine, columnsOf } from './registry.ts';
@@ -10,21 +10,25 @@ interface Size {
   readonly dim: number;
   readonly bits: number;
   readonly replication: number;
+  readonly unmasking: UnmaskingName;
   readonly repetitions: number;
 }
 
+const CELL = { dim: 1_000_000, bits: 24, replication: 1, unmasking: 'shared' } as const;
 const FULL: readonly Size[] = [
-  { peers: 8, dim: 1_000_000, bits: 24, replication: 1, repetitions: 5 },
-  { peers: 8, dim: 1_000_000, bits: 16, replication: 1, repetitions: 5 },
-  { peers: 32, dim: 1_000_000, bits: 24, replication: 1, repetitions: 3 },
-  { peers: 32, dim: 1_000_000, bits: 16, replication: 1, repetitions: 3 },
-  { peers: 8, dim: 199_210, bits: 24, replication: 1, repetitions: 7 },
-  { peers: 8, dim: 1_663_370, bits: 24, replication: 1, repetitions: 3 },
-  { peers: 8, dim: 1_000_000, bits: 24, replication: 2, repetitions: 5 },
+  { ...CELL, peers: 8, repetitions: 5 },
+  { ...CELL, peers: 8, bits: 16, repetitions: 5 },
+  { ...CELL, peers: 32, repetitions: 3 },
+  { ...CELL, peers: 32, bits: 16, repetitions: 3 },
+  { ...CELL, peers: 8, dim: 199_210, repetitions: 7 },
+  { ...CELL, peers: 8, dim: 1_663_370, repetitions: 3 },
+  { ...CELL, peers: 8, replication: 2, repetitions: 5 },
+  { ...CELL, peers: 8, unmasking: 'local', repetitions: 5 },
+  { ...CELL, peers: 32, unmasking: 'local', repetitions: 3 },
 ];
 const QUICK: readonly Size[] = [
-  { peers: 4, dim: 2_000, bits: 24, replication: 1, repetitions: 1 },
-  { peers: 4, dim: 2_000, bits: 16, replication: 2, repetitions: 1 },
+  { ...CELL, peers: 4, dim: 2_000, repetitions: 1 },
+  { ...CELL, peers: 4, dim: 2_000, bits: 16, replication: 2, unmasking: 'local', repetitions: 1 },
 ];
 
 /** A gossip mesh has some six neighbours: a message goes on to all but the one it came from. */
@@ -48,6 +52,7 @@ export interface RoundRow {
   readonly dim: number;
   readonly bits: number;
   readonly replication: number;
+  readonly unmasking: UnmaskingName;
   readonly cpuRatioToPlain: number;
   readonly bytesRatioToPlain: number;
   readonly bytesRatioToFloat32AllReduce: number;
@@ -72,7 +77,8 @@ async function measure(setup: CellSetup): Promise<Measured> {
   return { cpuSeconds: (user + system) / 1e6 / setup.peers, traffic };
 }
 
-function setupOf({ peers, dim, bits, replication }: Size): Omit<CellSetup, 'protection'> {
+function setupOf(size: Size): Omit<CellSetup, 'protection'> {
+  const { peers, dim, bits, replication, unmasking } = size;
   // All that the cutting of a vector depends on.
   const manifest = { aggregation: { ringBits: bits }, admission: { maxPeers: peers } } as Manifest;
   const shape = ringShapeOf(manifest, dim, peers);
@@ -81,7 +87,7 @@ function setupOf({ peers, dim, bits, replication }: Size): Omit<CellSetup, 'prot
     return (i * 2_654_435_761) % (shape.coordinateMax + 1);
   });
   const inputs = Array.from({ length: peers }, (_, i) => values.subarray(i, i + dim));
-  return { peers, shape, replication, inputs };
+  return { peers, shape, replication, unmasking, inputs };
 }
 
 /** Secure and plain rounds in turn, the order turned round each time. */
@@ -100,7 +106,7 @@ async function measureSize(size: Size): Promise<RoundRow> {
 }
 
 function rowOf(
-  { peers, dim, bits, replication }: Size,
+  { peers, dim, bits, replication, unmasking }: Size,
   pairs: readonly { readonly secure: Measured; readonly plain: Measured }[],
 ): Omit<RoundRow, 'missed'> {
   // Bytes are the same in every repetition.
@@ -111,7 +117,7 @@ function rowOf(
     return (traffic.direct + traffic.control * (1 + peers * relays)) / peers;
   };
   return {
-    ...{ peers, dim, bits, replication },
+    ...{ peers, dim, bits, replication, unmasking },
     cpuRatioToPlain: median(pairs.map((pair) => pair.secure.cpuSeconds / pair.plain.cpuSeconds)),
     bytesRatioToPlain: sent(secure) / sent(plain),
     bytesRatioToFloat32AllReduce: sent(secure) / ((2 * (peers - 1) * 4 * dim) / peers),
@@ -135,13 +141,23 @@ function missedBy(row: Omit<RoundRow, 'missed'>): readonly Target[] {
 }
 
 const TITLES = [
-  ...['ROUND', 'R', 'CPU/PLAIN', 'BYTES/PLAIN', 'BYTES/ALL-REDUCE', 'CPU S/PEER', 'MB/PEER'],
+  ...[
+    'ROUND',
+    'R',
+    'UNMASKING',
+    'CPU/PLAIN',
+    'BYTES/PLAIN',
+    'BYTES/ALL-REDUCE',
+    'CPU S/PEER',
+    'MB/PEER',
+  ],
   ...['CONTROL KB', 'MISSED'],
 ];
 
 const lineOf = (row: RoundRow): BenchmarkLine => [
   `${row.peers} peers, ${row.dim} × ${row.bits} bit`,
   String(row.replication),
+  row.unmasking,
   `×${row.cpuRatioToPlain.toFixed(2)}`,
   `×${row.bytesRatioToPlain.toFixed(3)}`,
   `×${row.bytesRatioToFloat32AllReduce.toFixed(3)}`,

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { GRAPH_NAMES, UNMASKING_NAMES } from '@starling/protocol-rounds';
 import type { EngineCanary } from '@starling/rounds';
 import type { SimReport, SimRound } from '@starling/sim';
 import type { Command } from 'commander';
@@ -24,6 +25,9 @@ interface SimFlags extends JsonOption {
   readonly rounds: number;
   readonly dropout?: number;
   readonly byzantine: number;
+  readonly cellSize?: number;
+  readonly graph: (typeof GRAPH_NAMES)[number];
+  readonly unmasking: (typeof UNMASKING_NAMES)[number];
   readonly seed?: number;
   readonly canary?: EngineCanary;
   /** False with --no-faults. */
@@ -44,6 +48,19 @@ export function registerSim(program: Command): void {
     .option('--rounds <n>', 'rounds to finish', wholeNumber(1, 1_000_000), 3)
     .option('--dropout <p>', 'how likely each peer dies in a round after its JOIN (0)', fraction)
     .option('--byzantine <f>', 'part of the peers that are dishonest', fraction, 0)
+    .option('--cell-size <n>', 'peers of one cell, about (64)', wholeNumber(5, 64))
+    .option(
+      '--graph <name>',
+      'a larger swarm is cut into cells (complete), or is one sum on a graph of neighbours (wide)',
+      oneOfWords(GRAPH_NAMES),
+      GRAPH_NAMES[0],
+    )
+    .option(
+      '--unmasking <name>',
+      'every peer verifies and unmasks the whole sum (local), or a few each part (shared)',
+      oneOfWords(UNMASKING_NAMES),
+      UNMASKING_NAMES[0],
+    )
     .option('--seed <n>', 'decides everything (drawn)', wholeNumber(0))
     .option('--canary <name>', `switch a rule off: ${CANARIES.join(', ')}`, oneOfWords(CANARIES))
     .option('--no-faults', 'a network that loses, doubles and parts nothing')
@@ -65,12 +82,13 @@ const drawSeed = (): number => randomInt(2 ** 32);
 
 async function run(flags: SimFlags, seed = flags.seed ?? drawSeed()): Promise<SimReport> {
   const { faultsOf, NO_FAULTS, simulate } = await import('@starling/sim');
-  const { peers, dim, rounds, dropout = 0, byzantine, canary } = flags;
+  const { peers, dim, rounds, dropout = 0, byzantine, cellSize, graph, unmasking, canary } = flags;
   note(`seed ${seed}`);
   const faults = flags.faults ? faultsOf(seed) : NO_FAULTS;
   note(`faults ${JSON.stringify(faults)}`);
   return simulate({
-    ...{ peers, dim, rounds, dropout, byzantine, seed, faults },
+    ...{ peers, dim, rounds, dropout, byzantine, graph, unmasking, seed, faults },
+    ...(cellSize !== undefined && { cellSize }),
     ...(canary !== undefined && { canary }),
     onProgress: note,
   });
@@ -122,6 +140,7 @@ function show(report: SimReport): void {
     ['faults', countsText(report.faultsInjected)],
     ['attempts given up', countsText(report.aborts)],
     ['dishonest peers', report.adversaries.join(', ') || 'none'],
+    ['left out', plural(report.banned.length, 'proven liar')],
     ['violations', String(report.violations.length)],
     ['signatures verified', String(report.signaturesVerified)],
     ['bytes per peer', `${bytesText(bytesPerPeer.mean)}, at most ${bytesText(bytesPerPeer.max)}`],

@@ -23,7 +23,7 @@ export class EnginePeer {
 
   constructor(job: Job, key: SigningKey, more: Partial<EngineConfig> = {}) {
     this.#key = key;
-    this.state = createEngine({ job, key, light: false, protection: 'none', ...more });
+    this.state = createEngine({ job, key, weight: 1, protection: 'none', ...more });
   }
 
   get peer(): PeerId {
@@ -47,7 +47,7 @@ export class EnginePeer {
     joined: readonly { readonly roundId: RoundId; readonly slot: Slot }[] = [],
     participate = true,
   ): this {
-    this.take({ kind: 'start', certificates: [], joined });
+    this.take({ kind: 'start', certificates: [], joined, bans: [] });
     this.take({ kind: 'prepared', vectorLength: 8, stateHash: GENESIS });
     if (participate) this.take({ kind: 'participate', on: true });
     return this;

@@ -43,6 +43,8 @@ export const testManifest = (changes: ManifestChanges = {}): Manifest => ({
     bufferRange: 100,
     replication: 0,
     cellSize: 0,
+    graph: 'complete',
+    unmasking: 'local',
     phaseSeconds: 2,
     ...changes.aggregation,
   },

@@ -18,6 +18,7 @@ import type {
   SessionConfig,
   SessionEffect,
   SessionEvent,
+  UnmaskingName,
   Veto,
 } from '../types.ts';
 import { createHost, type Host } from './host.ts';
@@ -37,6 +38,8 @@ export interface CellOptions {
   /** Members whose masks take four phases: alive, in V, and not in U. */
   readonly slow?: readonly number[];
   readonly light?: readonly number[];
+  /** Weight of each member as an owner, 1 unless told; the light have none. */
+  readonly weights?: readonly number[];
   /** Share of broadcasts that are lost on the way to one receiver; pulls bring them later. */
   readonly loss?: number;
   readonly duplication?: number;
@@ -44,6 +47,7 @@ export interface CellOptions {
   readonly hints?: boolean;
   readonly replication?: number;
   readonly protection?: ProtectionName;
+  readonly unmasking?: UnmaskingName;
   readonly canary?: Canary;
   readonly length?: number;
   readonly chunkBytes?: number;
@@ -220,6 +224,9 @@ class Cell {
       case 'fetch-sum':
         this.#after(this.#delay(), () => this.#fetchSum(peer, effect));
         return;
+      case 'fetch-plain':
+        this.#after(this.#delay(), () => this.#fetchPlain(peer, effect));
+        return;
       case 'fetch-chunk':
         this.#after(this.#delay(), () => this.#fetchChunk(peer, effect));
         return;
@@ -310,6 +317,15 @@ class Cell {
     this.#deliver(peer, { kind: sum ? 'sum-fetched' : 'sum-missing', chunk, hash });
   }
 
+  #fetchPlain(peer: Peer, { chunk, hash, from }: Extract<SessionEffect, { kind: 'fetch-plain' }>) {
+    const isMute = (member: number) => this.#options.mute?.includes(member) ?? false;
+    const holders = from.filter((member) => this.#peers[member]!.alive && !isMute(member));
+    const served = holders.map((member) => this.#peers[member]!.host.plainOf(chunk, hash));
+    const words = served.find((held) => held !== undefined);
+    if (words !== undefined) peer.host.keepPlain(chunk, words);
+    this.#deliver(peer, { kind: words ? 'plain-fetched' : 'plain-missing', chunk, hash });
+  }
+
   #fetchChunk(peer: Peer, { chunk, of, from }: Extract<SessionEffect, { kind: 'fetch-chunk' }>) {
     for (const holder of from) {
       const { alive, host, state } = this.#peers[holder]!;
@@ -337,7 +353,7 @@ export function cellConfigs(options: CellOptions): readonly SessionConfig[] {
   const members = Array.from({ length: count }, (_, member) => ({
     peer: `member-${member}` as PeerId,
     hello: helloOf(new Secret(secret(member))),
-    light: options.light?.includes(member) ?? false,
+    weight: options.light?.includes(member) ? 0 : (options.weights?.[member] ?? 1),
   }));
   const shape: RingShape = { length, bits: 24, coordinateMax: 2 ** 18 - 1, chunkBytes };
   return members.map((_, self) => ({
@@ -353,6 +369,7 @@ export function cellConfigs(options: CellOptions): readonly SessionConfig[] {
     seed: new Secret(secret(self === wrongKeys ? -1 : self)),
     input: 'update',
     protection: options.protection ?? 'double-masking',
+    unmasking: options.unmasking ?? 'local',
     ...(canary === undefined ? {} : { canary }),
     ...(options.graph === undefined ? {} : { graph: options.graph }),
     ...vetoOf(options, self),

@@ -26,6 +26,9 @@ export interface Host {
   /** The sum with this hash, to give to others. */
   sumOf(chunk: number, hash: Uint8Array): Uint32Array | undefined;
   keepSum(chunk: number, sum: Uint32Array): Uint8Array;
+  /** The plain sum with this hash, to give to others. */
+  plainOf(chunk: number, hash: Uint8Array): Uint32Array | undefined;
+  keepPlain(chunk: number, words: Uint32Array): Uint8Array;
   /** A masked chunk that is here, of this member or of others. */
   chunkOf(chunk: number, of: number): Uint8Array | undefined;
 }
@@ -49,6 +52,7 @@ class MemoryHost implements Host {
   readonly #chunks = new Map<string, Uint8Array>();
   /** `chunk/hash` → sum. */
   readonly #sums = new Map<string, Uint32Array>();
+  readonly #plain = new Map<string, Uint32Array>();
   #lies: boolean;
 
   constructor(self: number, shape: RingShape, input: Uint32Array, lies: boolean) {
@@ -68,6 +72,10 @@ class MemoryHost implements Host {
         return this.#tagChunks(compute);
       case 'tag-sums':
         return this.#tagSums(compute);
+      case 'unmask-chunks':
+        return this.#unmaskChunks(compute);
+      case 'assemble':
+        return this.#assemble(compute);
       default:
         return this.#unmask(compute);
     }
@@ -88,6 +96,16 @@ class MemoryHost implements Host {
   keepSum(chunk: number, sum: Uint32Array): Uint8Array {
     const hash = sha256(bytesOfWords(sum));
     this.#sums.set(`${chunk}/${toHex(hash)}`, sum);
+    return hash;
+  }
+
+  plainOf(chunk: number, hash: Uint8Array): Uint32Array | undefined {
+    return this.#plain.get(`${chunk}/${toHex(hash)}`);
+  }
+
+  keepPlain(chunk: number, words: Uint32Array): Uint8Array {
+    const hash = sha256(packWords(words, this.#shape.bits));
+    this.#plain.set(`${chunk}/${toHex(hash)}`, words);
     return hash;
   }
 
@@ -148,6 +166,29 @@ class MemoryHost implements Host {
     return { kind: 'sums-tagged', tags };
   }
 
+  #unmaskChunks({ sums, terms }: Task<'unmask-chunks'>): SessionEvent {
+    const layout = this.#layout();
+    const opened = sums.map(({ chunk, hash }): ChunkSum => {
+      const words = this.sumOf(chunk, hash)?.slice();
+      assert(words !== undefined, `asked to unmask a sum of chunk ${chunk} that is not here`);
+      addMasks(words, terms, layout.offsetOf(chunk));
+      maskTo(words, this.#shape.bits);
+      return { chunk, hash: this.keepPlain(chunk, words) };
+    });
+    return { kind: 'chunks-unmasked', sums: opened };
+  }
+
+  #assemble({ sums, survivors }: Task<'assemble'>): SessionEvent {
+    const layout = this.#layout();
+    const total = new Uint32Array(this.#shape.length);
+    for (const { chunk, hash } of sums) {
+      const words = this.plainOf(chunk, hash);
+      assert(words !== undefined, `the plain sum of chunk ${chunk} is not here`);
+      total.set(words, layout.offsetOf(chunk));
+    }
+    return this.#opened(total, survivors);
+  }
+
   #unmask({ sums, terms, survivors }: Task<'unmask'>): SessionEvent {
     const layout = this.#layout();
     const total = new Uint32Array(this.#shape.length);
@@ -158,6 +199,10 @@ class MemoryHost implements Host {
     }
     addMasks(total, terms, 0);
     maskTo(total, this.#shape.bits);
+    return this.#opened(total, survivors);
+  }
+
+  #opened(total: Uint32Array, survivors: number): SessionEvent {
     this.result = total;
     const greatest = survivors * this.#shape.coordinateMax;
     const digest = sha256(packWords(total, this.#shape.bits));

@@ -48,7 +48,7 @@ const twoBodies =
     });
 
 export const twoJoins = twoBodies((body) =>
-  body.kind === 'join' ? { ...body, light: 1 - body.light } : undefined,
+  body.kind === 'join' ? { ...body, weight: 1 - body.weight } : undefined,
 );
 
 /** The second roster is one short: in most runs that leaves it as sound as the first. */

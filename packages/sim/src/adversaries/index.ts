@@ -38,6 +38,7 @@ const ZOO = {
   'wrong-shares': lies.wrongShares,
   'wrong-tags': lies.wrongTags,
   'wrong-audits': lies.wrongAudits,
+  'wrong-plain-sums': lies.wrongPlainSums,
   'wrong-sum-by-one': owners.wrongSumByOne,
   'wrong-sum-by-half-ring': owners.wrongSumByHalfRing,
   'serves-other-bytes': owners.servesOtherBytes,

@@ -57,6 +57,12 @@ export const wrongTags: Adversary = (wire) => {
   }))(wire);
 };
 
+/** What is left of a chunk is something else, it says, which it cannot serve. */
+export const wrongPlainSums: Adversary = lying('plain-sums', (message) => ({
+  ...message,
+  sums: message.sums.map(({ chunk, hash }) => ({ chunk, hash: flipped(hash) })),
+}));
+
 export const wrongAudits: Adversary = lying('audit', (message) => ({
   ...message,
   items: message.items.map((item) => ({ ...item, tag: flipped(item.tag) })),

@@ -1,19 +1,15 @@
-import type { Envelope } from '@starling/protocol-rounds';
-import { type SecaggMessage, slotOf } from '@starling/protocol-secagg';
+import { slotOfEnvelope } from '@starling/rounds';
 import { attemptName, type Checker } from './checker.ts';
 
-/**
- * An honest peer says one thing in a slot, also when it died and came back: two would convict it. A
- * proposer may say a second ROSTER, after JOINs that it had not seen.
- */
+/** An honest peer says one thing in a slot, also when it died and came back: two would ban it. */
 export function noEquivocation(): Checker {
   const said = new Map<string, string>();
   return {
     name: 'no-equivocation',
     observe(observation) {
       if (observation.kind !== 'sent' || !observation.honest) return undefined;
-      const { by, envelope, message } = observation;
-      const slot = slotName(envelope, message);
+      const { by, envelope } = observation;
+      const slot = slotOfEnvelope(envelope);
       if (envelope.sender !== by || slot === undefined) return undefined;
       const key = `${attemptName(envelope)}/${slot}`;
       const before = said.get(`${by}/${key}`);
@@ -22,9 +18,4 @@ export function noEquivocation(): Checker {
       return `${by} sent two different messages in ${key}`;
     },
   };
-}
-
-function slotName({ body }: Envelope, message: SecaggMessage | undefined): string | undefined {
-  if (body.kind === 'roster') return undefined;
-  return message === undefined ? body.kind : slotOf(message);
 }
