@@ -22,6 +22,8 @@ export type RoleName = z.infer<typeof roleSchema>;
 export const createSwarmSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,47}$/, 'use small letters, digits and hyphens'),
   public: z.boolean().default(false),
+  /** Closes the socket, too; without, strangers get as far as a refused hello. */
+  preSharedKey: z.boolean().default(true),
   /** The other admins; this daemon's peer is one itself. */
   admins: z
     .array(peer)

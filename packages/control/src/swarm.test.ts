@@ -38,7 +38,7 @@ test('what is left out has its default', async () => {
   await client.join('starling1-x', ['/ip4/192.0.2.7/tcp/1']);
   await client.revoke({ peer: PEER });
   expect(seen).toEqual([
-    { name: 'ward-7', public: false, admins: [], threshold: 1 },
+    { name: 'ward-7', public: false, preSharedKey: true, admins: [], threshold: 1 },
     { role: 'trainer', singleUse: false, redeemSeconds: 604_800, memberSeconds: 31_536_000 },
     ['starling1-x', ['/ip4/192.0.2.7/tcp/1']],
     { peer: PEER, reason: '' },

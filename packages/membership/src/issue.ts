@@ -18,12 +18,15 @@ export interface NewSwarm {
   /** Of which the maker is one. */
   readonly admins: readonly PeerId[];
   readonly threshold: number;
+  /** Whether the socket is closed by a pre-shared key, too; an open swarm never has one. */
+  readonly withKey: boolean;
   /** 40 random bytes: nonce and pre-shared key. */
   readonly entropy: Uint8Array;
 }
 
 /** A swarm that nobody else knows yet. @throws ConfigError naming the option */
-export function newSwarm({ name, access, admins, threshold, entropy }: NewSwarm): SwarmRecord {
+export function newSwarm(wanted: NewSwarm): SwarmRecord {
+  const { name, access, admins, threshold, withKey, entropy } = wanted;
   const descriptor: Descriptor = {
     name,
     access,
@@ -33,7 +36,7 @@ export function newSwarm({ name, access, admins, threshold, entropy }: NewSwarm)
   };
   const fault = descriptorFault(descriptor);
   if (fault !== undefined) throw new ConfigError('swarm', fault);
-  const key = access === 'open' ? null : entropy.slice(8, 40);
+  const key = access === 'open' || !withKey ? null : entropy.slice(8, 40);
   return { descriptor, key, credential: null, bootstrap: [] };
 }
 

@@ -130,6 +130,22 @@ test('a revoked invite admits nobody any more, a revoked peer by none [M-4]', as
   expect(admin.standing(swarm.keys[3]!.peerId).ok).toBe(true);
 });
 
+test('a revoked admin invites and signs nobody any more, nor counts what it signed [M-18]', async () => {
+  const swarm = testSwarm(6, 3, 1);
+  const [gone, other] = (await membersOf(swarm, 0, 1)) as [Members, Members];
+  const invite = swarm.invite();
+  const request = requestOf(swarm, invite, 4);
+  await redeem(gone, request, alone);
+  await other.take({ credentials: gone.books.credentials().map(encodeCredential) });
+  expect(other.standing(swarm.keys[4]!.peerId).ok).toBe(true);
+  const word = await other.revoke({ kind: 'peer', peer: gone.self }, 'sold its key');
+  expect(other.standing(swarm.keys[4]!.peerId)).toMatchObject({ reason: 'bad-signature' });
+  expect(why(await redeem(other, request, alone))).toBe('too-few-signatures');
+  await gone.take({ revocations: [encodeRevocation(word)] });
+  const late = await redeem(gone, requestOf(swarm, invite, 5), alone);
+  expect(why(late)).toBe('too-few-signatures');
+});
+
 test('what was taken is there after a restart, and listeners hear of it once', async () => {
   const swarm = testSwarm(4);
   const journal = new MemoryJournal();

@@ -9,6 +9,7 @@ import {
   type Invite,
   inviteCodec,
   inviteIdOf,
+  invitersOf,
   isRequestBy,
   isSignatureUnder,
   type JoinAnswer,
@@ -89,7 +90,13 @@ function check(members: Members, invite: Invite, request: RedeemRequest): Verdic
   }
   const verdict = checkInvite(invite, members.now());
   if (!verdict.ok) return verdict;
-  if (members.books.isInviteRevoked(inviteIdOf(invite.body))) {
+  const { books, descriptor } = members;
+  const inviters = invitersOf(invite).filter((peer) => !isRevoked(members, peer));
+  if (inviters.length < descriptor.threshold) {
+    const detail = `${inviters.length} of its signers are still of the authority`;
+    return refused('too-few-signatures', detail);
+  }
+  if (books.isInviteRevoked(inviteIdOf(invite.body))) {
     return refused('invite-revoked', 'the invite was revoked');
   }
   if (!isRequestBy(request.peer, invite.body, request.proof)) {
@@ -134,11 +141,14 @@ async function signOwn(
 const isSignedBy = ({ signatures }: Gathering, peer: PeerId): boolean =>
   signatures.some(({ signer }) => signer === peer);
 
+const isRevoked = ({ books }: Members, peer: PeerId): boolean =>
+  books.revocationsOf({ kind: 'peer', peer }) !== undefined;
+
 const isEnough = (g: Gathering): boolean =>
   (!g.invite.body.singleUse || isSignedBy(g, g.invite.body.issuer)) &&
   checkSignatures(credentialOf(g), {
     descriptor: g.members.descriptor,
-    isRevoked: (peer) => g.members.books.revocationsOf({ kind: 'peer', peer }) !== undefined,
+    isRevoked: (peer) => isRevoked(g.members, peer),
   }).ok;
 
 const credentialOf = ({ body, signatures, delegations }: Gathering): Credential => ({

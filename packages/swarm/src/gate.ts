@@ -51,6 +51,8 @@ export interface RefusedBy {
 }
 
 const HELLO_MS = 10_000;
+/** How often a stranger's request of the join protocol gives its connection more time. */
+const EXTENSIONS_MAX = 4;
 const NEWS_MS = 10_000;
 /** How long a revoked peer may take to hear that it is: then its connections end anyway. */
 const FAREWELL_MS = 500;
@@ -73,6 +75,8 @@ export class Gate {
   /** Hellos under way, by peer; streams of such peers wait. */
   readonly #greetings = new Map<PeerId, Promise<void>>();
   readonly #strangers = new Map<Connection, () => void>();
+  readonly #extensions = new WeakMap<Connection, number>();
+  readonly #stopHearing: () => void;
   readonly #toldAt = new Map<PeerId, number>();
   readonly #refusedBy = new Map<PeerId, string>();
   #stopped = false;
@@ -82,11 +86,12 @@ export class Gate {
 
   constructor(parts: GateParts) {
     this.#parts = parts;
-    parts.members.onNews((news, from) => this.#spread(news, from));
+    this.#stopHearing = parts.members.onNews((news, from) => this.#spread(news, from));
   }
 
   stop(): void {
     this.#stopped = true;
+    this.#stopHearing();
     for (const cancel of this.#strangers.values()) cancel();
     this.#strangers.clear();
   }
@@ -230,6 +235,9 @@ export class Gate {
   /** Ends an inbound connection of a peer that is not connected after the grace, counted anew. */
   #extend(peer: PeerId, connection: Connection): void {
     if (this.#stopped || connection.direction !== 'inbound' || connection.status !== 'open') return;
+    const extensions = this.#extensions.get(connection) ?? 0;
+    if (extensions >= EXTENSIONS_MAX) return;
+    this.#extensions.set(connection, extensions + 1);
     this.#forget(connection);
     const { clock, connected, reject, graceMs } = this.#parts;
     const cancel = clock.setTimer(millis(graceMs), () => {

@@ -91,7 +91,7 @@ export const isSignatureUnder = (body: CredentialBody, entry: SignatureOf): bool
 
 export interface CredentialRules {
   readonly descriptor: Descriptor;
-  /** Delegated authority ends with a revocation. */
+  /** A signature of somebody who was revoked is worth nothing, whenever it was made. */
   readonly isRevoked: (peer: PeerId) => boolean;
 }
 
@@ -108,7 +108,8 @@ export function checkSignatures(credential: Credential, rules: CredentialRules):
   const delegates = delegatesOf(credential, rules);
   // An admin that could make admins could make them without end.
   const allowed = (signer: PeerId): boolean =>
-    admins.includes(signer) || (body.role !== 'admin' && delegates.has(signer));
+    !rules.isRevoked(signer) &&
+    (admins.includes(signer) || (body.role !== 'admin' && delegates.has(signer)));
   const signers = soundSigners('credential', encoded(body), signatures, allowed);
   if (signers.length >= threshold) return FINE;
   const detail = `${signers.length} sound signatures of the authority, ${threshold} needed`;

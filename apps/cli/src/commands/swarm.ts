@@ -39,6 +39,8 @@ interface CreateOptions extends DaemonOptions {
   readonly name: string;
   readonly public?: true;
   readonly private?: true;
+  /** False with --no-key. */
+  readonly key: boolean;
   readonly admins?: { readonly k: number; readonly n: number };
   readonly admin?: readonly string[];
 }
@@ -55,6 +57,7 @@ function registerCreate(swarm: Command): void {
   })
     .option('--name <name>', 'small letters, digits and hyphens', 'swarm')
     .option('--private', 'only who was invited may enter (this is the default)')
+    .option('--no-key', 'no pre-shared key: faster, but strangers can see that a swarm is there')
     .option('--public', 'anyone may enter who knows where it is')
     .option('--admins <k-of-n>', 'how many of how many admins must sign invites', kOfN)
     .option('--admin <peer...>', 'peer ids of the other admins, as `starling status` shows them')
@@ -66,10 +69,10 @@ function registerCreate(swarm: Command): void {
         wrong(`--admins says ${n}: name the ${n - 1} beside this daemon with --admin`);
       }
       const client = await clientFor(options);
-      const isPublic = options.public === true;
       const view = await client.create({
         name: options.name,
-        public: isPublic,
+        public: options.public === true,
+        preSharedKey: options.key,
         admins,
         threshold: k,
       });
