@@ -57,6 +57,7 @@ export class SwarmService implements SwarmHandlers {
     refusal: (peer) => this.#members?.refusal(peer),
     may: (peer, right) => this.#members?.may(peer, right) ?? true,
     mayHaveLaunched: (peer) => this.#members?.mayHaveLaunched(peer) ?? true,
+    mayHaveTrained: (peer) => this.#members?.mayHaveTrained(peer) ?? true,
   };
   readonly #parts: SwarmServiceParts;
   #members: Members | undefined;

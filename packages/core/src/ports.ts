@@ -97,4 +97,6 @@ export interface Membership {
    * jobs of its time, a revoked one does not.
    */
   mayHaveLaunched(peer: PeerId): boolean;
+  /** Whether the peer was ever a member that may train: also one that is revoked since. */
+  mayHaveTrained(peer: PeerId): boolean;
 }

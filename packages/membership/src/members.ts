@@ -134,6 +134,12 @@ export class Members implements Membership {
     return role !== undefined && hasRight(role, 'launch');
   }
 
+  mayHaveTrained(peer: PeerId): boolean {
+    const isAlways = this.descriptor.access === 'open' || this.descriptor.admins.includes(peer);
+    const role = this.books.credential(peer)?.body.role;
+    return isAlways || (role !== undefined && hasRight(role, 'train-light'));
+  }
+
   /** Whether this peer is of the authority: only such a one issues invites and revokes. */
   get isOfAuthority(): boolean {
     return this.descriptor.admins.includes(this.self);

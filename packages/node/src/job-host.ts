@@ -94,6 +94,7 @@ export class JobHost {
       key: node.key,
       weight: mustBeLight(node) ? 0 : options.weight,
       mayJoin: mayJoinIn(node),
+      mayHaveJoined: node.members && ((peer) => node.members!.mayHaveTrained(peer)),
       protection: options.protection,
       veto: vetoOf(options.policy()),
       canary: options.canary,

@@ -14,6 +14,7 @@ function membersWith(rights: ReadonlyMap<PeerId, readonly MemberRight[]>): Membe
     refusal: (peer) => (rights.has(peer) ? undefined : `not-a-member: ${peer}`),
     may,
     mayHaveLaunched: (peer) => may(peer, 'launch'),
+    mayHaveTrained: (peer) => may(peer, 'train-light'),
   };
 }
 

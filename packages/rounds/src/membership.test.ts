@@ -1,8 +1,9 @@
 import type { PeerId } from '@starling/core';
+import type { SigningKey } from '@starling/crypto';
 import { expect, test } from 'vitest';
 import { joinsInSlot } from './joins.ts';
 import { EnginePeer, exchange } from './testing/engine-peer.ts';
-import { testJob, testKeys } from './testing/fixtures.ts';
+import { certificateAfter, testJob, testKeys } from './testing/fixtures.ts';
 
 const keys = testKeys(6);
 const job = testJob(keys[0]!);
@@ -47,6 +48,27 @@ test('a peer that may train only as a light one must say that it is [M-19]', () 
   honest.train();
   peer.hear(...honest.sent('join'));
   expect(joinsInSlot(peer.state, slot).size).toBe(held + 1);
+});
+
+test('a chain with a roster of made-up keys is not taken over [M-21]', () => {
+  const strangers = keys.slice(3, 6);
+  const members = keys.slice(0, 3);
+  const mayHaveJoined = (peer: PeerId) => members.some(({ peerId }) => peerId === peer);
+  const peer = new EnginePeer(job, keys[0]!, { mayHaveJoined }).start();
+  const offer = (roster: readonly SigningKey[]) => {
+    const certificate = certificateAfter([], { job, roster });
+    peer.take({ kind: 'chain', from: keys[1]!.peerId, certificates: [certificate] });
+    return certificate.statement.stateHash;
+  };
+  offer(strangers);
+  offer([...members, strangers[0]!]);
+  expect(peer.of('fetch-state')).toEqual([]);
+  expect(peer.notices('refused').map(({ reason }) => reason)).toEqual([
+    expect.stringContaining('never was a member'),
+    expect.stringContaining('never was a member'),
+  ]);
+  const stateHash = offer(members);
+  expect(peer.of('fetch-state')).toMatchObject([{ stateHash }]);
 });
 
 test('a roster with a peer that was revoked after its JOIN is not accepted [M-19]', () => {

@@ -37,6 +37,8 @@ export interface EngineConfig {
    * What it answers may change with time: each peer decides by what it knows.
    */
   readonly mayJoin?: ((peer: PeerId, light: boolean) => boolean) | undefined;
+  /** The same of a peer in a certificate from others, at whatever time that was. */
+  readonly mayHaveJoined?: ((peer: PeerId) => boolean) | undefined;
   /** A rule switched off to prove that a checker sees it; only the simulator sets it. */
   readonly canary?: EngineCanary | undefined;
 }
