@@ -13,7 +13,7 @@ export interface PrivateNode extends TestNode {
 
 export interface Enter {
   /** Wall clock, in seconds since 1970. */
-  readonly now?: number;
+  readonly now?: () => number;
   readonly journal?: MemoryJournal;
   /** Without a credential. */
   readonly stranger?: boolean;
@@ -24,7 +24,7 @@ export interface Enter {
 export async function privateNode(
   swarm: TestSwarm,
   peer: number,
-  { now = NOW, journal = new MemoryJournal(), stranger = false, options = {} }: Enter = {},
+  { now = () => NOW, journal = new MemoryJournal(), stranger = false, options = {} }: Enter = {},
 ): Promise<PrivateNode> {
   const members = await swarm.open(peer, journal, { now, stranger });
   const seed = new Uint8Array(32).fill(swarm.seeds[peer]!);

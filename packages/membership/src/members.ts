@@ -165,21 +165,29 @@ export class Members implements Membership {
     given: Partial<News>,
     from?: PeerId,
   ): Promise<Extract<Taken, { kind: 'refused' }> | undefined> {
+    const news = { credentials: [] as Uint8Array[], revocations: [] as Uint8Array[] };
     let refusal: Extract<Taken, { kind: 'refused' }> | undefined;
-    // Revocations first: whoever is revoked must not be told as new.
-    const pick = (taken: Taken): boolean => {
-      if (taken.kind === 'refused') refusal ??= taken;
-      return taken.kind === 'new';
+    // One by one, with the disk between: a thousand signatures in one turn would hold the loop up.
+    const takeAll = async (
+      items: readonly Uint8Array[],
+      take: (item: Uint8Array) => Taken,
+      kept: Uint8Array[],
+      keyOf: (item: Uint8Array) => string,
+    ): Promise<void> => {
+      for (const item of items) {
+        const taken = take(item);
+        if (taken.kind === 'refused') refusal ??= taken;
+        if (taken.kind !== 'new') continue;
+        await this.#parts.journal.put(this.#prefix + keyOf(item), item);
+        kept.push(item);
+      }
     };
-    const revocations = (given.revocations ?? []).filter((word) =>
-      pick(this.books.takeRevocation(word)),
-    );
-    const credentials = (given.credentials ?? []).filter((credential) =>
-      pick(this.books.takeCredential(credential)),
-    );
-    if (revocations.length + credentials.length === 0) return refusal;
-    await this.#store({ credentials, revocations });
-    this.#tell({ credentials, revocations }, from);
+    // Revocations first: whoever is revoked must not be told as new.
+    const { books } = this;
+    const [words, members] = [given.revocations ?? [], given.credentials ?? []];
+    await takeAll(words, (item) => books.takeRevocation(item), news.revocations, wordKey);
+    await takeAll(members, (item) => books.takeCredential(item), news.credentials, memberKey);
+    if (news.revocations.length + news.credentials.length > 0) this.#tell(news, from);
     return refusal;
   }
 
@@ -233,18 +241,6 @@ export class Members implements Membership {
     return word;
   }
 
-  async #store({ credentials, revocations }: News): Promise<void> {
-    const { journal } = this.#parts;
-    for (const encoded of revocations) {
-      const place = placeOf(decodeRevocation(encoded));
-      await journal.put(`${this.#prefix}word/${place}`, encoded);
-    }
-    for (const encoded of credentials) {
-      const { peer } = decodeCredential(encoded).body;
-      await journal.put(`${this.#prefix}credential/${peer}`, encoded);
-    }
-  }
-
   #tell(news: News, from: PeerId | undefined): void {
     for (const listener of [...this.#listeners]) listener(news, from);
   }
@@ -252,3 +248,7 @@ export class Members implements Membership {
 
 const readInvite = (encoded: Uint8Array): Invite =>
   decodeCanonical(inviteCodec, encoded, MEMBERSHIP_LIMITS.inviteBytesMax);
+
+const wordKey = (encoded: Uint8Array): string => `word/${placeOf(decodeRevocation(encoded))}`;
+const memberKey = (encoded: Uint8Array): string =>
+  `credential/${decodeCredential(encoded).body.peer}`;

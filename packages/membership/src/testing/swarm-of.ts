@@ -19,7 +19,7 @@ const KEY = new Uint8Array(32).fill(7);
 
 export interface Open {
   /** Wall clock, in seconds since 1970. */
-  readonly now?: number;
+  readonly now?: () => number;
   /** Without a credential. */
   readonly stranger?: boolean;
 }
@@ -79,7 +79,7 @@ export function testSwarm(
     const whole: Credential = { body, signatures: mergeSignatures(signers), delegations: [] };
     return encodeCredential(whole);
   };
-  const open: TestSwarm['open'] = (peer, journal, { now = NOW, stranger = false } = {}) =>
+  const open: TestSwarm['open'] = (peer, journal, { now = () => NOW, stranger = false } = {}) =>
     Members.open(
       {
         descriptor,
@@ -87,7 +87,7 @@ export function testSwarm(
         credential: peer < admins || stranger ? null : credential(peer),
         bootstrap: [],
       },
-      { journal, key: keys[peer]!, now: () => now },
+      { journal, key: keys[peer]!, now },
     );
   const seeds = keys.map(({ peerId }) => seedOf.get(peerId)!);
   return { keys, seeds, descriptor, invite, credential, open };
