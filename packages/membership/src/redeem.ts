@@ -1,5 +1,6 @@
 import { DecodeError, decodeCanonical, errorMessage, type PeerId } from '@starling/core';
 import {
+  assembleCredential,
   type Credential,
   type CredentialBody,
   checkInvite,
@@ -60,13 +61,12 @@ export async function redeem(
   const verdict = check(members, invite, request);
   if (!verdict.ok) return no(verdict.reason, verdict.detail);
   const body = credentialBodyFor(invite.body, request.peer);
-  const { signatures } = request;
   const gathering: Gathering = {
     members,
     invite,
     body,
     peer: request.peer,
-    signatures: soundOf(members, body, signatures),
+    signatures: soundOf(members, body, request.signatures),
     delegations: [],
   };
   const refusal = await signOwn(gathering);
@@ -78,8 +78,8 @@ export async function redeem(
     if (stopped !== undefined) return stopped;
     await members.take({ credentials: [encodeCredential(credentialOf(gathering))] });
   }
-  const { delegations } = gathering;
-  return { kind: 'signed', signatures: gathering.signatures, delegations };
+  const { signatures, delegations } = credentialOf(gathering);
+  return { kind: 'signed', signatures, delegations };
 }
 
 const OTHERS_MAY: ReadonlySet<Refusal | undefined> = new Set(['not-an-admin', 'issuer-away']);
@@ -151,11 +151,8 @@ const isEnough = (g: Gathering): boolean =>
     isRevoked: (peer) => isRevoked(g.members, peer),
   }).ok;
 
-const credentialOf = ({ body, signatures, delegations }: Gathering): Credential => ({
-  body,
-  signatures,
-  delegations,
-});
+const credentialOf = ({ body, signatures, delegations }: Gathering): Credential =>
+  assembleCredential(body, signatures, delegations);
 
 /** Asks connected admins, the issuer of a single-use invite first; undefined once it is enough. */
 async function gather(
@@ -177,10 +174,7 @@ async function gather(
     const answer = await askOne(ask, admin, { ...request, signatures: g.signatures });
     if (answer.kind === 'signed') {
       g.signatures = mergeSignatures(g.signatures, soundOf(members, g.body, answer.signatures));
-      g.delegations = [...g.delegations, ...answer.delegations].slice(
-        0,
-        MEMBERSHIP_LIMITS.delegationsMax,
-      );
+      g.delegations = [...g.delegations, ...answer.delegations];
       // It may be this peer that had to wait for the issuer.
       if (admin === issuer) await signOwn(g);
     } else if (answer.kind === 'refused') {

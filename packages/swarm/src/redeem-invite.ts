@@ -14,7 +14,7 @@ import {
 } from '@starling/core';
 import type { SigningKey } from '@starling/crypto';
 import {
-  type Credential,
+  assembleCredential,
   checkSignatures,
   credentialBodyFor,
   encodeCredential,
@@ -198,7 +198,7 @@ function credentialOf(answer: JoinAnswer, invite: Invite, self: PeerId): Uint8Ar
   }
   const { signatures, delegations } = answer;
   const body = credentialBodyFor(invite.body, self);
-  const credential: Credential = { body, signatures, delegations };
+  const credential = assembleCredential(body, signatures, delegations);
   const rules = { descriptor: invite.body.swarm, isRevoked: () => false };
   const verdict = checkSignatures(credential, rules);
   if (!verdict.ok) throw new ProtocolError('unreachable', `signed, but: ${verdict.detail}`);

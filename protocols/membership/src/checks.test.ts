@@ -3,6 +3,7 @@ import { type SigningKey, signingKeyFromSeed } from '@starling/crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  assembleCredential,
   type Credential,
   checkInvite,
   checkRevocation,
@@ -159,8 +160,29 @@ describe('credentials', () => {
     const isRevoked = (peer: PeerId) => peer === delegate.peerId;
     expect(checkSignatures(credential, { ...rules(1), isRevoked }).ok).toBe(false);
     const trainer = credentialFor(bodyOf(1), delegate.peerId, [alice]);
+    const spare = { ...credential, delegations: [...credential.delegations, new Uint8Array(3)] };
+    expect(checkSignatures(spare, rules(1)).ok).toBe(false);
     const byTrainer = credentialFor(bodyOf(1), newcomer.peerId, [delegate], [trainer]);
     expect(checkSignatures(byTrainer, rules(1)).ok).toBe(false);
+  });
+
+  test('nothing unsigned may be added to one [M-23]', () => {
+    const good = credentialFor(bodyOf(2), newcomer.peerId, [bob, carol]);
+    const unsound = { signer: alice.peerId, signature: new Uint8Array(64) };
+    const foreign = signCredential(good.body, delegate);
+    const unneeded = credentialFor(bodyOf(2, 'admin'), delegate.peerId, [alice, bob]);
+    const variants: readonly Partial<Credential>[] = [
+      { signatures: mergeSignatures(good.signatures, [unsound]) },
+      { signatures: mergeSignatures(good.signatures, [foreign]) },
+      { delegations: [encodeCredential(unneeded)] },
+      { delegations: [new Uint8Array([1])] },
+    ];
+    for (const variant of variants) {
+      const verdict = checkSignatures({ ...good, ...variant }, rules(2));
+      expect(verdict).toMatchObject({ reason: 'bad-signature' });
+    }
+    const all = assembleCredential(good.body, good.signatures, [encodeCredential(unneeded)]);
+    expect(all).toEqual(good);
   });
 
   test('an admin by credential makes no admins [M-8]', () => {

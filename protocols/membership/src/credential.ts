@@ -1,5 +1,6 @@
 import {
   bytes,
+  compareText,
   concatBytes,
   type Decoded,
   DecodeError,
@@ -16,6 +17,7 @@ import {
 import { publicKeyOf, type SigningKey, sha256 } from '@starling/crypto';
 import {
   idCodec,
+  isAscending,
   labelled,
   memberCodec,
   type SignatureOf,
@@ -97,7 +99,8 @@ export interface CredentialRules {
 
 /**
  * Whether the authority stands behind a credential: k signatures of its own, or of members that it
- * has made admins. Says nothing of time or of the member's own revocation.
+ * has made admins. Nothing that is not signed may be in it: else anybody could make many credentials
+ * out of one. Says nothing of time or of the member's own revocation.
  */
 export function checkSignatures(credential: Credential, rules: CredentialRules): Verdict {
   const { body, signatures } = credential;
@@ -105,27 +108,69 @@ export function checkSignatures(credential: Credential, rules: CredentialRules):
   if (body.swarm !== swarmIdOf(rules.descriptor)) {
     return refused('wrong-swarm', 'the credential is of another swarm');
   }
-  const delegates = delegatesOf(credential, rules);
+  const delegates = delegatesOf(credential, rules.descriptor);
+  if (delegates === undefined) return refused('bad-signature', 'a delegation does not hold');
   // An admin that could make admins could make them without end.
   const allowed = (signer: PeerId): boolean =>
-    !rules.isRevoked(signer) &&
-    (admins.includes(signer) || (body.role !== 'admin' && delegates.has(signer)));
+    admins.includes(signer) || (body.role !== 'admin' && delegates.has(signer));
   const signers = soundSigners('credential', encoded(body), signatures, allowed);
-  if (signers.length >= threshold) return FINE;
-  const detail = `${signers.length} sound signatures of the authority, ${threshold} needed`;
-  return refused(signatures.length === 0 ? 'too-few-signatures' : 'bad-signature', detail);
+  if (signers.length < signatures.length) {
+    return refused('bad-signature', 'one of its signatures does not hold');
+  }
+  const counting = signers.filter((signer) => !rules.isRevoked(signer));
+  if (counting.length >= threshold) return FINE;
+  const detail = `${counting.length} signatures of the authority count, ${threshold} needed`;
+  return refused('too-few-signatures', detail);
 }
 
-/** Members that the authority has made admins, by the credentials carried along. */
-function delegatesOf(credential: Credential, rules: CredentialRules): ReadonlySet<PeerId> {
-  const found = new Set<PeerId>();
-  for (const encodedDelegation of credential.delegations) {
-    const delegation = decodeCredential(encodedDelegation);
-    if (delegation.delegations.length > 0 || delegation.body.role !== 'admin') continue;
-    if (rules.isRevoked(delegation.body.peer)) continue;
-    if (checkSignatures(delegation, rules).ok) found.add(delegation.body.peer);
+/**
+ * Signers that the authority has made admins, by the credentials carried along; undefined when one
+ * of these does not hold, is of no signer, or is out of order.
+ */
+function delegatesOf(
+  { signatures, delegations }: Credential,
+  descriptor: Descriptor,
+): ReadonlySet<PeerId> | undefined {
+  const found: PeerId[] = [];
+  for (const encodedDelegation of delegations) {
+    const delegation = readDelegation(encodedDelegation);
+    const peer = delegation?.body.peer;
+    const isOfSigner = signatures.some(({ signer }) => signer === peer);
+    if (delegation === undefined || peer === undefined || !isOfSigner) return undefined;
+    if (descriptor.admins.includes(peer)) return undefined;
+    const rules = { descriptor, isRevoked: () => false };
+    if (!checkSignatures(delegation, rules).ok) return undefined;
+    found.push(peer);
   }
-  return found;
+  return isAscending(found) ? new Set(found) : undefined;
+}
+
+/** An admin's credential that needs no other; undefined for anything else. */
+function readDelegation(given: Uint8Array): Credential | undefined {
+  try {
+    const delegation = decodeCredential(given);
+    const { body, delegations } = delegation;
+    return body.role === 'admin' && delegations.length === 0 ? delegation : undefined;
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    throw error;
+  }
+}
+
+/** A credential of these signatures, with those delegations that they need. */
+export function assembleCredential(
+  body: CredentialBody,
+  signatures: readonly SignatureOf[],
+  delegations: readonly Uint8Array[],
+): Credential {
+  const signers = new Set(signatures.map(({ signer }) => signer));
+  const needed = new Map<PeerId, Uint8Array>();
+  for (const given of delegations) {
+    const peer = readDelegation(given)?.body.peer;
+    if (peer !== undefined && signers.has(peer)) needed.set(peer, given);
+  }
+  const ordered = [...needed].sort(([a], [b]) => compareText(a, b)).map(([, given]) => given);
+  return { body, signatures, delegations: ordered };
 }
 
 /** Whether `now`, in seconds since 1970, lies within a credential's time, five minutes granted. */
