@@ -82,6 +82,7 @@ test('the swarm is there after a restart; a membership can be renewed, and left'
   const { id } = await admin.create(wanted);
   const member = await two.open();
   const first = await member.join((await admin.invite(anInvite)).invite, undefined);
+  expect(first.warnings).toEqual([expect.stringMatching(/^this membership ends at .*new invite/)]);
   await member.swarm.stop();
   const again = await two.open();
   expect(await again.show()).toMatchObject({ id, role: 'trainer' });

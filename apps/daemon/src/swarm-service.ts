@@ -212,8 +212,22 @@ export class SwarmService implements SwarmHandlers {
 
 const DEFAULT_NETWORK = 'starling';
 
-const openMembers = (record: SwarmRecord, { journal, key }: SwarmServiceParts): Promise<Members> =>
-  Members.open(record, { journal, key, now: wallSeconds });
+async function openMembers(
+  record: SwarmRecord,
+  { journal, key, log }: SwarmServiceParts,
+): Promise<Members> {
+  const members = await Members.open(record, { journal, key, now: wallSeconds });
+  const tell = (): void => {
+    const refusal = members.refusal(members.self);
+    if (refusal === undefined) return;
+    log.warn(`this peer is no member of ${members.descriptor.name}`, { reason: refusal });
+  };
+  tell();
+  members.onNews(({ revocations }) => {
+    if (revocations.length > 0) tell();
+  });
+  return members;
+}
 
 function enter(parts: SwarmServiceParts, members: Members | undefined): Promise<Swarm> {
   const { config, log, seed, peers } = parts;

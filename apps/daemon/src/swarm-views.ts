@@ -69,8 +69,20 @@ export function swarmView(
         missingSignatures: missingSignatures(invite),
       };
     }),
-    warnings: isOpen && !isListed ? [OPEN_WARNING] : [],
+    warnings: [
+      ...(isOpen && !isListed ? [OPEN_WARNING] : []),
+      ...endingWarning(credential?.body.expires, members.now()),
+    ],
   };
+}
+
+/** Early enough to ask for a new invite. */
+const ENDING_SECONDS = 14 * 86_400;
+
+function endingWarning(expires: number | undefined, now: number): readonly string[] {
+  if (expires === undefined || now > expires || expires - now > ENDING_SECONDS) return [];
+  const hint = 'ask an admin for a new invite, which renews it with `starling swarm join`';
+  return [`this membership ends at ${isoTime(expires)}: ${hint}`];
 }
 
 export function inviteView(invite: Invite): InviteView {

@@ -99,8 +99,8 @@ export interface CredentialRules {
 
 /**
  * Whether the authority stands behind a credential: k signatures of its own, or of members that it
- * has made admins. Nothing that is not signed may be in it: else anybody could make many credentials
- * out of one. Says nothing of time or of the member's own revocation.
+ * has made admins. Nothing that is not signed may be in it: else anybody could make many out of
+ * one. Says nothing of time or of the member's own revocation.
  */
 export function checkSignatures(credential: Credential, rules: CredentialRules): Verdict {
   const { body, signatures } = credential;
