@@ -7,9 +7,8 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { encodeState, updateCodec } from '@starling/federation';
+import { encodeState, FEDAVG, MEAN, METRIC_WORDS, updateCodec } from '@starling/federation';
 import { createComputePool } from '@starling/node';
-import { METRIC_COORDINATES } from '@starling/rounds';
 import type { RingShape } from '@starling/secagg';
 // By path: no other package has a use for it.
 import { VectorStore } from '../packages/node/src/vectors.ts';
@@ -21,13 +20,21 @@ const WARM_UP_WEIGHTS = 1_000_000;
 const SAMPLE_MS = 2;
 const VECTORS_MAX = 4;
 
-const codec = { bits: 24, peersMax: 64, clippingNorm: 10, bufferRange: 100 };
+const codec = {
+  bits: 24,
+  peersMax: 64,
+  clippingNorm: 10,
+  bufferRange: 100,
+  optimizer: FEDAVG,
+  combination: MEAN,
+};
 const shape: RingShape = {
-  length: WEIGHTS + METRIC_COORDINATES,
+  length: WEIGHTS + METRIC_WORDS,
   bits: codec.bits,
   coordinateMax: updateCodec(codec).valueMax,
   chunkBytes: 256 * 1024,
 };
+const effort = { examples: 1, localSteps: 1 };
 const VECTOR_BYTES = 4 * shape.length;
 
 interface Row {
@@ -74,7 +81,7 @@ async function quantiseAndMask(): Promise<number> {
   const { words } = await step('quantise', 0, () => {
     const update = new Float32Array(WEIGHTS).fill(1e-3);
     const trainable = update.length;
-    return pool.run('quantise', { update, trainable, metrics, seed: term.seed, codec });
+    return pool.run('quantise', { update, trainable, effort, metrics, seed: term.seed, codec });
   });
   store.putWords('update', words);
   const { chunks } = await step('mask', 0, () => pool.run('mask', { words, terms: [term], shape }));
@@ -127,7 +134,7 @@ async function unmaskAndApply(count: number): Promise<void> {
   );
   if (!inRange) throw new Error('the opened sum is out of range');
   await step('apply', 2, () => {
-    return pool.run('apply', { state: stateOf(WEIGHTS), sums: [words], survivors, codec });
+    return pool.run('apply', { state: stateOf(WEIGHTS), cells: [{ words, survivors }], codec });
   });
 }
 
@@ -135,7 +142,7 @@ async function unmaskAndApply(count: number): Promise<void> {
 await pool.run('decode', { state: stateOf(WARM_UP_WEIGHTS) });
 const warmUp = new Float32Array(WARM_UP_WEIGHTS);
 const warm = { update: warmUp, trainable: warmUp.length };
-await pool.run('quantise', { ...warm, metrics, seed: term.seed, codec });
+await pool.run('quantise', { ...warm, effort, metrics, seed: term.seed, codec });
 collectGarbage();
 idleBytes = process.memoryUsage.rss();
 const count = await quantiseAndMask();

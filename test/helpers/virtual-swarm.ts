@@ -1,7 +1,7 @@
 import type { BlobHash, JobId, Membership, Transport } from '@starling/core';
 import { hashHex, type SigningKey, signingKeyFromSeed } from '@starling/crypto';
 import { inlineCompute, type NodeOptions, plainWire, StarlingNode } from '@starling/node';
-import { DEFAULT_TRAINING, type Manifest } from '@starling/protocol-rounds';
+import { DEFAULT_AGGREGATION, DEFAULT_TRAINING, type Manifest } from '@starling/protocol-rounds';
 import type { DataMatch, Notice, Policy, Trainer } from '@starling/rounds';
 import { NO_FAULTS } from '@starling/sim';
 import { MemoryBlobStore, MemoryJournal } from '@starling/store';
@@ -20,19 +20,9 @@ export const virtualManifest = (changes: Partial<Manifest> = {}): Manifest => ({
   data: { task: 'virtual', inputShape: [1], classes: 2 },
   loss: 'softmax-cross-entropy',
   training: { ...DEFAULT_TRAINING, batchSize: 1 },
-  aggregation: {
-    algorithm: 'fedavg',
-    ringBits: 24,
-    clippingNorm: 10,
-    bufferRange: 100,
-    replication: 0,
-    cellSize: 0,
-    graph: 'complete',
-    unmasking: 'local',
-    phaseSeconds: 2,
-  },
-  admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5 },
-  stop: { rounds: 2 },
+  aggregation: { ...DEFAULT_AGGREGATION, phaseSeconds: 2 },
+  admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5, participation: 1 },
+  stop: { rounds: 2, target: null },
   nonce: new Uint8Array(16),
   ...changes,
 });

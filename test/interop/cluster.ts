@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createGenerator, permutation } from '@starling/autodiff';
-import { type JobFile, type JobView, jobFileSchema } from '@starling/control';
+import { type JobFile, type JobFileInput, type JobView, jobFileSchema } from '@starling/control';
 import type { DemoMessage, KillPlan } from '@starling/daemon';
 import { writeModel } from '@starling/onnx';
 import { readMnist, selectExamples, writeDataset, zooModel } from '@starling/trainer';
@@ -60,13 +60,18 @@ export class Cluster {
     return this.swarm.start(index, this.#folders[index], kill);
   }
 
-  async launch(rounds: number, changes: Partial<JobFile['admission']> = {}): Promise<string> {
+  async launch(
+    rounds: number,
+    changes: Partial<JobFile['admission']> = {},
+    more: Pick<JobFileInput, 'aggregation' | 'training'> = {},
+  ): Promise<string> {
     const { job } = await this.swarm.client(this.swarm.peers[0]!).launch(
       jobFileSchema.parse({
         name: 'test',
         model: 'zoo:mlp',
         data: { task: 'mnist', input: { shape: [784] }, classes: 10 },
-        aggregation: { phaseSeconds: 2 },
+        aggregation: { phaseSeconds: 2, ...more.aggregation },
+        ...(more.training && { training: more.training }),
         admission: { joinWindowSeconds: 2, ...changes },
         stop: { rounds },
       }),

@@ -6,6 +6,7 @@ import { readModel, writeModel } from '@starling/onnx';
 import {
   type Certificate,
   type CertificateHash,
+  DEFAULT_AGGREGATION,
   DEFAULT_TRAINING,
   type Manifest,
   type Proof,
@@ -31,21 +32,9 @@ const MANIFEST: Manifest = {
   data: { task: 'mnist', inputShape: [784], classes: 10 },
   loss: 'softmax-cross-entropy',
   training: DEFAULT_TRAINING,
-  aggregation: {
-    ...{
-      algorithm: 'fedavg',
-      ringBits: 24,
-      clippingNorm: 10,
-      bufferRange: 100,
-      replication: 0,
-      cellSize: 0,
-      graph: 'complete',
-      unmasking: 'local',
-      phaseSeconds: 10,
-    },
-  },
-  admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5 },
-  stop: { rounds: 2 },
+  aggregation: DEFAULT_AGGREGATION,
+  admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5, participation: 1 },
+  stop: { rounds: 2, target: null },
   nonce: new Uint8Array(16),
 };
 const SIGNED = signManifest(MANIFEST, KEYS[0]!);

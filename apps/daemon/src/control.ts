@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { IntervalHistogram } from 'node:perf_hooks';
-import type { ControlHandlers, JobFile, JobView, SwarmHandlers } from '@starling/control';
+import {
+  aggregationOf,
+  type ControlHandlers,
+  type JobFile,
+  type JobView,
+  type SwarmHandlers,
+} from '@starling/control';
 import { type BlobHash, ConfigError, encodeCanonical, type JobId } from '@starling/core';
 import { hashHex } from '@starling/crypto';
 import { decodeState } from '@starling/federation';
@@ -111,16 +117,15 @@ async function pull(node: StarlingNode, id: JobId) {
 }
 
 function manifestOf(file: JobFile, model: Uint8Array): Manifest {
-  const { weighting: _, ...aggregation } = file.aggregation;
   return {
     name: file.name,
     model: hashHex(model) as BlobHash,
     data: { task: file.data.task, inputShape: file.data.input.shape, classes: file.data.classes },
     loss: file.loss,
     training: file.training,
-    aggregation,
+    aggregation: aggregationOf(file.aggregation),
     admission: file.admission,
-    stop: file.stop,
+    stop: { rounds: file.stop.rounds, target: file.stop.target ?? null },
     nonce: new Uint8Array(randomBytes(16)),
   };
 }

@@ -1,3 +1,4 @@
+export { aggregationOf } from './aggregation-schema.ts';
 export { type ControlClient, createControlClient } from './client.ts';
 export { controlSocket, defaultStateDirectory } from './paths.ts';
 export * from './schemas.ts';

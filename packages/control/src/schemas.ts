@@ -1,5 +1,6 @@
-import { GRAPH_NAMES, LOSS_NAMES, UNMASKING_NAMES } from '@starling/protocol-rounds';
+import { LOSS_NAMES, TARGET_METRICS } from '@starling/protocol-rounds';
 import { z } from 'zod';
+import { aggregationSchema } from './aggregation-schema.ts';
 import { trainingSchema } from './training-schema.ts';
 
 /**
@@ -20,52 +21,50 @@ const text = (most: number) => z.string().refine(...lengthWithin(most, 'characte
 const path = text(4096);
 
 /** What a researcher writes into JOB.yaml; keys and defaults are those of the README. */
-export const jobFileSchema = z.strictObject({
-  name: text(128),
-  /** Path of an ONNX file beside the job file, or `zoo:NAME`. */
-  model: path,
-  /** Which of the model's outputs is trained, when it has several. */
-  output: text(512).optional(),
-  data: z.strictObject({
-    task: text(64),
-    input: z.strictObject({
-      dtype: z.literal('float32').default('float32'),
-      shape: z.array(z.number().int().positive()).refine(...lengthWithin(8, 'dimensions')),
+export const jobFileSchema = z
+  .strictObject({
+    name: text(128),
+    /** Path of an ONNX file beside the job file, or `zoo:NAME`. */
+    model: path,
+    /** Which of the model's outputs is trained, when it has several. */
+    output: text(512).optional(),
+    data: z.strictObject({
+      task: text(64),
+      input: z.strictObject({
+        dtype: z.literal('float32').default('float32'),
+        shape: z.array(z.number().int().positive()).refine(...lengthWithin(8, 'dimensions')),
+      }),
+      classes: count.default(0),
     }),
-    classes: count.default(0),
-  }),
-  loss: z.enum(LOSS_NAMES).default('softmax-cross-entropy'),
-  training: trainingSchema.prefault({}),
-  aggregation: z
-    .strictObject({
-      algorithm: z.literal('fedavg').default('fedavg'),
-      weighting: z.literal('uniform').default('uniform'),
-      ringBits: z.number().int().min(16).max(30).default(24),
-      clippingNorm: positive.default(10),
-      /** How much a statistic of BatchNormalization may change in a round. */
-      bufferRange: positive.default(100),
-      /** Owners of each chunk; 0 takes f + 1 of the roster, at most 4. */
-      replication: z.number().int().min(0).max(4).default(0),
-      /** Peers of one cell, about; a roster of more than twice as many is cut. 0 means 64. */
-      cellSize: z.number().int().min(0).max(64).default(0),
-      /** A large roster is cut into cells, or is one sum on a graph of neighbours. */
-      graph: z.enum(GRAPH_NAMES).default('complete'),
-      /** Every peer verifies and unmasks the whole sum, or a few drawn for each part of it. */
-      unmasking: z.enum(UNMASKING_NAMES).default('local'),
-      phaseSeconds: positive.max(3600).default(10),
-    })
-    .prefault({}),
-  privacy: z.strictObject({ mechanism: z.literal('none').default('none') }).prefault({}),
-  admission: z
-    .strictObject({
-      minPeers: z.number().int().min(3).max(1024).default(3),
-      maxPeers: z.number().int().min(3).max(1024).default(64),
-      joinWindowSeconds: positive.max(86_400).default(5),
-    })
-    .prefault({}),
-  stop: z.strictObject({ rounds: z.number().int().positive().max(1_000_000) }),
-});
+    loss: z.enum(LOSS_NAMES).default('softmax-cross-entropy'),
+    training: trainingSchema.prefault({}),
+    aggregation: aggregationSchema.prefault({}),
+    privacy: z.strictObject({ mechanism: z.literal('none').default('none') }).prefault({}),
+    admission: z
+      .strictObject({
+        minPeers: z.number().int().min(3).max(1024).default(3),
+        maxPeers: z.number().int().min(3).max(1024).default(64),
+        joinWindowSeconds: positive.max(86_400).default(5),
+        /** Part of the peers that train in a round, drawn anew in each. */
+        participation: positive.max(1).default(1),
+      })
+      .prefault({}),
+    stop: z.strictObject({
+      rounds: z.number().int().positive().max(1_000_000),
+      /** Ends the job before, when its certificates show this accuracy or loss. */
+      target: z
+        .strictObject({ metric: z.enum(TARGET_METRICS), value: z.number().nonnegative() })
+        .optional(),
+    }),
+  })
+  .superRefine(({ aggregation, training }, context) => {
+    if (aggregation.algorithm !== 'fedprox' || training.proximal > 0) return;
+    const message = 'fedprox needs a proximal term above 0, such as 0.01';
+    context.addIssue({ code: 'custom', path: ['training', 'proximal'], message });
+  });
 export type JobFile = z.infer<typeof jobFileSchema>;
+/** A job file as it is written: what is absent has its default. */
+export type JobFileInput = z.input<typeof jobFileSchema>;
 
 export const launchSchema = z.strictObject({ job: jobFileSchema, model: z.base64() });
 export const approveSchema = z.strictObject({ dataset: text(64).optional() });

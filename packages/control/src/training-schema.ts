@@ -36,7 +36,7 @@ const SCHEDULE_NUMBERS = {
  * A number that the chosen kind does not read is its writer's mistake, unless it says what holds
  * anyway: files with their defaults filled in are read again.
  */
-function refuseIdle<K extends string>(
+export function refuseIdle<K extends string>(
   chosen: string,
   owners: Readonly<Record<K, readonly string[]>>,
   given: { readonly [key in NoInfer<K>]?: unknown },

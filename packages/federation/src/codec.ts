@@ -10,12 +10,6 @@ export interface CodecOptions {
   readonly clippingNorm: number;
 }
 
-/** The grids of a job's whole vector. */
-export interface JobCodec extends CodecOptions {
-  /** How much one buffer (a statistic of BatchNormalization) may change in a round. */
-  readonly bufferRange: number;
-}
-
 /** The grid on which updates become ring integers: 2^v points from −c to c. */
 export interface UpdateCodec extends CodecOptions {
   /** v: bits of one peer's value; v + ⌈log2 peersMax⌉ ≤ bits, so a sum stays exact in the ring. */
@@ -47,10 +41,6 @@ export function updateCodec({ bits, peersMax, clippingNorm }: CodecOptions): Upd
   const step = (2 * clippingNorm) / valueMax;
   return { bits, peersMax, clippingNorm, valueBits, valueMax, range: clippingNorm, step };
 }
-
-/** The grid of buffers: their own range, since nobody clips them (design decision 6a). */
-export const bufferCodec = (options: JobCodec): UpdateCodec =>
-  updateCodec({ ...options, clippingNorm: options.bufferRange });
 
 /**
  * Grid points of `update` by stochastic rounding: ⌊(clamp(x, −c, c) + c)·(2^v−1)/(2c) + u⌋. The
@@ -87,14 +77,21 @@ export function quantise(
 /**
  * The mean of `count` updates from the sum of their grid points, of one cell or of several added
  * up. Float64 operations in a fixed order, equal in every engine.
+ * @param divisor sum of the updates' weights; their number when all count the same
  * @throws ProtocolError 'sum-out-of-range' where no `count` honest values can add up to the sum: a
  *   contributor used wrong masks
  */
-export function dequantiseSum(sum: Uint32Array, count: number, codec: UpdateCodec): Float64Array {
+export function dequantiseSum(
+  sum: Uint32Array,
+  count: number,
+  codec: UpdateCodec,
+  divisor: number = count,
+): Float64Array {
   checkSums(sum, count, codec);
   const { step, range } = codec;
+  const zero = count * range;
   const mean = new Float64Array(sum.length);
-  for (let i = 0; i < sum.length; i++) mean[i] = (sum[i]! / count) * step - range;
+  for (let i = 0; i < sum.length; i++) mean[i] = (sum[i]! * step - zero) / divisor;
   return mean;
 }
 

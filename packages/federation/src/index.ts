@@ -1,12 +1,30 @@
 export {
-  bufferCodec,
   type CodecOptions,
   dequantiseSum,
-  type JobCodec,
   quantise,
   type UpdateCodec,
   updateCodec,
 } from './codec.ts';
+export {
+  addProducts,
+  type Combination,
+  coefficients,
+  combineStretch,
+  isCoordinateWise,
+  type Linear,
+  MEAN,
+} from './combine.ts';
+export {
+  bufferCodec,
+  decodeTail,
+  type Effort,
+  encodeTail,
+  type JobCodec,
+  normalisationOf,
+  type Tail,
+  tailWords,
+  weightOf,
+} from './job-codec.ts';
 export { decodeState, encodeState, type JobState } from './job-state.ts';
 export {
   decodeMetrics,

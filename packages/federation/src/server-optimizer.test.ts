@@ -15,6 +15,9 @@ const OPTIMIZERS: readonly ServerOptimizer[] = [
   { kind: 'fedavg', learningRate: 1 },
   { kind: 'fedavgm', learningRate: 0.5, momentum: 0.9 },
   { kind: 'fedadam', learningRate: 0.1, beta1: 0.9, beta2: 0.99, tau: 1e-3 },
+  { kind: 'nesterov', learningRate: 0.7, momentum: 0.9 },
+  { kind: 'fedyogi', learningRate: 0.1, beta1: 0.9, beta2: 0.99, tau: 1e-3 },
+  { kind: 'fedadagrad', learningRate: 0.1, beta1: 0, beta2: 0, tau: 1e-3 },
 ];
 
 /** A few rounds with means that depend on the round and the coordinate only. */
@@ -58,6 +61,34 @@ describe('server optimisers', () => {
     expect(state.model[1]).toBe(1);
   });
 
+  test('Nesterov looks ahead along its momentum', () => {
+    const outer = OPTIMIZERS[3]!;
+    const mean = new Float64Array([1]);
+    let state = applyMean(initialState(new Float32Array(1), 1, outer), mean, outer);
+    expect(state.model[0]).toBe(Math.fround(0.7 * 1.9));
+    state = applyMean(state, mean, outer);
+    expect(state.moments[0]![0]).toBe(Math.fround(1.9));
+    expect(state.model[0]).toBeCloseTo(0.7 * 1.9 + 0.7 * (1 + 0.9 * 1.9), 6);
+  });
+
+  test('FedYogi and FedAdagrad differ from FedAdam in the second moment alone', () => {
+    const seconds = [2, 4, 5].map((which) => {
+      const optimizer = OPTIMIZERS[which]!;
+      let state = initialState(new Float32Array(1), 1, optimizer);
+      // A large square, then a small one: Yogi gives way slowly, Adagrad never.
+      for (const delta of [2, 0.1]) {
+        state = applyMean(state, new Float64Array([delta]), optimizer);
+      }
+      return state.moments[1]![0]!;
+    });
+    const first = 1e-6;
+    const adam = 0.99 * (0.99 * first + 0.01 * 4) + 0.01 * 0.01;
+    const yogi = first + 0.01 * 4 - 0.01 * 0.01;
+    expect(seconds[0]).toBeCloseTo(adam, 7);
+    expect(seconds[1]).toBeCloseTo(yogi, 7);
+    expect(seconds[2]).toBeCloseTo(first + 4 + 0.01, 6);
+  });
+
   test('the bits never change: five rounds have a known hash', () => {
     const hashes = OPTIMIZERS.map((optimizer) => hashHex(encodeState(run(optimizer, 5))));
     expect(hashes).toMatchInlineSnapshot(`
@@ -65,6 +96,9 @@ describe('server optimisers', () => {
         "bb11b2a34f451fa4b6c41a6f32d85db7856d2c63c9d7a2792c1ae06fb61e2542",
         "8e0a4b8432f31c9a7d3e51c5fd808740112cef4b2b6b790484a61bc062adb9d6",
         "d44f0c1d7ff11fe9872fd8d2f53c66760f8360acf941ee6b3fd962160ead5a59",
+        "6ebe71c2b21b5b9618253e8053e494a2a75c94d188adebd799225da565d9b2dc",
+        "d93ce297eb267c41f74f5eae6d9e069f06faef319d84abc3b7073a1086af22cb",
+        "baafd66ae2af1c5b792567e9b5885bc009438d43547e4804bc5a113ad449a18a",
       ]
     `);
   });

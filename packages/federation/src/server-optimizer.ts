@@ -7,11 +7,17 @@ export type ServerOptimizer =
   | { readonly kind: 'fedavg'; readonly learningRate: number }
   /** m = momentum · m + mean; model += learningRate · m (Hsu et al. 2019). */
   | { readonly kind: 'fedavgm'; readonly learningRate: number; readonly momentum: number }
-  /** Reddi et al. 2021, algorithm 2, FedAdam, without bias correction as there. */
+  /**
+   * m = momentum · m + mean; model += learningRate · (mean + momentum · m): the outer Nesterov
+   * momentum of DiLoCo (Douillard et al. 2023, algorithm 1).
+   */
+  | { readonly kind: 'nesterov'; readonly learningRate: number; readonly momentum: number }
+  /** Reddi et al. 2021, algorithm 2, without bias correction as there. */
   | {
-      readonly kind: 'fedadam';
+      readonly kind: 'fedadam' | 'fedyogi' | 'fedadagrad';
       readonly learningRate: number;
       readonly beta1: number;
+      /** Not of FedAdagrad, which forgets nothing. */
       readonly beta2: number;
       /** Least denominator, and the root of the second moment's first value. */
       readonly tau: number;
@@ -31,8 +37,11 @@ export function initialState(
     case 'fedavg':
       return { round: 0, model, trainable, moments: [] };
     case 'fedavgm':
+    case 'nesterov':
       return { round: 0, model, trainable, moments: [zeros()] };
-    case 'fedadam': {
+    case 'fedadam':
+    case 'fedyogi':
+    case 'fedadagrad': {
       const second = zeros().fill(optimizer.tau * optimizer.tau);
       return { round: 0, model, trainable, moments: [zeros(), second] };
     }
@@ -60,6 +69,16 @@ export function applyMean(
   return { round: state.round + 1, model: next, trainable, moments };
 }
 
+/** The three of Reddi et al. 2021 differ in how they remember squares, and in nothing else. */
+const SECOND_MOMENTS = {
+  fedadam: (before: number, square: number, beta2: number) => beta2 * before + (1 - beta2) * square,
+  fedyogi: (before: number, square: number, beta2: number) => {
+    const sign = before > square ? 1 : before < square ? -1 : 0;
+    return before - (1 - beta2) * square * sign;
+  },
+  fedadagrad: (before: number, square: number) => before + square,
+} as const;
+
 /** Fills the trainable part of `next` and gives the new moments. */
 function step(
   next: Float32Array,
@@ -74,26 +93,33 @@ function step(
       for (let i = 0; i < trainable; i++) next[i] = model[i]! + rate * mean[i]!;
       return [];
     }
-    case 'fedavgm': {
+    case 'fedavgm':
+    case 'nesterov': {
       const [before] = moments;
       assert(before !== undefined && moments.length === 1, 'state of another optimiser');
+      const { momentum } = optimizer;
+      const looksAhead = optimizer.kind === 'nesterov';
       const velocity = new Float32Array(trainable);
       for (let i = 0; i < trainable; i++) {
-        velocity[i] = optimizer.momentum * before[i]! + mean[i]!;
-        next[i] = model[i]! + rate * velocity[i]!;
+        velocity[i] = momentum * before[i]! + mean[i]!;
+        const direction = looksAhead ? mean[i]! + momentum * velocity[i]! : velocity[i]!;
+        next[i] = model[i]! + rate * direction;
       }
       return [velocity];
     }
-    case 'fedadam': {
+    case 'fedadam':
+    case 'fedyogi':
+    case 'fedadagrad': {
       const [firstBefore, secondBefore] = moments;
       const both = firstBefore !== undefined && secondBefore !== undefined;
       assert(both && moments.length === 2, 'state of another optimiser');
-      const { beta1, beta2, tau } = optimizer;
+      const { beta1, tau } = optimizer;
+      const accumulate = SECOND_MOMENTS[optimizer.kind];
       const [first, second] = [new Float32Array(trainable), new Float32Array(trainable)];
       for (let i = 0; i < trainable; i++) {
         const delta = mean[i]!;
         first[i] = beta1 * firstBefore[i]! + (1 - beta1) * delta;
-        second[i] = beta2 * secondBefore[i]! + (1 - beta2) * (delta * delta);
+        second[i] = accumulate(secondBefore[i]!, delta * delta, optimizer.beta2);
         next[i] = model[i]! + (rate * first[i]!) / (Math.sqrt(second[i]!) + tau);
       }
       return [first, second];

@@ -1,7 +1,14 @@
 import { InvariantError, ProtocolError } from '@starling/core';
 import { Secret, sha256 } from '@starling/crypto';
-import { decodeState, encodeState, type JobCodec, updateCodec } from '@starling/federation';
-import { METRIC_COORDINATES } from '@starling/rounds';
+import {
+  decodeState,
+  encodeState,
+  FEDAVG,
+  type JobCodec,
+  MEAN,
+  METRIC_WORDS,
+  updateCodec,
+} from '@starling/federation';
 import {
   addTags,
   chunkLayout,
@@ -18,10 +25,15 @@ import { createComputePool } from './compute-pool.ts';
 const WORKER = new URL('../../../apps/cli/dist/kernel-worker.js', import.meta.url);
 const PEERS = 3;
 const WEIGHTS = 10_000;
-const codec: JobCodec = { bits: 24, peersMax: 64, clippingNorm: 200, bufferRange: 50 };
+const codec: JobCodec = {
+  ...{ bits: 24, peersMax: 64, clippingNorm: 200, bufferRange: 50 },
+  optimizer: FEDAVG,
+  combination: MEAN,
+};
+const effort = { examples: 100, localSteps: 4 };
 const grid = updateCodec(codec);
 const shape: RingShape = {
-  length: WEIGHTS + METRIC_COORDINATES,
+  length: WEIGHTS + METRIC_WORDS,
   bits: codec.bits,
   coordinateMax: grid.valueMax,
   chunkBytes: 16 * 1024,
@@ -57,7 +69,14 @@ interface Run {
 /** A whole round's arithmetic. */
 async function aggregate(compute: Compute): Promise<Run> {
   const quantise = (update: Float32Array, i: number) =>
-    compute.run('quantise', { update, trainable: update.length, metrics, seed: seeds[i]!, codec });
+    compute.run('quantise', {
+      update,
+      trainable: update.length,
+      effort,
+      metrics,
+      seed: seeds[i]!,
+      codec,
+    });
   const inputs = await Promise.all(updates.map(quantise));
   const masked = await Promise.all(
     inputs.map(({ words }, m) => compute.run('mask', { words, terms: termsOf(m), shape })),
@@ -77,7 +96,11 @@ async function aggregate(compute: Compute): Promise<Run> {
   const model = new Float32Array(WEIGHTS).fill(0.5);
   const state = encodeState({ round: 0, model, trainable: WEIGHTS, moments: [] });
   const { words } = opened;
-  const applied = await compute.run('apply', { state, sums: [words], survivors: PEERS, codec });
+  const applied = await compute.run('apply', {
+    state,
+    cells: [{ words, survivors: PEERS }],
+    codec,
+  });
   return { inputs, masked, summed, opened, applied };
 }
 
@@ -114,7 +137,14 @@ test('a missing mask shows as a sum out of range', async () => {
 test('an update above the clipping norm is scaled down to it', async () => {
   const narrow = { ...codec, clippingNorm: 1 };
   const update = Float32Array.of(30, -40);
-  const input = { update, trainable: update.length, metrics, seed: seeds[0]!, codec: narrow };
+  const input = {
+    update,
+    trainable: update.length,
+    effort,
+    metrics,
+    seed: seeds[0]!,
+    codec: narrow,
+  };
   const { words } = await inlineCompute.run('quantise', input);
   const { step, range } = updateCodec(narrow);
   const [x, y] = [words[0]! * step - range, words[1]! * step - range];
@@ -164,6 +194,7 @@ test('large vectors are shared with the workers and not copied', async () => {
   const { words } = await pool.run('quantise', {
     update,
     trainable: update.length,
+    effort,
     metrics,
     seed: seeds[0]!,
     codec,
@@ -171,7 +202,7 @@ test('large vectors are shared with the workers and not copied', async () => {
   const large: RingShape = { ...shape, length: words.length, chunkBytes: 64 * 1024 };
   const { chunks } = await pool.run('mask', { words, terms: termsOf(0), shape: large });
   expect(words.buffer).toBeInstanceOf(SharedArrayBuffer);
-  expect(words).toHaveLength(30_000 + METRIC_COORDINATES);
+  expect(words).toHaveLength(30_000 + METRIC_WORDS);
   expect(chunks[0]!.buffer).toBeInstanceOf(SharedArrayBuffer);
   // What was given away is gone here.
   expect(update).toHaveLength(0);
@@ -185,6 +216,7 @@ test('errors of the worker thread are those of the kernels', async () => {
   const notFinite = pool.run('quantise', {
     update,
     trainable: update.length,
+    effort,
     metrics,
     seed,
     codec,
@@ -197,11 +229,12 @@ test('errors of the worker thread are those of the kernels', async () => {
   const again = pool.run('quantise', {
     update: Float32Array.of(1),
     trainable: 1,
+    effort,
     metrics,
     seed,
     codec,
   });
-  expect((await again).words).toHaveLength(1 + METRIC_COORDINATES);
+  expect((await again).words).toHaveLength(1 + METRIC_WORDS);
 });
 
 test('a task whose pieces fail on several workers fails as a whole', async () => {
@@ -214,7 +247,14 @@ test('a task whose pieces fail on several workers fails as a whole', async () =>
 
 test('a closed pool says so to what it was doing, and starts nothing more', async () => {
   const pool = createComputePool(WORKER);
-  const input = { update: updates[0]!, trainable: WEIGHTS, metrics, seed: seeds[0]!, codec };
+  const input = {
+    update: updates[0]!,
+    trainable: WEIGHTS,
+    effort,
+    metrics,
+    seed: seeds[0]!,
+    codec,
+  };
   const closed = { code: 'closed' };
   const pending = expect(pool.run('quantise', input)).rejects.toMatchObject(closed);
   await pool.close();
@@ -226,14 +266,39 @@ test('buffers have their own range, and clipping the weights leaves them alone',
   const values = Float32Array.of(3, -4, 40, -45);
   const narrow = { ...codec, clippingNorm: 1 };
   const { words } = await inlineCompute.run('quantise', {
-    ...{ update: values.slice(), trainable: 2, metrics, seed: seeds[0]!, codec: narrow },
+    ...{ update: values.slice(), trainable: 2, effort, metrics, seed: seeds[0]!, codec: narrow },
   });
   const state = encodeState({
     ...{ round: 0, model: new Float32Array(4), trainable: 2, moments: [] },
   });
   const { state: next } = await inlineCompute.run('apply', {
-    ...{ state, sums: [words], survivors: 1, codec: narrow },
+    ...{ state, cells: [{ words, survivors: 1 }], codec: narrow },
   });
   const { model } = decodeState(next);
   expect([...model].map((value) => Math.round(value * 100) / 100)).toEqual([0.6, -0.8, 40, -45]);
+});
+
+test('by examples, with normalised steps: applied is the weighted, normalised mean', async () => {
+  const nova: JobCodec = { ...codec, weightCap: 100, referenceSteps: 4 };
+  const length = 1_000;
+  const efforts = [
+    { examples: 50, localSteps: 2 },
+    { examples: 400, localSteps: 8 },
+  ];
+  const values = [0.25, -0.5];
+  const inputs = await Promise.all(
+    efforts.map((effort, i) => {
+      const update = new Float32Array(length).fill(values[i]!);
+      const task = { update, trainable: length, effort, metrics, seed: seeds[i]!, codec: nova };
+      return inlineCompute.run('quantise', task);
+    }),
+  );
+  const sum = inputs[0]!.words.map((word, i) => word + inputs[1]!.words[i]!);
+  const model = new Float32Array(length);
+  const state = encodeState({ round: 0, model, trainable: length, moments: [] });
+  const task = { state, cells: [{ words: sum, survivors: 2 }], codec: nova };
+  const after = decodeState((await inlineCompute.run('apply', task)).state);
+  // Weights 1/2 and 1; per step of four: 0.5 and −0.25; steps (1/2·2 + 8) / (3/2) = 6 of 4.
+  const expected = ((0.5 * 0.5 - 0.25) / 1.5) * (6 / 4);
+  for (const value of after.model) expect(Math.abs(value - expected)).toBeLessThan(2 * grid.step);
 });

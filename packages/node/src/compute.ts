@@ -1,4 +1,4 @@
-import type { JobCodec, Metrics } from '@starling/federation';
+import type { Effort, JobCodec, Metrics } from '@starling/federation';
 import type { RingShape } from '@starling/secagg';
 import { kernels } from './kernels.ts';
 
@@ -6,6 +6,12 @@ import { kernels } from './kernels.ts';
 export interface PlainTerm {
   readonly seed: Uint8Array;
   readonly sign: 1 | -1;
+}
+
+/** A cell's opened sum, and how many updates are in it. */
+export interface OpenedCell {
+  readonly words: Uint32Array;
+  readonly survivors: number;
 }
 
 /** Chunks of a vector that follow each other: `first`, and `count` of them. */
@@ -36,6 +42,7 @@ export interface ComputeTasks {
       readonly update: Float32Array;
       /** Weights at the update's start; buffers follow. */
       readonly trainable: number;
+      readonly effort: Effort;
       readonly metrics: Metrics;
       readonly seed: Uint8Array;
       readonly codec: JobCodec;
@@ -133,9 +140,7 @@ export interface ComputeTasks {
   apply: {
     in: {
       readonly state: Uint8Array;
-      readonly sums: readonly Uint32Array[];
-      /** Of all cells together. */
-      readonly survivors: number;
+      readonly cells: readonly OpenedCell[];
       readonly codec: JobCodec;
     };
     out: { readonly state: Uint8Array; readonly stateHash: string; readonly metrics: Metrics };

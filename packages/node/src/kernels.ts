@@ -1,21 +1,18 @@
 import { assert } from '@starling/core';
 import { hashHex, keystreamFrom, Secret, sha256 } from '@starling/crypto';
 import {
-  applyMean,
   bufferCodec,
-  decodeMetrics,
   decodeState,
-  dequantiseSum,
-  encodeMetrics,
   encodeState,
-  type JobCodec,
-  type JobState,
+  encodeTail,
+  normalisationOf,
   quantise,
+  tailWords,
   type UpdateCodec,
   updateCodec,
+  weightOf,
 } from '@starling/federation';
 import { clipToNorm } from '@starling/privacy';
-import { METRIC_COORDINATES } from '@starling/rounds';
 import {
   type ChunkLayout,
   chunkLayout,
@@ -30,6 +27,7 @@ import {
   unpackInto,
 } from '@starling/secagg';
 import type { ComputeTasks, PlainTerm, TaskName } from './compute.ts';
+import { nextState } from './next-state.ts';
 import { newBytes, newWords } from './shared-memory.ts';
 import { free, movable } from './transfers.ts';
 
@@ -44,20 +42,23 @@ export type Kernels = {
 export const kernels: Kernels = {
   decode: ({ state }) => ({ model: decodeState(state).model }),
 
-  quantise({ update, trainable, metrics, seed, codec }) {
-    const { clipped } = clipToNorm(update.subarray(0, trainable), codec.clippingNorm);
+  quantise({ update, trainable, effort, metrics, seed, codec }) {
+    const weights = update.subarray(0, trainable);
+    scale(weights, normalisationOf(codec, effort));
+    const { clipped } = clipToNorm(weights, codec.clippingNorm);
+    const weight = weightOf(codec, effort);
     const uniform = keystreamFrom(new Secret(seed), 0);
-    const words = newWords(update.length + METRIC_COORDINATES);
+    const words = newWords(update.length + tailWords(codec));
     const write = (values: Float32Array, from: number, grid: UpdateCodec) => {
+      scale(values, weight);
       for (let at = 0; at < values.length; at += PIECE_WORDS) {
         const piece = values.subarray(at, at + PIECE_WORDS);
         words.set(quantise(piece, grid, uniform.next(4 * piece.length)), from + at);
       }
     };
-    const grid = updateCodec(codec);
-    write(clipped, 0, grid);
+    write(clipped, 0, updateCodec(codec));
     write(update.subarray(trainable), trainable, bufferCodec(codec));
-    words.set(encodeMetrics(metrics, grid), update.length);
+    words.set(encodeTail(codec, effort, metrics), update.length);
     return { words };
   },
 
@@ -174,19 +175,16 @@ export const kernels: Kernels = {
     return { words };
   },
 
-  apply({ state, sums, survivors, codec }) {
-    const grid = updateCodec(codec);
-    const words = addSums(sums);
-    const split = words.length - METRIC_COORDINATES;
-    const metrics = decodeMetrics(words.subarray(split), survivors, grid);
+  apply({ state, cells, codec }) {
     const before = decodeState(state);
     free(movable([state]));
-    const next = encodeState(advance(before, words.subarray(0, split), survivors, codec));
-    return { state: next, stateHash: hashHex(next), metrics };
+    const next = nextState(before, cells, codec);
+    const bytes = encodeState(next.state);
+    return { state: bytes, stateHash: hashHex(bytes), metrics: next.metrics };
   },
 };
 
-/** Coordinates that are quantised or applied at a time: 128 KiB of keystream. */
+/** Coordinates that are quantised at a time: 128 KiB of keystream. */
 const PIECE_WORDS = 32 * 1024;
 
 const secretTerm = ({ seed, sign }: PlainTerm) => ({ seed: new Secret(seed), sign });
@@ -203,16 +201,6 @@ function greatest(words: Uint32Array): number {
   return most;
 }
 
-/** The cells' sums as one; whole numbers, which all together stay below 2^32. */
-export function addSums(sums: readonly Uint32Array[]): Uint32Array {
-  const [first, ...others] = sums;
-  assert(first !== undefined, 'no sums');
-  if (others.length === 0) return first;
-  const total = first.slice();
-  for (const sum of others) sumInto(total, sum);
-  return total;
-}
-
 /** Packed chunks of these sizes side by side in one piece of memory, each on a word's boundary. */
 function newChunks(sizes: readonly number[]): readonly Uint8Array[] {
   const aligned = (size: number) => 4 * Math.ceil(size / 4);
@@ -225,27 +213,8 @@ function newChunks(sizes: readonly number[]): readonly Uint8Array[] {
   });
 }
 
-/** The state after a round; `state` is overwritten piece by piece, since nothing else holds it. */
-function advance(state: JobState, sums: Uint32Array, survivors: number, codec: JobCodec): JobState {
-  const { model, trainable, moments } = state;
-  assert(sums.length === model.length, `${sums.length} sums for a model of ${model.length}`);
-  const [grid, buffers] = [updateCodec(codec), bufferCodec(codec)];
-  // A piece is all weights or all buffers, which have a grid of their own.
-  const endOf = (at: number) =>
-    Math.min(at + PIECE_WORDS, at < trainable ? trainable : model.length);
-  for (let at = 0; at < model.length; at = endOf(at)) {
-    const end = endOf(at);
-    const piece: JobState = {
-      round: state.round,
-      model: model.subarray(at, end),
-      trainable: Math.max(0, Math.min(trainable, end) - at),
-      moments: moments.map((moment) => moment.subarray(at, end)),
-    };
-    const own = at < trainable ? grid : buffers;
-    const next = applyMean(piece, dequantiseSum(sums.subarray(at, end), survivors, own));
-    model.set(next.model, at);
-    for (const [i, moment] of next.moments.entries())
-      moments[i]!.set(moment, Math.min(at, trainable));
-  }
-  return { ...state, round: state.round + 1 };
+/** In place. */
+function scale(values: Float32Array, factor: number): void {
+  if (factor === 1) return;
+  for (let i = 0; i < values.length; i++) values[i] = values[i]! * factor;
 }

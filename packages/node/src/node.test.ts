@@ -64,7 +64,7 @@ describe('launch', () => {
     const { node } = swarm.peers[0]!;
     const refused = (changes: Partial<Manifest>, model = TEST_MODEL) =>
       expect(swarm.run(node.launch(virtualManifest(changes), model))).rejects;
-    await refused({ stop: { rounds: 0 } }).toThrow('stop.rounds');
+    await refused({ stop: { rounds: 0, target: null } }).toThrow('stop.rounds');
     await refused({}, utf8('{}')).toThrow('no dimension');
     const other = utf8('{"dim":51}');
     await refused({}, other).toThrow('job.model: is not the model given');

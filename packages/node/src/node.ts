@@ -12,7 +12,7 @@ import {
   ProtocolError,
   toHex,
 } from '@starling/core';
-import { encodeState, FEDAVG, initialState } from '@starling/federation';
+import { encodeState, initialState } from '@starling/federation';
 import {
   type Certificate,
   type Job,
@@ -30,11 +30,12 @@ import {
   openRequestCodec,
 } from '@starling/protocol-secagg';
 import {
+  codecOf,
   consentTo,
   type DataOffers,
-  METRIC_COORDINATES,
   manifestFault,
   stateHashOf,
+  vectorLengthOf,
 } from '@starling/rounds';
 import { type BlobExchange, createBlobExchange } from './blob-exchange.ts';
 import { Catalogue, type Decision } from './catalogue.ts';
@@ -334,10 +335,10 @@ export class StarlingNode {
       if (model === undefined) throw new ProtocolError('model-missing', 'the model is not held');
       const { frozen } = job.manifest.training;
       const { layout, initial } = await trainer.describe(model, frozen);
-      const state = encodeState(initialState(initial, layout.parameters, FEDAVG));
+      const { optimizer } = codecOf(job.manifest);
+      const state = encodeState(initialState(initial, layout.parameters, optimizer));
       const stateHash = await blobs.put(state);
-      const vectorLength = layout.parameters + layout.buffers + METRIC_COORDINATES;
-      host.prepare({ vectorLength, stateHash });
+      host.prepare({ vectorLength: vectorLengthOf(job.manifest, layout), stateHash });
     } catch (error) {
       known.standing = { kind: 'failed', reason: errorMessage(error) };
       throw error;

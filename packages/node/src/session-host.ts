@@ -23,6 +23,7 @@ import {
   openRequestCodec,
 } from '@starling/protocol-secagg';
 import {
+  codecOf,
   type EngineEffect,
   type EngineEvent,
   type RunningSession,
@@ -43,9 +44,8 @@ import {
 import type { PlainTerm } from './compute.ts';
 import { delay } from './delay.ts';
 import type { JobHostParts } from './job-host.ts';
-import { addSums } from './kernels.ts';
+import { addSums } from './next-state.ts';
 import { isPacked, isPackedChunk, isPackedSum, layoutOf, sumBytes } from './packed.ts';
-import { codecOf } from './training.ts';
 
 type SessionEffect = Extract<EngineEffect, { kind: 'session' }>;
 type Of<K> = Extract<SessionEffect['effect'], { kind: K }>;
@@ -113,14 +113,13 @@ export class SessionHost {
     const { node, job, vectors } = this.#parts;
     const before = await node.blobs.get(effect.stateHash);
     if (before === undefined) throw new ProtocolError('state-missing', effect.stateHash);
-    const sums = effect.results.map((handle) => vectors.words(handle));
-    node.observer?.sum(job.id, effect.round, effect.slot, addSums(sums));
-    const { state, metrics } = await node.compute.run('apply', {
-      state: before,
-      sums,
-      survivors: effect.survivors,
-      codec: codecOf(job.manifest),
-    });
+    const cells = effect.results.map(({ sum, survivors }) => ({
+      words: vectors.words(sum),
+      survivors,
+    }));
+    node.observer?.sum(job.id, effect.round, effect.slot, addSums(cells));
+    const codec = codecOf(job.manifest);
+    const { state, metrics } = await node.compute.run('apply', { state: before, cells, codec });
     return { stateHash: await node.blobs.put(state), metrics };
   }
 

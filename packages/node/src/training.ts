@@ -1,17 +1,9 @@
 import { type BlobHash, ProtocolError, toHex } from '@starling/core';
-import { examplesMax, type JobCodec, updateCodec } from '@starling/federation';
-import type { Job, Manifest } from '@starling/protocol-rounds';
-import { type PreparedJob, sumPeersMax, type Update } from '@starling/rounds';
+import { examplesMax, updateCodec } from '@starling/federation';
+import type { Job } from '@starling/protocol-rounds';
+import { codecOf, type PreparedJob, type Update } from '@starling/rounds';
 import type { NodeParts } from './parts.ts';
 import type { VectorStore } from './vectors.ts';
-
-/** The grid of a job: the same for every round and roster, because it follows from the manifest. */
-export const codecOf = (manifest: Manifest): JobCodec => ({
-  bits: manifest.aggregation.ringBits,
-  peersMax: sumPeersMax(manifest),
-  clippingNorm: manifest.aggregation.clippingNorm,
-  bufferRange: manifest.aggregation.bufferRange,
-});
 
 interface RoundInput {
   readonly node: NodeParts;
@@ -41,6 +33,7 @@ export async function trainRound(input: RoundInput): Promise<Update> {
   const { words } = await node.compute.run('quantise', {
     update: trained.update,
     trainable: prepared.layout.parameters,
+    effort: { examples: trained.examples, localSteps: trained.localSteps },
     metrics: evaluation,
     seed: node.random.bytes(32),
     codec,

@@ -61,6 +61,20 @@ describe('manifestFault', () => {
     ['admission.joinWindowSeconds', { admission: { joinWindowSeconds: 86_401 } }],
     ['admission.joinWindowSeconds', { admission: { joinWindowSeconds: Number.NaN } }],
     ['stop.rounds', { rounds: 0 }],
+    ['stop.target.value', { target: { metric: 'loss', value: -1 } }],
+    ['admission.participation', { admission: { participation: 0 } }],
+    ['admission.participation', { admission: { participation: 1.5 } }],
+    ['aggregation.learningRate', { aggregation: { learningRate: 0 } }],
+    ['aggregation.momentum', { aggregation: { momentum: 1 } }],
+    ['aggregation.beta1', { aggregation: { beta1: -0.1 } }],
+    ['aggregation.beta2', { aggregation: { beta2: 1 } }],
+    ['aggregation.tau', { aggregation: { tau: 0 } }],
+    ['aggregation.weightCap', { aggregation: { weighting: 'examples', weightCap: 0 } }],
+    [
+      'aggregation.weightCap',
+      { aggregation: { weighting: 'examples', weightCap: 262_143, ringBits: 20 } },
+    ],
+    ['aggregation.referenceSteps', { aggregation: { algorithm: 'fednova', referenceSteps: 0 } }],
   ];
   test.each(faulty)('names %s in %j', (key, changes) => {
     expect(manifestFault(testManifest(changes))).toContain(key);

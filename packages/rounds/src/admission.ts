@@ -1,8 +1,10 @@
 import type { PeerId } from '@starling/core';
-import type { Job, Manifest } from '@starling/protocol-rounds';
+import type { Aggregation, Job, Manifest } from '@starling/protocol-rounds';
 import { survivorsMin } from '@starling/protocol-secagg';
 import { ceilLog2 } from '@starling/secagg';
 import { smallestCell, sumPeersMax } from './cells.ts';
+import { codecOf } from './job-codec.ts';
+import { valueBitsOf } from './shape.ts';
 
 import { trainingFault } from './training-fault.ts';
 
@@ -30,7 +32,8 @@ export function manifestFault(manifest: Manifest): string | undefined {
   const { training, aggregation, admission, stop } = manifest;
   const { ringBits, clippingNorm, phaseSeconds, cellSize } = aggregation;
   const addends = ceilLog2(sumPeersMax(manifest));
-  const { minPeers, maxPeers, joinWindowSeconds } = admission;
+  const { minPeers, maxPeers, joinWindowSeconds, participation } = admission;
+  const codec = codecOf(manifest);
   const checks: readonly [ok: boolean, fault: string][] = [
     [
       ringBits >= RING_BITS_MIN && ringBits <= RING_BITS_MAX,
@@ -53,9 +56,33 @@ export function manifestFault(manifest: Manifest): string | undefined {
       joinWindowSeconds >= 0.1 && joinWindowSeconds <= 86_400,
       'admission.joinWindowSeconds must be 0.1 to 86400',
     ],
+    [participation > 0 && participation <= 1, 'admission.participation must be above 0, at most 1'],
     [stop.rounds >= 1, 'stop.rounds must be at least 1'],
+    [
+      stop.target === null || (Number.isFinite(stop.target.value) && stop.target.value >= 0),
+      'stop.target.value must be a number of at least 0',
+    ],
+    ...optimizerChecks(aggregation),
+    [
+      (codec.weightCap ?? 1) >= 1 && (codec.weightCap ?? 1) < 2 ** valueBitsOf(manifest),
+      `aggregation.weightCap must be 1 to ${2 ** valueBitsOf(manifest) - 1} with so few bits`,
+    ],
+    [(codec.referenceSteps ?? 1) >= 1, 'aggregation.referenceSteps must be at least 1'],
   ];
   return trainingFault(training) ?? checks.find(([ok]) => !ok)?.[1];
+}
+
+function optimizerChecks(aggregation: Aggregation): readonly [ok: boolean, fault: string][] {
+  const { learningRate, momentum, beta1, beta2, tau, corruptCells } = aggregation;
+  const isShare = (value: number) => value >= 0 && value < 1;
+  return [
+    [isPositive(learningRate), 'aggregation.learningRate must be positive'],
+    [isShare(momentum), 'aggregation.momentum must be 0 to below 1'],
+    [isShare(beta1), 'aggregation.beta1 must be 0 to below 1'],
+    [isShare(beta2), 'aggregation.beta2 must be 0 to below 1'],
+    [isPositive(tau), 'aggregation.tau must be positive'],
+    [corruptCells >= 0 && corruptCells < 0.5, 'aggregation.corruptCells must be 0 to below 0.5'],
+  ];
 }
 
 const isPositive = (value: number): boolean => Number.isFinite(value) && value > 0;

@@ -7,6 +7,7 @@ import {
   type RoundId,
   toHex,
 } from '@starling/core';
+import { hashHex, publicKeyOf } from '@starling/crypto';
 import {
   ACCUSATIONS,
   type Envelope,
@@ -26,6 +27,7 @@ import {
   notice,
   type RunningSession,
   roundOf,
+  selfOf,
   send,
 } from './state.ts';
 
@@ -59,14 +61,23 @@ export function parseBan(text: string): Ban {
 export const isBanned = (s: EngineState, peer: PeerId): boolean =>
   (s.bans.get(peer)?.until ?? 0) > roundOf(s);
 
-/** Tells the others again why a peer is banned: they put it into a roster, or miss it in one. */
+/** Tells the others why a peer is banned: they put it into a roster, or would miss it in one. */
 export function showEvidence(d: Draft, peer: PeerId): void {
   const bytes = d.bans.get(peer)?.evidence;
-  if (bytes !== undefined) gossipEvidence(d, bytes);
+  if (bytes === undefined) return;
+  d.effects.push({ kind: 'gossip', message: { kind: 'evidence', bytes }, cell: null });
 }
 
-function gossipEvidence(d: Draft, bytes: Uint8Array): void {
-  d.effects.push({ kind: 'gossip', message: { kind: 'evidence', bytes }, cell: null });
+/** Those who show what all hold, about. */
+const WITNESSES = 8;
+
+/**
+ * The same, of a ROSTER that is refused: all that refuse it hold the evidence, and a few, drawn by
+ * the ROSTER's hash, show it for all.
+ */
+export function showRefusal(d: Draft, peer: PeerId, roster: Envelope, members: number): void {
+  const [first] = hashHex(fromHex(roster.hash), publicKeyOf(selfOf(d))).match(/^.{8}/)!;
+  if (Number.parseInt(first, 16) / 2 ** 32 < WITNESSES / members) showEvidence(d, peer);
 }
 
 /** Two envelopes in one slot, as this peer got them. */
@@ -246,5 +257,4 @@ function ban(d: Draft, peer: PeerId, reason: string, evidence: Evidence | undefi
   d.bans = new Map(d.bans).set(peer, { until, reason, evidence: bytes });
   d.effects.push({ kind: 'journal', key: `ban/${peer}`, value: banText(d.bans.get(peer)!) });
   notice(d, { kind: 'banned', peer, reason, until });
-  if (bytes !== undefined) gossipEvidence(d, bytes);
 }

@@ -23,6 +23,16 @@ export function headHash(chain: Chain, jobId: JobId): CertificateHash {
   return last ? statementHash(last.statement) : (jobId as string as CertificateHash);
 }
 
+/** Whether the job has ended: all rounds are done, or the last certificate shows its target. */
+export function isOver(chain: Chain, { stop }: Manifest): boolean {
+  if (chain.length >= stop.rounds) return true;
+  const metrics = chain.at(-1)?.statement.metrics;
+  if (stop.target === null || metrics === undefined || metrics.examples === 0) return false;
+  const { metric, value } = stop.target;
+  if (metric === 'accuracy') return metrics.correct / metrics.examples >= value;
+  return metrics.lossSum / metrics.examples <= value;
+}
+
 /** Why a certificate cannot follow `before`, or undefined when it can. */
 export function certificateFault(
   certificate: Certificate,
@@ -33,6 +43,7 @@ export function certificateFault(
   const { roster } = statement;
   if (statement.jobId !== jobId) return 'belongs to another job';
   if (statement.round !== before.length + 1) return `round ${statement.round} out of order`;
+  if (isOver(before, manifest)) return 'follows the end of the job';
   if (statement.parent !== headHash(before, jobId)) return 'names another parent';
   if (roster.length < Math.max(3, manifest.admission.minPeers)) return 'roster too small';
   if (roster.some((peer, i) => i > 0 && compareText(roster[i - 1]!, peer) >= 0)) {

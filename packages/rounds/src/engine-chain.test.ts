@@ -1,12 +1,13 @@
 import type { SigningKey } from '@starling/crypto';
 import { type Envelope, sealEnvelope } from '@starling/protocol-rounds';
-import { expect, test } from 'vitest';
-import { signersOf } from './chain.ts';
+import { describe, expect, test } from 'vitest';
+import { certificateFault, signersOf } from './chain.ts';
+import { drawOf } from './round-id.ts';
 import { EnginePeer, GENESIS } from './testing/engine-peer.ts';
 import { certificateAfter, hashNamed, testJob, testKeys } from './testing/fixtures.ts';
 
 const keys = testKeys(6);
-const job = testJob(keys[0]!);
+const job = testJob(keys[0]!, { rounds: 40 });
 const swarm = (count: number, ofJob = job): readonly EnginePeer[] =>
   keys.slice(0, count).map((key) => new EnginePeer(ofJob, key).start());
 const roster = keys.slice(0, 5);
@@ -200,4 +201,44 @@ test('junk in our copy of a certificate does not hide a good signature in theirs
   expect(signersOf(peer.state.chain[0]!).size).toBe(good.signatures.length - 1);
   adopt([good, certificateAfter([good], { job, roster })]);
   expect(signersOf(peer.state.chain[0]!).size).toBe(good.signatures.length);
+});
+
+describe('the end of a job [R-38]', () => {
+  const metrics = (correct: number, lossSum: number) => ({
+    changes: { metrics: { lossSum, correct, examples: 10 } },
+  });
+  test.each([
+    ['accuracy', 0.8, metrics(7, 20), metrics(8, 20)],
+    ['loss', 0.5, metrics(1, 6), metrics(1, 5)],
+  ] as const)('comes with the target %s of %s', (metric, value, before, there) => {
+    const target = testJob(keys[0]!, { rounds: 9, target: { metric, value } });
+    const options = { job: target, roster };
+    const first = certificateAfter([], { ...options, state: 'one', ...before });
+    const second = certificateAfter([first], { ...options, state: 'two', ...there });
+    const third = certificateAfter([first, second], { ...options, state: 'three', ...there });
+    const phaseAfter = (certificates: readonly (typeof first)[]) => {
+      const peer = new EnginePeer(target, keys[0]!);
+      peer.take({ kind: 'start', certificates, joined: [], bans: [] });
+      peer.take({ kind: 'prepared', vectorLength: 8, stateHash: GENESIS });
+      return peer.phase;
+    };
+    expect(phaseAfter([first])).toBe('watching');
+    expect(phaseAfter([first, second])).toBe('finished');
+    const rules = { jobId: target.id, manifest: target.manifest };
+    expect(certificateFault(third, [first, second], rules)).toBe('follows the end of the job');
+  });
+});
+
+test('a part of the peers trains in a round, and more when no certificate comes', () => {
+  const few = testJob(keys[0]!, { admission: { participation: 0.25 } });
+  const peers = keys.map((key) => new EnginePeer(few, key).start());
+  const training = () => peers.filter(({ phase }) => phase === 'training').length;
+  const lots = peers.map((peer) => drawOf(peer.roundId(), peer.peer));
+  expect(training()).toBe(lots.filter((lot) => lot < 0.25).length);
+  for (const share of [0.5, 1]) {
+    for (const peer of peers) if (peer.phase === 'watching') peer.fire('draw');
+    expect(training()).toBe(lots.filter((lot) => lot < share).length);
+  }
+  // Another round draws others.
+  expect(drawOf(peers[0]!.roundId(1), keys[0]!.peerId)).not.toBe(lots[0]);
 });

@@ -12,12 +12,12 @@ import {
 } from './attempt.ts';
 import { onAccusations, onConflict, onEvidence } from './bans.ts';
 import { certificateReady, enterCertifying, hurryCertifying, isQuorumAway } from './certify.ts';
-import { type Chain, firstDifference, isBetter } from './chain.ts';
+import { type Chain, firstDifference, isBetter, isOver } from './chain.ts';
 import { advanceJoining, enterJoining, onRosterTimeout } from './joining.ts';
 import { barKey, isAdmitted, isJoinCurrent } from './joins.ts';
 import { advancePlacing } from './placing.ts';
 import { addAllToPool, emptyPool } from './pool.ts';
-import { compareSlots, parseSlot, type Slot, slotAfter, slotKey } from './round-id.ts';
+import { compareSlots, drawOf, parseSlot, type Slot, slotAfter, slotKey } from './round-id.ts';
 import {
   currentRoundId,
   type Draft,
@@ -28,6 +28,7 @@ import {
   parentOf,
   type RunningSession,
   roundOf,
+  selfOf,
   setTimer,
   stateHashOf,
   undo,
@@ -191,16 +192,38 @@ function beginRound(d: Draft): void {
     d.phase = { name: 'preparing' };
     return;
   }
-  if (d.chain.length >= d.config.job.manifest.stop.rounds) {
+  if (isOver(d.chain, d.config.job.manifest)) {
     d.phase = { name: 'finished' };
     notice(d, { kind: 'finished', round: d.chain.length });
     return;
   }
-  d.phase = { name: d.participating ? 'training' : 'watching' };
-  if (!d.participating) return;
+  const trains = d.participating && isDrawn(d);
+  d.phase = { name: trains ? 'training' : 'watching' };
+  if (!trains) return;
   notice(d, { kind: 'training', round: roundOf(d) });
   d.effects.push({ kind: 'train', stateHash, round: roundOf(d) });
 }
+
+/**
+ * Partial participation: a part of the peers trains in a round, each drawn by H(round ‖ key). When
+ * that part brings no certificate in time, twice as many are drawn. A courtesy: whoever trains all
+ * the same is as welcome.
+ */
+function isDrawn(d: Draft): boolean {
+  const { participation, joinWindowSeconds } = d.config.job.manifest.admission;
+  if (participation >= 1) return true;
+  let times = 0;
+  while (d.marks.has(`drawn-again/${times}`)) times++;
+  const lot = drawOf(currentRoundId(d, 0), selfOf(d));
+  if (lot < participation * 2 ** times) return true;
+  const wait = DRAW_WINDOWS * joinWindowSeconds + DRAW_PHASES * phaseSecondsOf(d);
+  if (once(d, `draw-set/${times}`)) setTimer(d, `draw/${times}`, wait * 1000);
+  return false;
+}
+/** How long those drawn may take before more are. */
+const DRAW_WINDOWS = 4;
+const DRAW_PHASES = 12;
+const phaseSecondsOf = (d: Draft): number => d.config.job.manifest.aggregation.phaseSeconds;
 
 function onTrained(d: Draft, event: Extract<EngineEvent, { kind: 'trained' }>): void {
   if (d.phase.name !== 'training' || event.stateHash !== stateHashOf(d)) return;
@@ -309,6 +332,10 @@ function onTimer(d: Draft, timer: string): void {
     case 'retrain':
       if (d.phase.name === 'watching') beginRound(d);
       return;
+    case 'draw':
+      // The second part of this timer's name counts the draws.
+      if (once(d, `drawn-again/${restarts}`) && d.phase.name === 'watching') beginRound(d);
+      return;
     case 'window':
     case 'grace':
       once(d, `${name}/${slotKey(slot)}`);
@@ -374,10 +401,9 @@ function enterApplying(d: Draft, session: RunningSession, sums: readonly CellSum
   const round = roundOf(d);
   notice(d, { kind: 'sum', round, slot, survivors, cells });
   d.phase = { name: 'applying', session };
-  const results = sums.map(({ result }) => result);
+  const results = sums.map((cell) => ({ sum: cell.result, survivors: cell.survivors.length }));
   const stateHash = stateHashOf(d)!;
-  const { length } = survivors;
-  d.effects.push({ kind: 'apply', roundId, slot, results, survivors: length, stateHash, round });
+  d.effects.push({ kind: 'apply', roundId, slot, results, stateHash, round });
 }
 
 /** The update may still be opened by somebody: it is never used again (design decision 9b). */

@@ -13,9 +13,10 @@ export {
 export { type Chain, isSettled, signersOf, survivorCount, verifyChain } from './chain.ts';
 export { type EngineStep, engineStep } from './engine.ts';
 export { type Have, missingFrom } from './have.ts';
+export { codecOf, vectorLengthOf } from './job-codec.ts';
 export { messageIn, pooled, slotOfEnvelope } from './pool.ts';
 export { parseSlot, roundIdOf, type Slot, slotKey } from './round-id.ts';
-export { METRIC_COORDINATES, ringShapeOf, valueBitsOf } from './shape.ts';
+export { ringShapeOf, valueBitsOf } from './shape.ts';
 export {
   createEngine,
   type EngineState,

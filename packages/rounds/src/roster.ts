@@ -1,6 +1,6 @@
 import { compareText, type PeerId } from '@starling/core';
 import type { BodyOf, Envelope } from '@starling/protocol-rounds';
-import { isBanned, showEvidence } from './bans.ts';
+import { isBanned, showRefusal } from './bans.ts';
 import { rosterDigest } from './cells.ts';
 import { barKey, isAdmitted, joinsInSlot, proposerOf } from './joins.ts';
 import { inSlot, type Pooled } from './pool.ts';
@@ -22,7 +22,7 @@ export function acceptableRoster(d: Draft, slot: Slot): Placing | undefined {
     if (liar !== undefined) {
       if (!once(d, `refused/${envelope.hash}`)) continue;
       notice(d, { kind: 'refused', reason: `roster has ${liar}, who lied`, peer: envelope.sender });
-      showEvidence(d, liar);
+      showRefusal(d, liar, envelope, members.length);
       continue;
     }
     const left = leftOut(d, slot, members, at);

@@ -42,6 +42,14 @@ export function proposerRank(roundId: RoundId, attempt: number, peer: PeerId): s
 /** Ranks are wanted after every JOIN, of everybody. */
 const knownRanks = remembered<string>(4_096);
 
+/** A peer's lot in a round, from 0 to 1, which nobody can foresee before the round's parent is. */
+export function drawOf(roundId: RoundId, peer: PeerId): number {
+  const label = utf8(`${ROUNDS_LABEL}/participation`);
+  return (
+    Number.parseInt(hashHex(label, fromHex(roundId), publicKeyOf(peer)).slice(0, 8), 16) / 2 ** 32
+  );
+}
+
 /** One attempt of a round: `restarts` counts burnt updates, `attempt` rosters since then. */
 export interface Slot {
   readonly restarts: number;

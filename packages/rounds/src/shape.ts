@@ -2,9 +2,6 @@ import type { Manifest } from '@starling/protocol-rounds';
 import type { RingShape } from '@starling/secagg';
 import { sumPeersMax } from './cells.ts';
 
-/** Coordinates behind the model's: loss sum, correct, examples (design decision 14b). */
-export const METRIC_COORDINATES = 3;
-
 const CHUNK_BYTES_MIN = 16 * 1024;
 const CHUNK_BYTES_MAX = 256 * 1024;
 

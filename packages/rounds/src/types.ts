@@ -197,8 +197,8 @@ export type EngineEffect =
       readonly kind: 'apply';
       readonly roundId: RoundId;
       readonly slot: Slot;
-      readonly results: readonly VectorHandle[];
-      readonly survivors: number;
+      /** One for each cell. */
+      readonly results: readonly { readonly sum: VectorHandle; readonly survivors: number }[];
       readonly stateHash: BlobHash;
       readonly round: number;
     }

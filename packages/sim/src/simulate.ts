@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { assert, type BlobHash, type PeerId } from '@starling/core';
 import { hashHex, verifications } from '@starling/crypto';
-import { DEFAULT_TRAINING, type Manifest } from '@starling/protocol-rounds';
+import { DEFAULT_AGGREGATION, DEFAULT_TRAINING, type Manifest } from '@starling/protocol-rounds';
 import { type EngineCanary, type Notice, survivorCount } from '@starling/rounds';
 import type { ProtectionName, UnmaskingName } from '@starling/secagg';
 import { BEHAVIOURS, type Behaviour } from './adversaries/index.ts';
@@ -477,18 +477,19 @@ function manifestOf(
     loss: 'softmax-cross-entropy',
     training: { ...DEFAULT_TRAINING, batchSize: 1 },
     aggregation: {
-      algorithm: 'fedavg',
+      ...DEFAULT_AGGREGATION,
       ringBits: ringBitsOf({ graph }),
-      clippingNorm: 10,
-      bufferRange: 100,
       replication: replication ?? 0,
       cellSize: cellSize ?? 0,
       graph: graph ?? 'complete',
       unmasking: unmasking ?? 'local',
       phaseSeconds: 2,
     },
-    admission: { minPeers: 3, maxPeers: Math.max(128, peers), joinWindowSeconds: 5 },
-    stop: { rounds },
+    admission: {
+      ...{ minPeers: 3, maxPeers: Math.max(128, peers) },
+      ...{ joinWindowSeconds: 5, participation: 1 },
+    },
+    stop: { rounds, target: null },
     nonce: new Uint8Array(16),
   };
 }

@@ -1,3 +1,4 @@
+export * from './aggregation.ts';
 export * from './certificate.ts';
 export * from './envelope.ts';
 export * from './evidence.ts';

@@ -9,6 +9,7 @@ import {
   type JobId,
   LIMITS,
   list,
+  nullable,
   oneOf,
   type PeerId,
   struct,
@@ -17,17 +18,13 @@ import {
   utf8,
 } from '@starling/core';
 import { hashHex, type SigningKey, verify } from '@starling/crypto';
+import { aggregationCodec } from './aggregation.ts';
 import { hashCodec, peerCodec, signatureCodec } from './common.ts';
 import { LOSS_NAMES, trainingCodec } from './training.ts';
 import { ROUNDS_LABEL } from './version.ts';
 
-/** Most owners of one chunk. */
-export const REPLICATION_MAX = 4;
-export const ALGORITHM_NAMES = ['fedavg'] as const;
-/** Who masks with whom: everybody with everybody in a cell, or neighbours on one large graph. */
-export const GRAPH_NAMES = ['complete', 'wide'] as const;
-/** Who verifies and unmasks the sum: every member all of it, or a few drawn for each chunk. */
-export const UNMASKING_NAMES = ['local', 'shared'] as const;
+/** What a job may be run to: a number that stands in every certificate. */
+export const TARGET_METRICS = ['accuracy', 'loss'] as const;
 
 /**
  * Everything that peers must agree on before a round: the job, content-addressed. Every duration is
@@ -44,28 +41,19 @@ export const manifestCodec = struct({
   }),
   loss: oneOf(LOSS_NAMES),
   training: trainingCodec,
-  aggregation: struct({
-    algorithm: oneOf(ALGORITHM_NAMES),
-    ringBits: u32(32),
-    clippingNorm: f64,
-    /** How much one buffer (a statistic of BatchNormalization) may change in a round. */
-    bufferRange: f64,
-    /** Owners of each chunk; 0 means f + 1 of the roster, at most REPLICATION_MAX. */
-    replication: u32(REPLICATION_MAX),
-    /** Peers of one cell, about; a roster of more than twice as many is cut. 0 means 64. */
-    cellSize: u32(LIMITS.cellPeersMax / 2),
-    graph: oneOf(GRAPH_NAMES),
-    /** Whether each member verifies and unmasks whole sums, or a few drawn for each chunk. */
-    unmasking: oneOf(UNMASKING_NAMES),
-    /** How long one phase of the secure aggregation waits for the slowest member. */
-    phaseSeconds: f64,
-  }),
+  aggregation: aggregationCodec,
   admission: struct({
     minPeers: u32(LIMITS.rosterPeersMax),
     maxPeers: u32(LIMITS.rosterPeersMax),
     joinWindowSeconds: f64,
+    /** Part of the peers that train in a round, drawn anew in each. */
+    participation: f64,
   }),
-  stop: struct({ rounds: u32(1_000_000) }),
+  stop: struct({
+    rounds: u32(1_000_000),
+    /** The job ends before, when a certificate shows this accuracy or more, this loss or less. */
+    target: nullable(struct({ metric: oneOf(TARGET_METRICS), value: f64 })),
+  }),
   /** Makes two launches of the same file two jobs. */
   nonce: bytes(16),
 });

@@ -3,6 +3,7 @@ import { signingKeyFromSeed } from '@starling/crypto';
 import { describe, expect, test } from 'vitest';
 import {
   CLASS_WEIGHTS_MAX,
+  DEFAULT_AGGREGATION,
   DEFAULT_TRAINING,
   FROZEN_PATTERN_MAX,
   FROZEN_PATTERNS_MAX,
@@ -44,18 +45,9 @@ describe('training in a manifest', () => {
           classWeights: new Array(CLASS_WEIGHTS_MAX).fill(1 / 3),
         },
       },
-      aggregation: {
-        ...{ algorithm: 'fedavg', ringBits: 24, clippingNorm: 1 / 3, bufferRange: 1 / 3 },
-        ...{
-          replication: 0,
-          cellSize: 0,
-          graph: 'complete',
-          unmasking: 'local',
-          phaseSeconds: 1 / 3,
-        },
-      },
-      admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 1 / 3 },
-      stop: { rounds: 1_000_000 },
+      aggregation: { ...DEFAULT_AGGREGATION, clippingNorm: 1 / 3, bufferRange: 1 / 3 },
+      admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 1 / 3, participation: 1 / 3 },
+      stop: { rounds: 1_000_000, target: { metric: 'loss', value: 1 / 3 } },
       nonce: new Uint8Array(16),
     };
     const signed = signManifest(manifest, signingKeyFromSeed(new Uint8Array(32)));

@@ -2,6 +2,7 @@ import { type BlobHash, compareText, type PeerId, u32be, utf8 } from '@starling/
 import { hashHex, type SigningKey, sha256, signingKeyFromSeed } from '@starling/crypto';
 import {
   type Certificate,
+  DEFAULT_AGGREGATION,
   DEFAULT_TRAINING,
   type Job,
   type Manifest,
@@ -27,6 +28,7 @@ export interface ManifestChanges {
   readonly aggregation?: Partial<Manifest['aggregation']>;
   readonly admission?: Partial<Manifest['admission']>;
   readonly rounds?: number;
+  readonly target?: Manifest['stop']['target'];
 }
 
 /** A manifest without fault, but for the changes. */
@@ -36,20 +38,15 @@ export const testManifest = (changes: ManifestChanges = {}): Manifest => ({
   data: { task: 'test', inputShape: [1], classes: 2 },
   loss: 'softmax-cross-entropy',
   training: { ...DEFAULT_TRAINING, batchSize: 1, ...changes.training },
-  aggregation: {
-    algorithm: 'fedavg',
-    ringBits: 24,
-    clippingNorm: 10,
-    bufferRange: 100,
-    replication: 0,
-    cellSize: 0,
-    graph: 'complete',
-    unmasking: 'local',
-    phaseSeconds: 2,
-    ...changes.aggregation,
+  aggregation: { ...DEFAULT_AGGREGATION, phaseSeconds: 2, ...changes.aggregation },
+  admission: {
+    minPeers: 3,
+    maxPeers: 64,
+    joinWindowSeconds: 10,
+    participation: 1,
+    ...changes.admission,
   },
-  admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 10, ...changes.admission },
-  stop: { rounds: changes.rounds ?? 10 },
+  stop: { rounds: changes.rounds ?? 10, target: changes.target ?? null },
   nonce: new Uint8Array(16),
 });
 

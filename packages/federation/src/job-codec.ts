@@ -1,0 +1,93 @@
+import { assert, ProtocolError } from '@starling/core';
+import { type CodecOptions, checkSums, type UpdateCodec, updateCodec } from './codec.ts';
+import type { Combination } from './combine.ts';
+import { decodeMetrics, encodeMetrics, METRIC_WORDS, type Metrics } from './metrics.ts';
+import type { ServerOptimizer } from './server-optimizer.ts';
+
+/** How a job's updates become words, and sums of words a new global model. */
+export interface JobCodec extends CodecOptions {
+  /** How much one buffer (a statistic of BatchNormalization) may change in a round. */
+  readonly bufferRange: number;
+  readonly optimizer: ServerOptimizer;
+  readonly combination: Combination;
+  /** Examples that make the greatest weight; every update counts the same when absent. */
+  readonly weightCap?: number;
+  /** FedNova: local steps of a usual peer; updates are not normalised when absent. */
+  readonly referenceSteps?: number;
+}
+
+/** What a peer's update rests on. */
+export interface Effort {
+  readonly examples: number;
+  readonly localSteps: number;
+}
+
+/** The grid of buffers: their own range, since nobody clips them (design decision 6a). */
+export const bufferCodec = (codec: JobCodec): UpdateCodec =>
+  updateCodec({ ...codec, clippingNorm: codec.bufferRange });
+
+/**
+ * Words behind the model's: a weight and a number of steps where the job has them, and the metrics.
+ */
+export const tailWords = ({
+  weightCap,
+  referenceSteps,
+}: Pick<JobCodec, 'weightCap' | 'referenceSteps'>): number =>
+  (weightCap === undefined ? 0 : 1) + (referenceSteps === undefined ? 0 : 1) + METRIC_WORDS;
+
+/** Bounded weighting: w = min(examples, cap) / cap, from 0 to 1; 1 when all count the same. */
+export function weightOf({ weightCap }: JobCodec, { examples }: Effort): number {
+  return weightCap === undefined ? 1 : Math.min(examples, weightCap) / weightCap;
+}
+
+/**
+ * FedNova (Wang et al. 2020, §4): updates are brought to as many steps as a usual peer takes, so
+ * that those who take more do not pull the model towards their own optimum.
+ */
+export function normalisationOf({ referenceSteps }: JobCodec, { localSteps }: Effort): number {
+  return referenceSteps === undefined ? 1 : referenceSteps / Math.max(1, localSteps);
+}
+
+/** One peer's words behind its model's. */
+export function encodeTail(codec: JobCodec, effort: Effort, metrics: Metrics): Uint32Array {
+  const grid = updateCodec(codec);
+  const { weightCap, referenceSteps } = codec;
+  const words: number[] = [];
+  if (weightCap !== undefined) {
+    assert(weightCap <= grid.valueMax, `a weight of ${weightCap} in ${grid.valueBits} bits`);
+    words.push(Math.min(effort.examples, weightCap));
+  }
+  if (referenceSteps !== undefined) {
+    const steps = Math.round(weightOf(codec, effort) * effort.localSteps);
+    words.push(Math.min(steps, grid.valueMax));
+  }
+  return Uint32Array.of(...words, ...encodeMetrics(metrics, grid));
+}
+
+/** What the tail of a sum says of the sum. */
+export interface Tail {
+  /** Sum of all weights: what the sum of updates is divided by. */
+  readonly divisor: number;
+  /** FedNova's effective steps over the reference; 1 without it. */
+  readonly steps: number;
+  readonly metrics: Metrics;
+}
+
+/**
+ * Only + − × ÷ on whole numbers: the same in every engine.
+ * @param sums the last `tailWords` of the sums of `count` peers
+ * @throws ProtocolError 'sum-out-of-range' where no `count` peers can add up to them
+ */
+export function decodeTail(codec: JobCodec, sums: Uint32Array, count: number): Tail {
+  assert(sums.length === tailWords(codec), `${sums.length} words behind the model`);
+  const grid = updateCodec(codec);
+  checkSums(sums, count, grid);
+  const { weightCap, referenceSteps } = codec;
+  let at = 0;
+  const divisor = weightCap === undefined ? count : sums[at++]! / weightCap;
+  if (divisor === 0 || divisor > count) {
+    throw new ProtocolError('sum-out-of-range', `weights of ${count} peers add up to ${divisor}`);
+  }
+  const steps = referenceSteps === undefined ? 1 : sums[at++]! / divisor / referenceSteps;
+  return { divisor, steps, metrics: decodeMetrics(sums.subarray(at), count, grid) };
+}

@@ -1,0 +1,49 @@
+import {
+  type Combination,
+  type JobCodec,
+  type ServerOptimizer,
+  tailWords,
+} from '@starling/federation';
+import type { Aggregation, Manifest } from '@starling/protocol-rounds';
+import { sumPeersMax } from './cells.ts';
+import type { VectorLayout } from './trainer.ts';
+
+/** The grids and the server optimiser of a job: the same in every round and roster. */
+export function codecOf(manifest: Manifest): JobCodec {
+  const { aggregation } = manifest;
+  const { ringBits, clippingNorm, bufferRange, weighting, weightCap } = aggregation;
+  return {
+    ...{ bits: ringBits, peersMax: sumPeersMax(manifest), clippingNorm, bufferRange },
+    optimizer: serverOptimizerOf(aggregation),
+    combination: combinationOf(aggregation),
+    ...(weighting === 'examples' && { weightCap }),
+    ...(aggregation.algorithm === 'fednova' && { referenceSteps: aggregation.referenceSteps }),
+  };
+}
+
+function combinationOf({ combination, corruptCells: corrupt }: Aggregation): Combination {
+  if (combination === 'multi-krum' || combination === 'trimmed-mean') {
+    return { kind: combination, corrupt };
+  }
+  return { kind: combination };
+}
+
+function serverOptimizerOf(aggregation: Aggregation): ServerOptimizer {
+  const { algorithm, learningRate, momentum, beta1, beta2, tau } = aggregation;
+  switch (algorithm) {
+    case 'fedavgm':
+      return { kind: 'fedavgm', learningRate, momentum };
+    case 'diloco':
+      return { kind: 'nesterov', learningRate, momentum };
+    case 'fedadam':
+    case 'fedyogi':
+    case 'fedadagrad':
+      return { kind: algorithm, learningRate, beta1, beta2, tau };
+    default:
+      return { kind: 'fedavg', learningRate };
+  }
+}
+
+/** Length of a job's vector: the model's, and what travels behind it (design decision 14b). */
+export const vectorLengthOf = (manifest: Manifest, layout: VectorLayout): number =>
+  layout.parameters + layout.buffers + tailWords(codecOf(manifest));
