@@ -15,6 +15,7 @@ import {
 import type { Members } from '@starling/membership';
 import { MEMBERSHIP_LIMITS, MEMBERSHIP_PROTOCOL } from '@starling/protocol-membership';
 import { LevelDatastore } from 'datastore-level';
+import type { Key } from 'interface-datastore';
 import { Admission } from './admission.ts';
 import { withDeadline } from './deadline.ts';
 import { FramedStream } from './framed-stream.ts';
@@ -160,9 +161,19 @@ function guardOf(
   };
 }
 
+/**
+ * libp2p's peer store takes a read that failed for a peer that is not there, and writes what it was
+ * to add over what it knew: a read that is given up, as many are at the stop, would cost addresses.
+ */
+class PatientDatastore extends LevelDatastore {
+  override get(key: Key): ReturnType<LevelDatastore['get']> {
+    return super.get(key);
+  }
+}
+
 async function openDatastore(path: string | undefined): Promise<LevelDatastore | undefined> {
   if (path === undefined) return undefined;
-  const datastore = new LevelDatastore(path);
+  const datastore = new PatientDatastore(path);
   try {
     await datastore.open();
   } catch (error) {
