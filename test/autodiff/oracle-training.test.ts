@@ -11,7 +11,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { adjustedGradients } from '../../packages/autodiff/src/gradient-terms.ts';
 import { Ops } from '../../packages/autodiff/src/ops.ts';
-import { optimizerRule } from '../../packages/autodiff/src/optimizer-rules.ts';
+import { biasCorrections, optimizerRule } from '../../packages/autodiff/src/optimizer-rules.ts';
 import {
   type OptimizerSettings,
   optimizerSettings,
@@ -39,11 +39,12 @@ async function ourWeight(settings: OptimizerSettings): Promise<readonly number[]
   };
   const fed: Record<string, Tensor> = { weight };
   for (const [i, gradient] of gradients.entries()) {
+    const { root, ratio } = biasCorrections(settings, i + 1);
     const name = g.builder.input(`gradient${i}`, gradient);
     fed[name] = gradient;
     now = update(g, {
       ...{ weight: now.weight, gradient: name, states: now.states },
-      scalars: scalars(g, g.number(RATE), [i + 1]),
+      scalars: scalars(g, g.number(RATE), { root: g.number(root), ratio: g.number(ratio) }),
     });
   }
   const graph = g.builder.finish('ours', [g.builder.named(now.weight, 'after')]);

@@ -5,7 +5,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { backward } from '../../packages/autodiff/src/backward.ts';
 import { countValue, lossTerms } from '../../packages/autodiff/src/losses.ts';
 import { Ops } from '../../packages/autodiff/src/ops.ts';
-import { optimizerRule } from '../../packages/autodiff/src/optimizer-rules.ts';
+import { biasCorrections, optimizerRule } from '../../packages/autodiff/src/optimizer-rules.ts';
 import {
   type OptimizerSettings,
   optimizerSettings,
@@ -101,12 +101,14 @@ async function ourStep({ name, settings: settingsOf, factors }: OptimizerCase) {
   const weights = (inputs.length - 2) / kinds;
   const g = new Ops(new GraphBuilder());
   const rate = g.builder.constant(inputs[0]!);
+  const late = biasCorrections(settings, LATE);
+  const corrections = { root: g.number(late.root), ratio: g.number(late.ratio) };
   const made = Array.from({ length: weights }, (_, i) => {
     const [weight, gradient, ...states] = Array.from({ length: kinds }, (_, kind) =>
       g.builder.input(`${kind}/${i}`, inputs[2 + kind * weights + i]!),
     );
     const after = rule.update(g, {
-      ...{ weight: weight!, gradient: gradient!, scalars: rule.scalars(g, rate, [LATE]) },
+      ...{ weight: weight!, gradient: gradient!, scalars: rule.scalars(g, rate, corrections) },
       states: states.map((state, k) => g.scale(state, scales[k]!)),
     });
     return [after.weight, ...after.states.map((state, k) => g.scale(state, 1 / scales[k]!))];

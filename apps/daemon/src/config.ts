@@ -3,7 +3,7 @@ import { ConfigError, errorMessage, type PeerId } from '@starling/core';
 import { parsePeerId } from '@starling/crypto';
 import { WEIGHT_MAX } from '@starling/protocol-rounds';
 import type { Policy } from '@starling/rounds';
-import { MEMORY_MIN } from '@starling/trainer';
+import { DEVICE_CHOICES, MEMORY_MIN } from '@starling/trainer';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 
@@ -57,6 +57,8 @@ export const configSchema = z.strictObject({
       /** What the process that trains a job may take of this machine. */
       trainer: z
         .strictObject({
+          /** `auto` takes the first that can train the job, and faster than the CPU. */
+          device: z.enum(DEVICE_CHOICES).default('auto'),
           /** Bytes, or a number with MiB or GiB; half of what is free unless told. */
           memory: memory.optional(),
           cpuThreads: z.number().int().positive().max(256).default(1),

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { resolve } from 'node:path';
 import type { IntervalHistogram } from 'node:perf_hooks';
 import {
   aggregationOf,
@@ -58,10 +57,18 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
       return () => watchers.delete(watcher);
     },
     pull: (id) => pull(node, findJob(node, id)),
-    addData: async ({ name, path, task }) => {
-      const added = await data.add(name, resolve(path), task);
+    addData: async (dataset) => {
+      const added = await data.add(dataset);
       await node.dataChanged();
       return added;
+    },
+    removeData: async (name) => {
+      const user = node
+        .jobs()
+        .find(({ standing }) => standing.kind === 'participating' && standing.dataset === name);
+      if (user === undefined) return data.remove(name);
+      const hint = `Refuse the job first: \`starling jobs refuse ${user.job.id.slice(0, 12)}\``;
+      throw new ConfigError('data', `job "${user.job.manifest.name}" trains on "${name}"`, hint);
     },
     listData: async () => data.views(),
     swarm: parts.swarmHandlers,
@@ -85,6 +92,9 @@ async function status(parts: ControlParts) {
     })),
     jobs: node.jobs().length,
     dataSets: data.views().length,
+    training: node.jobs().flatMap(({ job, progress }) => {
+      return progress === undefined ? [] : [{ job: job.id, name: job.manifest.name, ...progress }];
+    }),
     uptimeSeconds: (performance.now() - started) / 1000,
     eventLoopDelayMs: { p99: loopDelay.percentile(99) / 1e6, max: loopDelay.max / 1e6 },
     stateDirectory: state.path,
@@ -116,11 +126,22 @@ async function pull(node: StarlingNode, id: JobId) {
   };
 }
 
+/** What a job file means that does not say it. */
+function usualTarget({ classes, input }: JobFile['data']): Manifest['data']['target'] {
+  if (classes === 0) return 'numbers';
+  return input.dtype === 'int32' ? 'sequence' : 'classes';
+}
+
 function manifestOf(file: JobFile, model: Uint8Array): Manifest {
   return {
     name: file.name,
     model: hashHex(model) as BlobHash,
-    data: { task: file.data.task, inputShape: file.data.input.shape, classes: file.data.classes },
+    data: {
+      ...{ task: file.data.task, inputType: file.data.input.dtype },
+      inputShape: file.data.input.shape,
+      target: file.data.target ?? usualTarget(file.data),
+      classes: file.data.classes,
+    },
     loss: file.loss,
     training: file.training,
     aggregation: aggregationOf(file.aggregation),

@@ -93,7 +93,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     childEntry: entry('trainer-child'),
     datasets: data,
     log,
-    limits: config.resources.trainer,
+    ...{ limits: config.resources.trainer, device: config.resources.trainer.device },
   });
   undo.push(() => trainer.close());
   const service = await SwarmService.open({
@@ -105,6 +105,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const { transport, traffic } = metered(swarm);
 
   const { stopped, stop } = once(stopAll);
+  const logNotice = noticeLog(log, key.peerId);
   const watchers = new Set<(job: JobId, notice: Notice) => void>();
   const node = new StarlingNode(
     {
@@ -128,7 +129,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
       policy: () => policyOf(config),
       onFatal: (error) => endByBug(log, error),
       onNotice: (job, notice) => {
-        logNotice(log, job, notice, key.peerId);
+        logNotice(job, notice);
         hooks.onNotice?.(job, notice);
         for (const watcher of watchers) watcher(job, notice);
       },
@@ -165,14 +166,25 @@ function once(work: () => Promise<void>) {
   return { stopped, stop };
 }
 
+/** Between two lines of a training's progress. */
+const PROGRESS_MS = 30_000;
+
 /** What happens in a job, a line each; certificates only by what identifies them. */
-function logNotice(log: Log, job: JobId, notice: Notice, self: PeerId): void {
-  const { kind, ...rest } = notice;
-  const fields = 'certificate' in rest ? { round: rest.certificate.statement.round } : rest;
-  log.info(kind, { job: job.slice(0, 8), ...fields });
-  if (notice.kind !== 'banned' || notice.peer !== self) return;
-  const remedy = 'does another daemon run with a copy of this state directory? Stop it';
-  log.warn('the others leave this peer out: its own messages contradict each other', { remedy });
+function noticeLog(log: Log, self: PeerId): (job: JobId, notice: Notice) => void {
+  let lastProgress = Number.NEGATIVE_INFINITY;
+  return (job, notice) => {
+    const { kind, ...rest } = notice;
+    const fields = 'certificate' in rest ? { round: rest.certificate.statement.round } : rest;
+    if (kind === 'progress') {
+      const now = performance.now();
+      if (now - lastProgress < PROGRESS_MS) return;
+      lastProgress = now;
+    }
+    log.info(kind, { job: job.slice(0, 8), ...fields });
+    if (notice.kind !== 'banned' || notice.peer !== self) return;
+    const remedy = 'does another daemon run with a copy of this state directory? Stop it';
+    log.warn('the others leave this peer out: its own messages contradict each other', { remedy });
+  };
 }
 
 /** A state nobody understands must not go on: the supervisor starts us again from the journal. */

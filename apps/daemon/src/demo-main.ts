@@ -5,6 +5,7 @@ import { hashHex } from '@starling/crypto';
 import type { InputObserver } from '@starling/node';
 import type { Notice, Slot } from '@starling/rounds';
 import { bytesOfWords } from '@starling/secagg';
+import { inspectOffer } from '@starling/trainer';
 import { configSchema } from './config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import type { DemoMessage, DemoStart } from './demo-messages.ts';
@@ -47,7 +48,9 @@ async function run(start: DemoStart): Promise<void> {
   const observer = start.observed ? { observer: observerFor(start.capture) } : {};
   daemon = await startDaemon(options, { ...observer, onNotice });
   const { name, path, task } = start.dataset;
-  if (daemon.data.get(name) === undefined) await daemon.data.add(name, path, task);
+  if (daemon.data.get(name) === undefined) {
+    await daemon.data.add(await inspectOffer(name, path, { task }));
+  }
   const { swarm } = daemon;
   tell({
     kind: 'up',

@@ -2,10 +2,10 @@ import type { JobEvent, JobView, Round } from '@starling/control';
 import type { JobId } from '@starling/core';
 import type { JobReport, JobStanding } from '@starling/node';
 import { statementHash } from '@starling/protocol-rounds';
-import { isSettled, type Notice, survivorCount } from '@starling/rounds';
+import { isSettled, type Notice, survivorCount, type TrainingProgress } from '@starling/rounds';
 
 /** A job as the API shows it. */
-export function jobView({ job, standing, phase, certificates }: JobReport): JobView {
+export function jobView({ job, standing, phase, progress, certificates }: JobReport): JobView {
   const rounds = certificates.map(({ statement }, i): Round => {
     const { lossSum, correct, examples } = statement.metrics;
     return {
@@ -29,6 +29,7 @@ export function jobView({ job, standing, phase, certificates }: JobReport): JobV
     standing: standing.kind,
     detail: detailOf(standing),
     phase,
+    progress: progress ?? null,
     rounds,
     roundsWanted: job.manifest.stop.rounds,
     stateHash: rounds.at(-1)?.stateHash ?? null,
@@ -61,10 +62,20 @@ export function jobEvent(job: JobId, notice: Notice, view: () => JobView): JobEv
   return changed ? { ...event, view: view() } : event;
 }
 
+/** For instance: training, 40 % (120 of 300 steps), 5,210 examples/s, 12 s left. */
+function trainingText(progress: TrainingProgress): string {
+  const { step, steps, examplesPerSecond, secondsLeft } = progress;
+  const speed = examplesPerSecond < 10 ? examplesPerSecond.toFixed(1) : examplesPerSecond.toFixed();
+  const part = `${Math.floor((100 * step) / steps)} % (${step} of ${steps} steps)`;
+  return `training, ${part}, ${speed} examples/s, ${Math.ceil(secondsLeft)} s left`;
+}
+
 function textOf(notice: Notice): string {
   switch (notice.kind) {
     case 'training':
       return `round ${notice.round}: training`;
+    case 'progress':
+      return `round ${notice.round}: ${trainingText(notice)}`;
     case 'joining':
       return `round ${notice.round}: update is ready, looking for a roster`;
     case 'waiting':

@@ -29,6 +29,7 @@ import {
 } from './index.ts';
 import { Ops } from './ops.ts';
 import { rewriting } from './rules-training.ts';
+import { wholeRun } from './testing/whole-run.ts';
 
 const TRAINING = { training_mode: int(1), epsilon: float(0.05), momentum: float(0.8) };
 const STATISTICS = ['x', 'scale', 'bias', 'mean', 'variance'];
@@ -207,15 +208,15 @@ describe('a model with BatchNormalization', () => {
       createGenerator(1),
     );
     const loss = 'softmax-cross-entropy' as const;
-    const resident = { dtype: 'float32', examples, example: [4], scale: 1 } as const;
+    const resident = { dtype: 'float32', example: [4], scale: 1 } as const;
     const graph = buildEpochGraph({ model, loss, plan, data: resident });
     expect(graph.layout).toEqual({ parameters: 24, buffers: 6 });
     const vector = initialVector(model);
     const read = await run(graph.model.graph, {
-      vector: { dtype: 'float32', shape: [30], data: vector },
+      ...wholeRun({ graph, plan, vector }),
       data,
       targets: labels,
-      order: { dtype: 'int32', shape: orderShape(plan), data: order },
+      order: { dtype: 'int32', shape: orderShape(plan, plan.steps), data: order },
       learningRate: scalar(0.1),
       clippingNorm: scalar(1e-3),
     });

@@ -22,6 +22,7 @@ import {
   planEpochs,
 } from './index.ts';
 import { Ops } from './ops.ts';
+import { wholeRun } from './testing/whole-run.ts';
 
 /** y = Dropout(x · w) with the ratio as a constant. */
 function droppingModel(ratio: number, training: number, outputs = ['d']): Model {
@@ -171,21 +172,21 @@ describe('Dropout', () => {
   test('in an epoch graph gives every minibatch masks of its own', async () => {
     const model = droppingModel(0.5, 1);
     const plan = planEpochs({ examples: 10, batchSize: 4, epochs: 2, accumulation: 2 });
-    const data = { dtype: 'float32', examples: 10, example: [50], scale: 1 } as const;
+    const data = { dtype: 'float32', example: [50], scale: 1 } as const;
     const optimizer = optimizerSettings('momentum');
     const loss = 'mean-squared-error' as const;
     const graph = buildEpochGraph({ model, loss, plan, data, optimizer });
     expect(graph.words).toBe(WORDS_PER_DROPOUT);
     const train = async (seed: number) => {
-      const batches = orderShape(plan).slice(0, -1);
+      const batches = orderShape(plan, plan.steps).slice(0, -1);
       const words = dropoutWords(elementCount(batches), 1, createGenerator(seed));
       const rows = Int32Array.from({ length: 10 }, (_, i) => i);
       const order = minibatchOrder(plan, rows, createGenerator(1));
       const read = await run(graph.model.graph, {
-        vector: { dtype: 'float32', shape: [100], data: initialVector(model) },
+        ...wholeRun({ graph, plan, vector: initialVector(model), optimizer }),
         data: tensorOf('float32', [10, 50], new Array(500).fill(1)),
         targets: tensorOf('float32', [10, 50], new Array(500).fill(0)),
-        order: { dtype: 'int32', shape: orderShape(plan), data: order },
+        order: { dtype: 'int32', shape: orderShape(plan, plan.steps), data: order },
         words: tensorOf('int32', [...batches, graph.words], words),
         learningRate: scalar(0.1),
         clippingNorm: scalar(1e9),

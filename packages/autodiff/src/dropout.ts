@@ -28,7 +28,7 @@ export function dropoutMasks(g: Ops, words: string): DropoutMasks {
     kept: (shape, ratio) => {
       const [factor, offset] = [scalars[used]!, scalars[used + 1]!];
       used += WORDS_PER_DROPOUT;
-      const hash = g.add(g.mul(table(g, shape), factor), offset);
+      const hash = hashedWords(g, shape, factor, offset);
       // 1 above the threshold and 0 up to it: whole numbers have nothing in between, and a truth
       // value would cost twice as much.
       const threshold = (ratio - 0.5) * 2 ** 32;
@@ -50,6 +50,14 @@ export function countingMasks(g: Ops): DropoutMasks & { readonly count: () => nu
   };
 }
 
+/** In the graph: a hash of 32 random bits for each element of `shape`, from two words. */
+export const hashedWords = (
+  g: Ops,
+  shape: readonly number[],
+  factor: string,
+  offset: string,
+): string => g.add(g.mul(table(g, shape), factor), offset);
+
 /** A random word for each element: a function of their number, so that graphs repeat. */
 function table(g: Ops, shape: readonly number[]): string {
   const size = elementCount(shape);
@@ -59,7 +67,7 @@ function table(g: Ops, shape: readonly number[]): string {
 }
 
 /** An int32 of 32 random bits. */
-const randomWord = (generator: Generator) => (generator.uniform() * 2 ** 32) | 0;
+export const randomWord = (generator: Generator) => (generator.uniform() * 2 ** 32) | 0;
 
 /**
  * Words for `batches` batches of a model with `dropouts` dropouts, as a step graph and an epoch

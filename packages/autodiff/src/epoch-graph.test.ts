@@ -1,6 +1,7 @@
 import { type Graph, GraphBuilder, type Model, tensorOf, writeModel } from '@starling/onnx';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
+import { feedsOf } from '../../../test/helpers/run-graph.ts';
 import {
   buildEpochGraph,
   CONSTANT_RATE,
@@ -21,6 +22,7 @@ import {
   variesWithinRun,
 } from './index.ts';
 import { referenceTraining } from './testing/reference-training.ts';
+import { wholeRun } from './testing/whole-run.ts';
 
 const INPUTS = 4;
 const OUTPUTS = 3;
@@ -87,7 +89,7 @@ async function bothTrained(setting: Setting, seed: number) {
     ...(clipping && { clipping }),
     ...(proximal && { proximal }),
   };
-  const resident = { dtype: 'float32', examples: EXAMPLES, example: [INPUTS], scale: 1 } as const;
+  const resident = { dtype: 'float32', example: [INPUTS], scale: 1 } as const;
   const graph = buildEpochGraph({
     ...{ model, loss, plan, optimizer, data: resident, ...options },
     ratePerStep: variesWithinRun(schedule),
@@ -97,13 +99,13 @@ async function bothTrained(setting: Setting, seed: number) {
   const floats = (values: readonly number[] | Float32Array, shape: readonly number[]) =>
     new Tensor('float32', Float32Array.from(values), shape);
   const ours = await session.run({
-    [EPOCH_INPUTS.vector]: floats(vector, [vector.length]),
+    ...feedsOf(wholeRun({ graph, plan, vector, optimizer })),
     [EPOCH_INPUTS.data]: floats(data.flat(), [EXAMPLES, INPUTS]),
     [EPOCH_INPUTS.targets]:
       loss === 'softmax-cross-entropy'
         ? new Tensor('int32', Int32Array.from(targets as number[]), [EXAMPLES])
         : floats(targets.flat(), [EXAMPLES, OUTPUTS]),
-    [EPOCH_INPUTS.order]: new Tensor('int32', order, orderShape(plan)),
+    [EPOCH_INPUTS.order]: new Tensor('int32', order, orderShape(plan, plan.steps)),
     [EPOCH_INPUTS.learningRate]: variesWithinRun(schedule)
       ? floats(rates, [plan.steps])
       : floats([rates[0]!], []),
@@ -225,7 +227,7 @@ const operatorsOf = (graph: Graph): readonly string[] =>
 
 describe('the epoch graph', () => {
   const model = linearModel();
-  const data = { dtype: 'uint8', examples: EXAMPLES, example: [INPUTS], scale: 1 / 255 } as const;
+  const data = { dtype: 'uint8', example: [INPUTS], scale: 1 / 255 } as const;
   const built = (options: Partial<EpochGraphOptions>, accumulation = 1, batchSize = 4) => {
     const plan = planEpochs({ examples: EXAMPLES, epochs: 1, batchSize, accumulation });
     const loss = 'softmax-cross-entropy' as const;

@@ -1,23 +1,39 @@
-import { type DataType, GraphBuilder, int, type Model, scalar } from '@starling/onnx';
+import { ProtocolError } from '@starling/core';
+import {
+  type DataType,
+  type Graph,
+  GraphBuilder,
+  int,
+  type Model,
+  type ValueInfo,
+} from '@starling/onnx';
+import {
+  type Augmentation,
+  isImage,
+  movesImages,
+  NOISE_WORDS,
+  NUMBERS_PER_MOVE,
+} from './augmentation.ts';
 import { addLoop } from './control-flow.ts';
 import { WORDS_PER_DROPOUT } from './dropout.ts';
-import { type EpochPlan, orderShape } from './epoch-plan.ts';
+import { EPOCH_INPUTS, EPOCH_OUTPUTS } from './epoch-names.ts';
+import { hasFewerAtEnd, hasSmallerLast, type MinibatchPlan, orderShape } from './epoch-plan.ts';
 import { type EpochShared, epochStep } from './epoch-step.ts';
 import { dryRun } from './forward.ts';
+
 import type { GradientClipping } from './gradient-terms.ts';
 import type { LossKind, LossOptions } from './losses.ts';
-import { type ModelState, modelState } from './model-state.ts';
+import { type ModelState, modelState, type Parameter } from './model-state.ts';
 import { Ops } from './ops.ts';
 import { optimizerRule } from './optimizer-rules.ts';
 import { type OptimizerSettings, optimizerSettings } from './optimizers.ts';
 import { targetOf } from './targets.ts';
 import { clippedUpdate } from './update.ts';
-import { unflatten, vectorLength } from './vector.ts';
+import { flatten, unflatten, vectorLength } from './vector.ts';
 
-/** How examples lie in the resident data tensor, [examples, …example]. */
+/** How examples lie in the data tensor, [examples, …example]; their number is that of each run. */
 export interface ResidentData {
   readonly dtype: Extract<DataType, 'float32' | 'uint8' | 'int32'>;
-  readonly examples: number;
   readonly example: readonly number[];
   /** Every element is multiplied by this in the graph; 1 / 255 for images in bytes. */
   readonly scale: number;
@@ -31,7 +47,8 @@ export interface EpochGraphOptions {
   readonly loss: LossKind;
   readonly lossOptions?: LossOptions;
   readonly data: ResidentData;
-  readonly plan: EpochPlan;
+  /** The graph follows from how minibatches are cut; the steps are those of each run. */
+  readonly plan: MinibatchPlan;
   /** Plain SGD unless told. */
   readonly optimizer?: OptimizerSettings;
   /** Each step has a learning rate of its own: then the input is [steps]. */
@@ -45,41 +62,8 @@ export interface EpochGraphOptions {
   readonly frozen?: readonly string[];
   /** Whether the model's dropouts drop; they do unless told. */
   readonly dropout?: boolean;
+  readonly augment?: Augmentation | undefined;
 }
-
-/** Inputs: what a run is fed with. */
-export const EPOCH_INPUTS = {
-  /** float32 [length]: parameters, then buffers */
-  vector: 'vector',
-  /** [examples, …example] */
-  data: 'data',
-  /** int32 or float32, [examples, …]; absent where the model takes none */
-  targets: 'targets',
-  /** int32 [steps, batch], or [steps, accumulation, batch]: see `minibatchOrder` */
-  order: 'order',
-  /** float32 scalar, or [steps] with `ratePerStep` */
-  learningRate: 'learningRate',
-  /** float32 scalar */
-  clippingNorm: 'clippingNorm',
-  /** float32 [parameters], with `control` */
-  control: 'control',
-  /** int32 [steps, …, words], for models that drop: see `dropoutWords` */
-  words: 'words',
-} as const;
-
-/** Outputs of a run. */
-export const EPOCH_OUTPUTS = {
-  /** New minus old vector, [length]. */
-  update: 'update',
-  /** L2 norm of the parameters' update, a scalar. */
-  norm: 'norm',
-  /** The update, its parameters scaled down to the clipping norm when longer. */
-  clipped: 'clipped',
-  /** Mean of the steps' losses. */
-  meanLoss: 'meanLoss',
-  /** Loss of each step, [steps]. */
-  losses: 'losses',
-} as const;
 
 export interface EpochGraph {
   readonly model: Model;
@@ -89,17 +73,21 @@ export interface EpochGraph {
   readonly words: number;
   /** Elements of the vector that are parameters, and buffers behind them. */
   readonly layout: { readonly parameters: number; readonly buffers: number };
+  /** Elements of what the optimiser remembers. */
+  readonly states: number;
 }
 
 /**
  * Local training as one graph: a Loop over steps of the optimiser that carries weights, the
  * optimiser's states and buffers, gathers each minibatch by index from resident data and trains
- * on it; behind it the update, its norm and clip. Each epoch's last minibatch may be smaller: then
- * both sizes are written and an If chooses, so that every example counts as it does in PyTorch.
+ * on it; behind it the update, its norm and clip. A training is one run, or several that hand over
+ * `after` and `statesAfter`: the numbers are the same to the bit. Each epoch's last minibatch may
+ * be smaller: then both sizes are written and an If chooses, so that every example counts as it
+ * does in PyTorch.
  * @throws ProtocolError when model, loss and options do not fit together
  */
 export function buildEpochGraph(options: EpochGraphOptions): EpochGraph {
-  const { model, plan, ratePerStep = false } = options;
+  const { model, ratePerStep = false } = options;
   const builder = new GraphBuilder();
   const g = new Ops(builder);
   const state = modelState(model, options.frozen);
@@ -108,32 +96,71 @@ export function buildEpochGraph(options: EpochGraphOptions): EpochGraph {
     parameters: vectorLength(state.parameters),
     buffers: vectorLength(state.buffers),
   };
+  const length = layout.parameters + layout.buffers;
   const float = (name: string, shape: readonly number[]) =>
     builder.input(name, { dtype: 'float32', shape });
-  const vector = float(EPOCH_INPUTS.vector, [layout.parameters + layout.buffers]);
+  const vector = float(EPOCH_INPUTS.vector, [length]);
+  const current = unflatten(g, float(EPOCH_INPUTS.current, [length]), all);
+  const trips = builder.input(EPOCH_INPUTS.steps, { dtype: 'int64', shape: [] });
   const { resident, words, output } = residentInputs(builder, options);
-  const rate = float(EPOCH_INPUTS.learningRate, ratePerStep ? [plan.steps] : []);
+  const rate = float(EPOCH_INPUTS.learningRate, ratePerStep ? [STEPS] : []);
   const clip = float(EPOCH_INPUTS.clippingNorm, []);
-  const first = unflatten(g, vector, all);
-  const shared = sharedParts(g, options, { state, resident, rate, first });
-  const states = state.parameters.flatMap(({ shape }) =>
-    shared.optimizer.states.map(() => g.zeros(shape)),
+  const shared = sharedParts(g, options, { state, resident, rate, vector });
+  const remembered = state.parameters.flatMap((parameter) =>
+    shared.optimizer.states.map((name) => ({ ...parameter, name: `${name}/${parameter.name}` })),
   );
+  const states = remembered.length === 0 ? [] : statesInput(g, remembered);
   const { next, collected } = addLoop(g, {
     name: 'steps',
-    trips: builder.constant(scalar(plan.steps, 'int64')),
-    tripsMax: plan.steps,
-    carried: [...first, ...states],
+    trips,
+    tripsMax: STEPS,
+    carried: [...current, ...states],
     body: (body, iteration, values) => epochStep(body, shared, { iteration, values }),
   });
-  const after = next.slice(0, all.length);
+  const after = flatten(g, next.slice(0, all.length));
   const update = clippedUpdate(g, { after, before: vector, clip, layout });
   const losses = collected[0]!;
   const meanLoss = g.call('ReduceMean', [losses], { keepdims: int(0) });
-  const outputs = Object.entries({ ...update, meanLoss, losses }).map(([name, value]) =>
-    builder.named(value, name),
+  const statesAfter =
+    states.length === 0 ? {} : { statesAfter: flatten(g, next.slice(all.length)) };
+  const values = { after, ...statesAfter, ...update, meanLoss, losses };
+  const outputs = Object.entries(values).map(([name, value]) => builder.named(value, name));
+  return {
+    model: { graph: openDimensions(builder.finish('local-epoch', outputs)) },
+    ...{ output, words, layout, states: vectorLength(remembered) },
+  };
+}
+
+/** Stand for how many steps and examples a run has, until `openDimensions` leaves them open. */
+const STEPS = 2;
+const EXAMPLES = 2;
+
+/** What is counted in steps or in examples has the size that a run is fed with. */
+function openDimensions(graph: Graph): Graph {
+  const opened = new Map<string, string>([
+    ...[EPOCH_INPUTS.data, EPOCH_INPUTS.targets].map((name) => [name, 'examples'] as const),
+    ...[EPOCH_INPUTS.order, EPOCH_INPUTS.words, EPOCH_INPUTS.learningRate].map(stepsOf),
+    ...[EPOCH_INPUTS.moves, EPOCH_INPUTS.noise].map(stepsOf),
+    ...[EPOCH_INPUTS.isLast, EPOCH_INPUTS.minibatches, EPOCH_INPUTS.share].map(stepsOf),
+    ...[EPOCH_INPUTS.root, EPOCH_INPUTS.ratio, EPOCH_OUTPUTS.losses].map(stepsOf),
+  ]);
+  const open = (value: ValueInfo): ValueInfo => {
+    const dimension = opened.get(value.name);
+    if (dimension === undefined || value.shape.length === 0) return value;
+    return { ...value, shape: value.shape.with(0, dimension) };
+  };
+  return { ...graph, inputs: graph.inputs.map(open), outputs: graph.outputs.map(open) };
+}
+
+const stepsOf = (name: string) => [name, 'steps'] as const;
+
+function statesInput(g: Ops, remembered: readonly Parameter[]): readonly string[] {
+  const shape = [vectorLength(remembered)];
+  return unflatten(
+    g,
+    g.builder.input(EPOCH_INPUTS.states, { dtype: 'float32', shape }),
+    remembered,
   );
-  return { model: { graph: builder.finish('local-epoch', outputs) }, output, words, layout };
 }
 
 /** Inputs that every step reads its minibatches from. */
@@ -144,40 +171,80 @@ function residentInputs(builder: GraphBuilder, options: EpochGraphOptions) {
   const { batchSize } = plan;
   const target = targetOf({ model, loss, output, batchSize, example: data.target });
   const words = dropout ? WORDS_PER_DROPOUT * run.dropouts : 0;
-  const batches = orderShape(plan).slice(0, -1);
+  const order = orderShape(plan, STEPS);
+  const batches = order.slice(0, -1);
   const resident = {
     data: builder.input(EPOCH_INPUTS.data, {
       dtype: data.dtype,
-      shape: [data.examples, ...data.example],
+      shape: [EXAMPLES, ...data.example],
     }),
     targets:
       target &&
       builder.input(EPOCH_INPUTS.targets, {
         dtype: target.dtype,
-        shape: target.shape.with(0, data.examples),
+        shape: target.shape.with(0, EXAMPLES),
       }),
-    order: builder.input(EPOCH_INPUTS.order, { dtype: 'int32', shape: orderShape(plan) }),
+    order: builder.input(EPOCH_INPUTS.order, { dtype: 'int32', shape: order }),
     words:
       words === 0
         ? undefined
         : builder.input(EPOCH_INPUTS.words, { dtype: 'int32', shape: [...batches, words] }),
     scale: data.scale,
+    isLast: hasSmallerLast(plan)
+      ? builder.input(EPOCH_INPUTS.isLast, { dtype: 'bool', shape: batches })
+      : undefined,
+    ...minibatchInputs(builder, plan),
+    ...augmentationInputs(builder, options, order),
   };
   return { resident, words, output };
+}
+
+/** What augmentation draws anew for each minibatch. */
+function augmentationInputs(
+  builder: GraphBuilder,
+  { augment, data }: EpochGraphOptions,
+  order: readonly number[],
+) {
+  if (augment === undefined) return { augment, moves: undefined, noise: undefined };
+  if (movesImages(augment) && !isImage(data.example)) {
+    const what = `examples of shape [${data.example}] are no images to flip or crop`;
+    throw new ProtocolError('data-mismatch', what);
+  }
+  const input = (name: string, shape: readonly number[]) =>
+    builder.input(name, { dtype: 'int32', shape });
+  return {
+    augment,
+    moves: movesImages(augment)
+      ? input(EPOCH_INPUTS.moves, [...order, NUMBERS_PER_MOVE])
+      : undefined,
+    noise:
+      augment.noise > 0
+        ? input(EPOCH_INPUTS.noise, [...order.slice(0, -1), NOISE_WORDS])
+        : undefined,
+  };
+}
+
+/** Numbers of minibatches that differ from step to step. */
+function minibatchInputs(builder: GraphBuilder, plan: MinibatchPlan) {
+  if (!hasFewerAtEnd(plan)) return { minibatches: undefined, share: undefined };
+  return {
+    minibatches: builder.input(EPOCH_INPUTS.minibatches, { dtype: 'int64', shape: [STEPS] }),
+    share: builder.input(EPOCH_INPUTS.share, { dtype: 'float32', shape: [STEPS] }),
+  };
 }
 
 interface SharedInputs {
   readonly state: ModelState;
   readonly resident: EpochShared['resident'];
   readonly rate: string;
-  /** Parameters and buffers at the start. */
-  readonly first: readonly string[];
+  /** Parameters and buffers where the training began. */
+  readonly vector: string;
 }
 
 /** What all steps use, written in front of the Loop. */
 function sharedParts(g: Ops, options: EpochGraphOptions, inputs: SharedInputs): EpochShared {
   const { model, loss, lossOptions, plan, ratePerStep = false, proximal = 0 } = options;
-  const { state, resident, rate, first } = inputs;
+  const { state, resident, rate, vector } = inputs;
   const settings = options.optimizer ?? optimizerSettings('sgd');
   const { norm = 0, value = 0 } = options.clipping ?? {};
   // SGD takes gradients that hold the rate already: one pass over all weights less.
@@ -185,19 +252,27 @@ function sharedParts(g: Ops, options: EpochGraphOptions, inputs: SharedInputs): 
   const scaled = constant && norm === 0 && value === 0;
   const optimizer = optimizerRule(settings, { scaled });
   const withRate = (x: string) => (scaled ? g.mul(x, rate) : x);
-  const steps = Array.from({ length: plan.steps }, (_, i) => i + 1);
+  const table = (name: string) => g.builder.input(name, { dtype: 'float32', shape: [STEPS] });
+  const corrections = optimizer.counts
+    ? { root: table(EPOCH_INPUTS.root), ratio: table(EPOCH_INPUTS.ratio) }
+    : undefined;
   return {
     outer: g,
     training: { model, loss, lossOptions, state },
     plan,
     resident,
     optimizer,
-    scalars: optimizer.scalars(g, rate, steps),
+    scalars: optimizer.scalars(g, rate, corrections),
     rate: scaled ? rate : undefined,
     terms: {
       clipping: options.clipping,
       proximal:
-        proximal === 0 ? undefined : { factor: withRate(g.number(proximal)), anchors: first },
+        proximal === 0
+          ? undefined
+          : {
+              factor: withRate(g.number(proximal)),
+              anchors: unflatten(g, vector, [...state.parameters, ...state.buffers]),
+            },
       control: options.control
         ? unflatten(g, withRate(controlInput(g, state)), state.parameters)
         : undefined,

@@ -1,18 +1,25 @@
 import { assert } from '@starling/core';
-import { type Tensor, tensorOf } from '@starling/onnx';
+import { scalar, type Tensor, tensorOf } from '@starling/onnx';
+import { EPOCH_INPUTS } from './epoch-names.ts';
+import { biasCorrections, optimizerRule } from './optimizer-rules.ts';
+import type { OptimizerSettings } from './optimizers.ts';
 import { type Generator, permutation } from './seeded.ts';
 
-/** How local epochs are cut into minibatches and steps of the optimiser. */
-export interface EpochPlan {
+/** How an epoch is cut into minibatches. */
+export interface MinibatchPlan {
   /** Examples of a minibatch. */
   readonly batchSize: number;
   /** Examples of each epoch's last minibatch: what is left, at most `batchSize`. */
   readonly lastBatch: number;
   /** Minibatches of one epoch. */
   readonly batches: number;
-  readonly epochs: number;
   /** Minibatches whose mean gradient makes one step; the last step of an epoch may have fewer. */
   readonly accumulation: number;
+}
+
+/** The same, and steps of the optimiser in several epochs. */
+export interface EpochPlan extends MinibatchPlan {
+  readonly epochs: number;
   /** Steps of the optimiser in all epochs. */
   readonly steps: number;
 }
@@ -37,33 +44,90 @@ export function planEpochs(options: EpochPlanOptions): EpochPlan {
   return { batchSize, lastBatch, batches, epochs, accumulation: together, steps };
 }
 
+/** Steps `from` … `to − 1` of a training, counted from 0. */
+export interface StepRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Whether each epoch's last minibatch is smaller than the others. */
+export const hasSmallerLast = ({ lastBatch, batchSize }: MinibatchPlan): boolean =>
+  lastBatch !== batchSize;
+
+/** Whether each epoch's last step has fewer minibatches than the others. */
+export const hasFewerAtEnd = ({ batches, accumulation }: MinibatchPlan): boolean =>
+  batches % accumulation !== 0;
+
+/** Steps of one epoch. */
+export const stepsPerEpoch = ({ batches, accumulation }: MinibatchPlan): number =>
+  Math.ceil(batches / accumulation);
+
 /** Minibatches of each step. */
-export function minibatchCounts(plan: EpochPlan): readonly number[] {
-  const perEpoch = plan.steps / plan.epochs;
-  return Array.from({ length: plan.steps }, (_, step) => {
-    const before = (step % perEpoch) * plan.accumulation;
+export function minibatchCounts(
+  plan: EpochPlan,
+  { from, to }: StepRange = { from: 0, to: plan.steps },
+): readonly number[] {
+  const perEpoch = stepsPerEpoch(plan);
+  return Array.from({ length: to - from }, (_, i) => {
+    const before = ((from + i) % perEpoch) * plan.accumulation;
     return Math.min(plan.accumulation, plan.batches - before);
   });
 }
 
-/**
- * Which minibatches have the size `lastBatch`, of the order's shape without the examples; undefined
- * when all are of one size.
- */
-export function lastBatchFlags(plan: EpochPlan): Tensor | undefined {
-  if (plan.lastBatch === plan.batchSize) return undefined;
-  const perEpoch = plan.steps / plan.epochs;
-  const flags = minibatchCounts(plan).flatMap((count, step) => {
-    const endsEpoch = step % perEpoch === perEpoch - 1;
+/** Which minibatches have the size `lastBatch`, of the order's shape without the examples. */
+function lastBatchFlags(plan: EpochPlan, range: StepRange): Tensor {
+  const perEpoch = stepsPerEpoch(plan);
+  const flags = minibatchCounts(plan, range).flatMap((count, step) => {
+    const endsEpoch = (range.from + step) % perEpoch === perEpoch - 1;
     return Array.from({ length: plan.accumulation }, (_, i) =>
       Number(endsEpoch && i === count - 1),
     );
   });
-  return tensorOf('bool', orderShape(plan).slice(0, -1), flags);
+  return tensorOf('bool', orderShape(plan, range.to - range.from).slice(0, -1), flags);
 }
 
-/** Shape in which `minibatchOrder` is fed. */
-export const orderShape = ({ steps, accumulation, batchSize }: EpochPlan): readonly number[] =>
+/**
+ * The inputs of an epoch graph that follow from the plan, the optimiser and the steps of a run
+ * alone, by name.
+ */
+export function stepTables(
+  plan: EpochPlan,
+  optimizer: OptimizerSettings,
+  range: StepRange,
+): Readonly<Record<string, Tensor>> {
+  const steps = range.to - range.from;
+  const listed = (dtype: 'int64' | 'float32', values: readonly number[]) =>
+    tensorOf(dtype, [steps], values);
+  const counts = minibatchCounts(plan, range);
+  const corrections = counts.map((_, i) => biasCorrections(optimizer, range.from + i + 1));
+  return {
+    [EPOCH_INPUTS.steps]: scalar(steps, 'int64'),
+    ...(hasSmallerLast(plan) && { [EPOCH_INPUTS.isLast]: lastBatchFlags(plan, range) }),
+    ...(hasFewerAtEnd(plan) && {
+      [EPOCH_INPUTS.minibatches]: listed('int64', counts),
+      [EPOCH_INPUTS.share]: listed(
+        'float32',
+        counts.map((count) => 1 / count),
+      ),
+    }),
+    ...(optimizerRule(optimizer).counts && {
+      [EPOCH_INPUTS.root]: listed(
+        'float32',
+        corrections.map(({ root }) => root),
+      ),
+      [EPOCH_INPUTS.ratio]: listed(
+        'float32',
+        corrections.map(({ ratio }) => ratio),
+      ),
+    }),
+  };
+}
+
+/** Shape in which the examples of so many steps are fed. */
+export const orderShape = (
+  { accumulation, batchSize }: MinibatchPlan,
+  steps: number,
+): readonly number[] =>
   accumulation === 1 ? [steps, batchSize] : [steps, accumulation, batchSize];
 
 /**
@@ -75,9 +139,9 @@ export function minibatchOrder(
   indices: Int32Array,
   generator: Generator,
 ): Int32Array {
-  const { batchSize, batches, accumulation, epochs, steps } = plan;
+  const { batchSize, batches, accumulation, steps } = plan;
   const order = new Int32Array(steps * accumulation * batchSize);
-  const perEpoch = (steps / epochs) * accumulation * batchSize;
+  const perEpoch = stepsPerEpoch(plan) * accumulation * batchSize;
   assert(indices.length <= batches * batchSize, `${indices.length} examples for another plan`);
   for (let at = 0; at < order.length; at += perEpoch) {
     const epoch = permutation(indices.length, generator);

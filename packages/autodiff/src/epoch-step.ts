@@ -1,6 +1,7 @@
-import { scalar, tensorOf } from '@starling/onnx';
+import { scalar } from '@starling/onnx';
+import { type Augmentation, movedImages, withNoise } from './augmentation.ts';
 import { addIf, addLoop, type LoopIteration } from './control-flow.ts';
-import { type EpochPlan, lastBatchFlags, minibatchCounts } from './epoch-plan.ts';
+import type { MinibatchPlan } from './epoch-plan.ts';
 import { adjustedGradients, type GradientTerms } from './gradient-terms.ts';
 import {
   type Factor,
@@ -17,13 +18,22 @@ import type { Optimizer } from './optimizer-rules.ts';
 export interface EpochShared {
   readonly outer: Ops;
   readonly training: Training;
-  readonly plan: EpochPlan;
+  readonly plan: MinibatchPlan;
   readonly resident: {
     readonly data: string;
     readonly targets: string | undefined;
     readonly order: string;
     readonly words: string | undefined;
     readonly scale: number;
+    readonly augment: Augmentation | undefined;
+    /** What is drawn for it in each minibatch; undefined where nothing is. */
+    readonly moves: string | undefined;
+    readonly noise: string | undefined;
+    /** Which minibatches are the smaller last ones; undefined when none is. */
+    readonly isLast: string | undefined;
+    /** Of each step, where they differ. */
+    readonly minibatches: string | undefined;
+    readonly share: string | undefined;
   };
   readonly optimizer: Optimizer;
   /** Of the optimiser, each a scalar or with one element for each step. */
@@ -89,14 +99,13 @@ interface GradientInput {
 }
 
 function singleMinibatch(g: Ops, shared: EpochShared, input: GradientInput): MinibatchResult {
-  const { plan, resident, rate, outer } = shared;
+  const { resident, rate, outer } = shared;
   const { iteration } = input;
-  const flags = lastBatchFlags(plan);
   return eitherSize(g, shared, {
     ...input,
     rows: gatherRows(g, resident.order, iteration),
-    words: resident.words && gatherRows(g, resident.words, iteration),
-    isLast: flags && gatherRows(g, g.builder.constant(flags), iteration),
+    ...drawnAt(g, resident, iteration),
+    isLast: resident.isLast && gatherRows(g, resident.isLast, iteration),
     factor: rate === undefined ? undefined : { at: outer, value: rate },
   });
 }
@@ -110,10 +119,9 @@ function accumulatedMinibatches(
   const { plan, resident, training, outer } = shared;
   const width = training.state.parameters.length;
   const rows = gatherRows(g, resident.order, iteration);
-  const words = resident.words && gatherRows(g, resident.words, iteration);
-  const flags = lastBatchFlags(plan);
-  const isLast = flags && gatherRows(g, g.builder.constant(flags), iteration);
-  const { trips, share } = minibatchesOf(g, plan, iteration);
+  const drawn = drawnAt(g, resident, iteration);
+  const isLast = resident.isLast && gatherRows(g, resident.isLast, iteration);
+  const { trips, share } = minibatchesOf(g, shared, iteration);
   const factor = shared.rate === undefined ? share : g.mul(share, shared.rate);
   const zeros = training.state.parameters.map(({ shape }) => outer.zeros(shape));
   const { next } = addLoop(g, {
@@ -126,7 +134,7 @@ function accumulatedMinibatches(
         weights,
         statistics: values.slice(width, -1),
         rows: gatherRows(body, rows, minibatch),
-        words: words && gatherRows(body, words, minibatch),
+        ...drawnAt(body, drawn, minibatch),
         isLast: isLast && gatherRows(body, isLast, minibatch),
         factor: { at: g, value: factor },
       });
@@ -142,22 +150,29 @@ function accumulatedMinibatches(
 }
 
 /** Number of the step's minibatches as trips of a Loop, and each one's share in their mean. */
-function minibatchesOf(g: Ops, plan: EpochPlan, iteration: string) {
-  const counts = minibatchCounts(plan);
-  const listed = (dtype: 'int64' | 'float32', values: readonly number[]) => {
-    const [first] = values;
-    if (values.every((value) => value === first)) return g.builder.constant(scalar(first!, dtype));
-    const table = g.builder.constant(tensorOf(dtype, [values.length], values));
-    return gatherRows(g, table, iteration);
+function minibatchesOf(g: Ops, { plan, resident }: EpochShared, iteration: string) {
+  const { minibatches, share } = resident;
+  const { accumulation } = plan;
+  return {
+    trips: minibatches
+      ? gatherRows(g, minibatches, iteration)
+      : g.builder.constant(scalar(accumulation, 'int64')),
+    share: share ? gatherRows(g, share, iteration) : g.number(1 / accumulation),
   };
-  const shares = counts.map((count) => 1 / count);
-  return { trips: listed('int64', counts), share: listed('float32', shares) };
 }
 
-interface SizedInput extends Omit<GradientInput, 'iteration'> {
+/** What is drawn at random for a minibatch, or for each of several. */
+type Drawn = Pick<EpochShared['resident'], 'words' | 'moves' | 'noise'>;
+
+const drawnAt = (g: Ops, { words, moves, noise }: Drawn, at: string): Drawn => ({
+  words: words && gatherRows(g, words, at),
+  moves: moves && gatherRows(g, moves, at),
+  noise: noise && gatherRows(g, noise, at),
+});
+
+interface SizedInput extends Omit<GradientInput, 'iteration'>, Drawn {
   /** Rows of the data, [batchSize]. */
   readonly rows: string;
-  readonly words: string | undefined;
   /** Whether only the first `lastBatch` rows count; undefined when all always do. */
   readonly isLast: string | undefined;
   readonly factor: Factor | undefined;
@@ -175,8 +190,9 @@ function eitherSize(g: Ops, shared: EpochShared, input: SizedInput): MinibatchRe
   ];
   const made = addIf(g, isLast, {
     yes: (inner) => {
-      const few = inner.slice(rows, [{ axis: 0, start: 0, end: plan.lastBatch }]);
-      return listed(gatheredMinibatch(inner, shared, { ...input, rows: few }));
+      const few = (of: string) => inner.slice(of, [{ axis: 0, start: 0, end: plan.lastBatch }]);
+      const moves = input.moves && few(input.moves);
+      return listed(gatheredMinibatch(inner, shared, { ...input, rows: few(rows), moves }));
     },
     no: (inner) => listed(gatheredMinibatch(inner, shared, input)),
   });
@@ -197,10 +213,20 @@ function gatheredMinibatch(g: Ops, shared: EpochShared, input: SizedInput): Mini
     ...buffers.map(({ name }, i) => [name, statistics[i]!] as const),
   ]);
   return trainMinibatch(g, training, {
-    batch: normalised(g, gatherRows(g, resident.data, rows), resident.scale),
+    batch: augmented(g, resident, input),
     target: resident.targets && gatherRows(g, resident.targets, rows),
     values,
     words,
     factor,
   });
+}
+
+/** The minibatch's examples, normalised and changed as was drawn. */
+function augmented(g: Ops, resident: EpochShared['resident'], input: SizedInput): string {
+  const { data, scale, augment } = resident;
+  const plain = normalised(g, gatherRows(g, data, input.rows), scale);
+  if (augment === undefined) return plain;
+  const { moves, noise } = input;
+  const moved = moves === undefined ? plain : movedImages(g, plain, moves, augment.crop);
+  return noise === undefined ? moved : withNoise(g, moved, noise, augment.noise);
 }

@@ -13,6 +13,7 @@ import {
   planEpochs,
 } from './index.ts';
 import { referenceLoss } from './testing/reference-losses.ts';
+import { wholeRun } from './testing/whole-run.ts';
 
 const [EXAMPLES, LENGTH, INPUTS, OUTPUTS] = [6, 2, 4, 3];
 
@@ -93,15 +94,15 @@ describe('a sequence model', () => {
     const model = sequenceModel();
     const plan = planEpochs({ examples: EXAMPLES, batchSize: EXAMPLES, epochs: 1 });
     const data = {
-      ...({ dtype: 'float32', examples: EXAMPLES, example: [LENGTH, INPUTS], scale: 1 } as const),
+      ...({ dtype: 'float32', example: [LENGTH, INPUTS], scale: 1 } as const),
       ...targetShape(loss),
     };
     const graph = buildEpochGraph({ model, loss, lossOptions, plan, data });
     const order = minibatchOrder(plan, Int32Array.of(0, 1, 2, 3, 4, 5), createGenerator(1));
     const read = await run(graph.model.graph, {
-      vector: tensorOf('float32', [12], Array.from(initialVector(model))),
+      ...wholeRun({ graph, plan, vector: initialVector(model) }),
       ...{ data: x, targets: target },
-      order: tensorOf('int32', orderShape(plan), order),
+      order: tensorOf('int32', orderShape(plan, plan.steps), order),
       learningRate: tensorOf('float32', [], [1]),
       clippingNorm: tensorOf('float32', [], [1e9]),
     });

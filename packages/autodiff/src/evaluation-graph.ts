@@ -12,7 +12,7 @@ export interface EvaluationGraphOptions {
   readonly model: Model;
   readonly loss: LossKind;
   readonly lossOptions?: LossOptions;
-  readonly data: Omit<ResidentData, 'examples'>;
+  readonly data: ResidentData;
   readonly batchSize: number;
   /** Patterns of weights that the vector does not hold; see `isFrozen`. */
   readonly frozen?: readonly string[];

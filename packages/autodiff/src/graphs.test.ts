@@ -8,6 +8,7 @@ import {
 } from '@starling/onnx';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
+import { feedsOf } from '../../../test/helpers/run-graph.ts';
 import {
   applyVector,
   buildEpochGraph,
@@ -25,6 +26,7 @@ import {
   writeTrainingGraph,
   zooModel,
 } from './index.ts';
+import { wholeRun } from './testing/whole-run.ts';
 
 const open = (model: Model) =>
   InferenceSession.create(writeModel(model), { logSeverityLevel: 3, intraOpNumThreads: 1 });
@@ -106,18 +108,18 @@ async function byHand(model: Model, momentum: number): Promise<{ update: number[
 
 async function runEpoch(model: Model, momentum: number, clippingNorm: number) {
   const { data, labels, order } = tinyData();
-  const resident = { dtype: 'uint8', examples: EXAMPLES, example: [6], scale: 1 / 255 } as const;
+  const resident = { dtype: 'uint8', example: [6], scale: 1 / 255 } as const;
+  const plan = planEpochs({ examples: 5 * BATCH, batchSize: BATCH, epochs: 1 });
+  const optimizer = optimizerSettings('sgd', { momentum });
   const graph = buildEpochGraph({
     model,
     loss: 'softmax-cross-entropy',
-    data: resident,
-    plan: planEpochs({ examples: 5 * BATCH, batchSize: BATCH, epochs: 1 }),
-    optimizer: optimizerSettings('sgd', { momentum }),
+    ...{ data: resident, plan, optimizer },
   });
   const session = await open(graph.model);
   const vector = initialVector(model);
   const results = await session.run({
-    [EPOCH_INPUTS.vector]: floats(vector, [vector.length]),
+    ...feedsOf(wholeRun({ graph, plan, vector, optimizer })),
     [EPOCH_INPUTS.data]: new Tensor('uint8', data, [EXAMPLES, 6]),
     [EPOCH_INPUTS.targets]: new Tensor('int32', labels, [EXAMPLES]),
     [EPOCH_INPUTS.order]: new Tensor('int32', order, [5, BATCH]),
@@ -159,15 +161,16 @@ describe('the epoch graph', () => {
   test('the norm of a long vector is summed in stages', async () => {
     // The zoo's MLP has 199,210 weights: three stages.
     const model = zooModel('mlp', 5);
-    const resident = { dtype: 'uint8', examples: 4, example: [28, 28], scale: 1 / 255 } as const;
+    const resident = { dtype: 'uint8', example: [28, 28], scale: 1 / 255 } as const;
     const loss = 'softmax-cross-entropy' as const;
     const plan = planEpochs({ examples: 8, batchSize: 4, epochs: 1 });
-    const session = await open(buildEpochGraph({ model, loss, data: resident, plan }).model);
+    const graph = buildEpochGraph({ model, loss, data: resident, plan });
+    const session = await open(graph.model);
     const generator = createGenerator(1);
     const pixels = Uint8Array.from({ length: 4 * 784 }, () => generator.below(256));
     const vector = initialVector(model);
     const results = await session.run({
-      [EPOCH_INPUTS.vector]: floats(vector, [vector.length]),
+      ...feedsOf(wholeRun({ graph, plan, vector })),
       [EPOCH_INPUTS.data]: new Tensor('uint8', pixels, [4, 28, 28]),
       [EPOCH_INPUTS.targets]: new Tensor('int32', Int32Array.of(1, 2, 3, 4), [4]),
       [EPOCH_INPUTS.order]: new Tensor('int32', Int32Array.of(0, 1, 2, 3, 3, 2, 1, 0), [2, 4]),

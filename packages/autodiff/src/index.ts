@@ -1,19 +1,42 @@
+export {
+  type Augmentation,
+  imageMoves,
+  isImage,
+  movesImages,
+  NOISE_WORDS,
+  NUMBERS_PER_MOVE,
+  noiseWords,
+} from './augmentation.ts';
 export { type DescribedModel, describeModel } from './describe.ts';
+export {
+  buildCopyGraph,
+  buildDeviceGraphs,
+  DEVICE_INPUTS,
+  type DeviceGraph,
+  type DeviceGraphs,
+  type DeviceSlots,
+  LOSSES_KEPT,
+  nextOf,
+  type Slot,
+} from './device-graphs.ts';
 export { dropoutWords, WORDS_PER_DROPOUT } from './dropout.ts';
 export {
   buildEpochGraph,
-  EPOCH_INPUTS,
-  EPOCH_OUTPUTS,
   type EpochGraph,
   type EpochGraphOptions,
   type ResidentData,
 } from './epoch-graph.ts';
+export { EPOCH_INPUTS, EPOCH_OUTPUTS } from './epoch-names.ts';
 export {
   type EpochPlan,
   type EpochPlanOptions,
+  type MinibatchPlan,
   minibatchOrder,
   orderShape,
   planEpochs,
+  type StepRange,
+  stepsPerEpoch,
+  stepTables,
 } from './epoch-plan.ts';
 export {
   buildEvaluationGraph,
@@ -22,6 +45,7 @@ export {
   type EvaluationGraphOptions,
 } from './evaluation-graph.ts';
 export { outputShape } from './forward.ts';
+export { buildForwardGraph, type ForwardGraph, type ForwardGraphOptions } from './forward-graph.ts';
 export { isFrozen } from './frozen.ts';
 export type { GradientClipping } from './gradient-terms.ts';
 export { LOSS_NAMES, type LossKind, type LossOptions, targetType } from './losses.ts';

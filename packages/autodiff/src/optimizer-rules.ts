@@ -1,10 +1,18 @@
-import { unreachable } from '@starling/core';
-import { tensorOf } from '@starling/onnx';
+import { assert, unreachable } from '@starling/core';
 import type { Ops } from './ops.ts';
 import type { OptimizerSettings } from './optimizers.ts';
 
-/** Steps counted from 1: their numbers, or the name of one number in the graph. */
-export type StepNumbers = readonly number[] | string;
+/** By what the means of one or several steps are corrected, as `biasCorrections` has it. */
+export interface Corrections {
+  readonly root: string;
+  readonly ratio: string;
+}
+
+/**
+ * How an optimiser that counts learns where it is: the name of the step's number, counted from 1,
+ * or of the corrections that follow from it; undefined for one that does not count.
+ */
+export type StepNumber = string | Corrections | undefined;
 
 /** One weight at one step. */
 export interface WeightStep {
@@ -19,13 +27,13 @@ export interface WeightStep {
 export interface Optimizer {
   /** Names of what a weight carries from step to step, each of its shape and 0 at first. */
   readonly states: readonly string[];
-  /** Whether `scalars` reads the numbers of the steps. */
+  /** Whether `scalars` reads the step's number. */
   readonly counts: boolean;
   /**
    * Numbers that are the same for all weights. They have one element for each step where rate or
-   * step numbers have, else they are scalars.
+   * corrections have, else they are scalars.
    */
-  readonly scalars: (g: Ops, rate: string, steps: StepNumbers) => readonly string[];
+  readonly scalars: (g: Ops, rate: string, step: StepNumber) => readonly string[];
   readonly update: (
     g: Ops,
     step: WeightStep,
@@ -95,8 +103,10 @@ function adam({ optimizer, beta1, beta2, epsilon, weightDecay }: OptimizerSettin
   return {
     states: ['mean', 'square'],
     counts: true,
-    scalars: (g, rate, steps) => {
-      const { root, ratio } = biasCorrections(g, { beta1, beta2 }, steps);
+    scalars: (g, rate, step) => {
+      assert(step !== undefined, `${optimizer} counts its steps`);
+      const { root, ratio } =
+        typeof step === 'string' ? correctionsAt(g, { beta1, beta2 }, step) : step;
       const size = g.mul(rate, ratio);
       const floor = g.scale(root, epsilon);
       return decoupled
@@ -117,29 +127,27 @@ function adam({ optimizer, beta1, beta2, epsilon, weightDecay }: OptimizerSettin
   };
 }
 
+type Betas = Pick<OptimizerSettings, 'beta1' | 'beta2'>;
+
 /**
  * With c₁ = (1 − β₁ᵗ)/(1 − β₁) and c₂ = (1 − β₂ᵗ)/(1 − β₂): √c₂ and √c₂/c₁, by which ε and the
  * learning rate are multiplied in place of dividing both means.
+ * @param step counted from 1
  */
-function biasCorrections(
-  g: Ops,
-  { beta1, beta2 }: Pick<OptimizerSettings, 'beta1' | 'beta2'>,
-  steps: StepNumbers,
-): { readonly root: string; readonly ratio: string } {
-  if (typeof steps === 'string') {
-    const sum = (beta: number) => {
-      const power = g.call('Pow', [g.number(beta), steps]);
-      return g.scale(g.sub(g.number(1), power), 1 / (1 - beta));
-    };
-    const root = g.call('Sqrt', [sum(beta2)]);
-    return { root, ratio: g.div(root, sum(beta1)) };
-  }
-  const sum = (beta: number, step: number) => (1 - beta ** step) / (1 - beta);
-  const roots = steps.map((step) => Math.sqrt(sum(beta2, step)));
-  const table = (values: readonly number[]) =>
-    g.builder.constant(tensorOf('float32', [values.length], values));
-  const ratios = roots.map((root, i) => root / sum(beta1, steps[i]!));
-  return { root: table(roots), ratio: table(ratios) };
+export function biasCorrections({ beta1, beta2 }: Betas, step: number) {
+  const sum = (beta: number) => (1 - beta ** step) / (1 - beta);
+  const root = Math.sqrt(sum(beta2));
+  return { root, ratio: root / sum(beta1) };
+}
+
+/** The same in the graph, from the name of the step's number. */
+function correctionsAt(g: Ops, { beta1, beta2 }: Betas, step: string): Corrections {
+  const sum = (beta: number) => {
+    const power = g.call('Pow', [g.number(beta), step]);
+    return g.scale(g.sub(g.number(1), power), 1 / (1 - beta));
+  };
+  const root = g.call('Sqrt', [sum(beta2)]);
+  return { root, ratio: g.div(root, sum(beta1)) };
 }
 
 /**

@@ -94,7 +94,7 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
   const weights = inputs.slice(0, state.parameters.length);
   const terms = { clipping: options.clipping, proximal: undefined, control: undefined };
   const adjusted = adjustedGradients(g, made.gradients, weights, terms);
-  const scalars = optimizer.scalars(g, learningRate, step ?? []);
+  const scalars = optimizer.scalars(g, learningRate, step);
   const parameters = state.parameters.map(({ name, shape }, i) => {
     const now = { weight: weights[i]!, gradient: adjusted[i]!, states: states[i]!, scalars };
     const next = optimizer.update(g, now);

@@ -1,11 +1,10 @@
 import { assert } from '@starling/core';
 import { elementCount } from '@starling/onnx';
 import type { Ops } from './ops.ts';
-import { flatten } from './vector.ts';
 
 export interface UpdateCall {
-  /** Parameters and buffers behind the training, one value each. */
-  readonly after: readonly string[];
+  /** The vector behind the training. */
+  readonly after: string;
   /** The vector that training began with. */
   readonly before: string;
   /** The clipping norm, a scalar. */
@@ -18,7 +17,7 @@ export interface UpdateCall {
  * down to the clipping norm when longer. Buffers are statistics, not steps: nothing clips them.
  */
 export function clippedUpdate(g: Ops, { after, before, clip, layout }: UpdateCall) {
-  const update = g.sub(flatten(g, after), before);
+  const update = g.sub(after, before);
   const { parameters, buffers } = layout;
   const part = (start: number, end: number) => g.slice(update, [{ axis: 0, start, end }]);
   const moved = part(0, parameters);

@@ -1,10 +1,10 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { ConfigError, errorMessage } from '@starling/core';
+import type { Dataset } from '@starling/trainer';
 import { z } from 'zod';
+import { type DataSetView, dataViewSchema } from './data-schema.ts';
 import { errorOf, foreignAnswer } from './failure.ts';
 import {
-  type DataSetView,
-  dataViewSchema,
   type JobEvent,
   type JobFile,
   type JobView,
@@ -42,7 +42,9 @@ export interface ControlClient {
   refuse(id: string): Promise<JobView>;
   events(id: string, signal?: AbortSignal): AsyncIterable<JobEvent>;
   pull(id: string): Promise<Pulled>;
-  addData(data: { name: string; path: string; task: string }): Promise<DataSetView>;
+  addData(data: Dataset): Promise<DataSetView>;
+  /** The files stay where they are. */
+  removeData(name: string): Promise<DataSetView>;
   listData(): Promise<readonly DataSetView[]>;
   readonly swarm: SwarmClient;
 }
@@ -76,6 +78,11 @@ export function createControlClient(socket: string): ControlClient {
     events: (id, signal) => events(socket, { method: 'GET', path: jobPath(id, '/events'), signal }),
     pull: (id) => get(jobPath(id, '/model'), pulledSchema),
     addData: (data) => post('/v1/data', data, dataViewSchema),
+    removeData: (name) =>
+      call(socket, dataViewSchema, {
+        method: 'DELETE',
+        path: `/v1/data/${encodeURIComponent(name)}`,
+      }),
     listData: () => get('/v1/data', z.array(dataViewSchema)),
     swarm: {
       show: () => get('/v1/swarm', swarmViewSchema),
@@ -91,7 +98,7 @@ export function createControlClient(socket: string): ControlClient {
 }
 
 interface Ask {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;

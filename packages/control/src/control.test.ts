@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { ConfigError, ProtocolError } from '@starling/core';
+import type { Dataset } from '@starling/trainer';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { temporaryDirectory } from '../../../test/helpers/temporary.ts';
 import {
@@ -9,6 +10,7 @@ import {
   controlSocket,
   createControlClient,
   createControlServer,
+  type DataSetView,
   type JobEvent,
   type JobView,
   jobFileSchema,
@@ -21,16 +23,37 @@ const ID = 'ab'.repeat(32);
 const STATUS: Status = {
   ...{ peerId: '12D3KooWx', version: '0.1.0', network: 'n', addresses: ['/ip4/127.0.0.1/tcp/1'] },
   ...{ peers: [], routingTable: 0, bootstrap: [{ address: 'a', state: 'connected' }], jobs: 1 },
+  training: [
+    { ...{ job: ID, name: 'größe', step: 3, steps: 9 }, examplesPerSecond: 5.5, secondsLeft: 2 },
+  ],
   ...{ dataSets: 1, uptimeSeconds: 1.5, stateDirectory: '/tmp/x', pid: 7 },
   eventLoopDelayMs: { p99: 11, max: 20 },
 };
 
 const JOB: JobView = {
   ...{ id: ID, name: 'größe', launcher: 'me', standing: 'participating', detail: 'data set a' },
-  ...{ phase: 'training', rounds: [], roundsWanted: 2, stateHash: null },
+  ...{ phase: 'training', progress: null, rounds: [], roundsWanted: 2, stateHash: null },
 };
 
-const DATA = { name: 'a', path: '/d', task: 't', examples: 3, shape: [4], classes: 2 };
+const DATA: DataSetView = {
+  ...{ name: 'a', path: '/d', task: 't', format: 'csv', examples: 3, shape: [4] },
+  ...{ dtype: 'float32', target: 'classes', classes: 2, augment: null },
+};
+const OFFER: Dataset = {
+  ...{ name: 'a', path: '/d', augment: { flip: true, crop: 2, noise: 0 } },
+  plan: {
+    ...{ format: 'csv', files: 1, bytes: 99, count: 3, shape: [4], histogram: [1, 2] },
+    elements: { dtype: 'float32', shift: [0], factor: [0.5] },
+    target: { kind: 'classes', count: 2, names: ['x', 'y'] },
+    reading: {
+      ...{ kind: 'table', rows: [3] },
+      columns: { features: ['f'], labels: ['l'], labelsAre: 'names' },
+    },
+  },
+  schema: {
+    ...{ task: 't', input: { dtype: 'float32', shape: [4] }, target: 'classes', classes: 2 },
+  },
+};
 const FILE = jobFileSchema.parse({
   ...{
     name: 'j',
@@ -56,6 +79,7 @@ async function running(handlers: Partial<ControlHandlers> = {}) {
     watch: () => () => {},
     pull: async () => ({ round: 1, model: 'AAAA', proof: 'AAAA' }),
     addData: async () => DATA,
+    removeData: async () => DATA,
     listData: async () => [DATA],
     swarm: swarmHandlers(),
     ...handlers,
@@ -86,6 +110,10 @@ describe('every route', () => {
         seen.push(data);
         return DATA;
       },
+      removeData: async (name) => {
+        seen.push(name);
+        return DATA;
+      },
       job: async (id) => {
         seen.push(id);
         return JOB;
@@ -93,12 +121,14 @@ describe('every route', () => {
     });
     await client.approve(ID, 'scans');
     await client.approve(ID);
-    await client.addData({ name: 'a', path: '/d', task: 't' });
+    await client.addData(OFFER);
+    await client.removeData('a name / with % signs');
     await client.job('a name / with % signs');
     expect(seen).toEqual([
       [ID, 'scans'],
       [ID, undefined],
-      { name: 'a', path: '/d', task: 't' },
+      OFFER,
+      'a name / with % signs',
       'a name / with % signs',
     ]);
   });
@@ -155,7 +185,7 @@ describe('an error', () => {
 
   test('in a request is refused by key before any handler sees it', async () => {
     const { client } = await running({ addData: () => Promise.reject(new Error('was called')) });
-    const wrong = client.addData({ name: '../up', path: '/d', task: 't' });
+    const wrong = client.addData({ ...OFFER, name: '../up' });
     await expect(wrong).rejects.toMatchObject({
       ...{ code: 'invalid', message: 'name: use letters, digits, dot, hyphen' },
     });

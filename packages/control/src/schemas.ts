@@ -1,6 +1,7 @@
-import { LOSS_NAMES, TARGET_METRICS } from '@starling/protocol-rounds';
+import { INPUT_TYPES, LOSS_NAMES, TARGET_KINDS, TARGET_METRICS } from '@starling/protocol-rounds';
 import { z } from 'zod';
 import { aggregationSchema } from './aggregation-schema.ts';
+import { lengthWithin, text } from './lengths.ts';
 import { trainingSchema } from './training-schema.ts';
 
 /**
@@ -10,13 +11,6 @@ import { trainingSchema } from './training-schema.ts';
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
 const positive = z.number().positive();
 const count = z.number().int().nonnegative();
-/** zod's own `min` and `max` throw a TypeError on an object whose `length` is no number. */
-const lengthWithin = (most: number, what: string) =>
-  [
-    ({ length }: { readonly length: number }) => length >= 1 && length <= most,
-    `expected 1 to ${most} ${what}`,
-  ] as const;
-const text = (most: number) => z.string().refine(...lengthWithin(most, 'characters'));
 /** Longest path of any system this runs on. */
 const path = text(4096);
 
@@ -31,9 +25,11 @@ export const jobFileSchema = z
     data: z.strictObject({
       task: text(64),
       input: z.strictObject({
-        dtype: z.literal('float32').default('float32'),
+        dtype: z.enum(INPUT_TYPES).default('float32'),
         shape: z.array(z.number().int().positive()).refine(...lengthWithin(8, 'dimensions')),
       }),
+      /** Unless told numbers without classes, a sequence of int32, else classes. */
+      target: z.enum(TARGET_KINDS).optional(),
       classes: count.default(0),
     }),
     loss: z.enum(LOSS_NAMES).default('softmax-cross-entropy'),
@@ -68,11 +64,15 @@ export type JobFileInput = z.input<typeof jobFileSchema>;
 
 export const launchSchema = z.strictObject({ job: jobFileSchema, model: z.base64() });
 export const approveSchema = z.strictObject({ dataset: text(64).optional() });
-export const dataSchema = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i, 'use letters, digits, dot, hyphen'),
-  path,
-  task: text(64),
+/** How far a training is that takes longer than seconds. */
+export const progressSchema = z.object({
+  /** Local steps done, and in all. */
+  step: count,
+  steps: count,
+  examplesPerSecond: z.number(),
+  secondsLeft: z.number(),
 });
+export type Progress = z.infer<typeof progressSchema>;
 
 export const statusSchema = z.object({
   peerId: z.string(),
@@ -86,6 +86,8 @@ export const statusSchema = z.object({
   ),
   jobs: count,
   dataSets: count,
+  /** Jobs that train at the moment, and have for some seconds. */
+  training: z.array(progressSchema.extend({ job: hash, name: z.string() })),
   uptimeSeconds: z.number(),
   /** How long the daemon's loop was held up: a blocked loop loses its connections. */
   eventLoopDelayMs: z.object({ p99: z.number(), max: z.number() }),
@@ -118,6 +120,7 @@ export const jobSchema = z.object({
   /** Why the job stands there, or the data set it uses. */
   detail: z.string(),
   phase: z.string(),
+  progress: progressSchema.nullable(),
   rounds: z.array(roundSchema),
   roundsWanted: count,
   stateHash: hash.nullable(),
@@ -126,16 +129,6 @@ export type JobView = z.infer<typeof jobSchema>;
 
 export const launchedSchema = z.object({ job: hash, copies: count, peers: count });
 export type LaunchedView = z.infer<typeof launchedSchema>;
-
-export const dataViewSchema = z.object({
-  name: z.string(),
-  path: z.string(),
-  task: z.string(),
-  examples: count,
-  shape: z.array(count),
-  classes: count,
-});
-export type DataSetView = z.infer<typeof dataViewSchema>;
 
 /** The trained model, and what proves where it comes from (base64). */
 export const pulledSchema = z.object({ round: count, model: z.string(), proof: z.string() });

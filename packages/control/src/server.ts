@@ -1,12 +1,12 @@
 import { chmod, rm } from 'node:fs/promises';
 import { ConfigError, errorMessage, ProtocolError } from '@starling/core';
+import type { Dataset } from '@starling/trainer';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { type DataSetView, dataSchema } from './data-schema.ts';
 import { failureOf } from './failure.ts';
 import {
   approveSchema,
-  type DataSetView,
-  dataSchema,
   type JobEvent,
   type JobFile,
   type JobView,
@@ -30,7 +30,8 @@ export interface ControlHandlers {
   /** Told of every change of a job; the answer ends it. */
   watch(id: string, listen: (event: JobEvent) => void): () => void;
   pull(id: string): Promise<Pulled>;
-  addData(data: { name: string; path: string; task: string }): Promise<DataSetView>;
+  addData(data: Dataset): Promise<DataSetView>;
+  removeData(name: string): Promise<DataSetView>;
   listData(): Promise<readonly DataSetView[]>;
   readonly swarm: SwarmHandlers;
 }
@@ -99,6 +100,9 @@ function routes(app: FastifyInstance, handlers: ControlHandlers): void {
   swarmRoutes(app, handlers.swarm);
   app.get('/v1/data', () => handlers.listData());
   app.post('/v1/data', ({ body }) => handlers.addData(dataSchema.parse(body)));
+  app.delete('/v1/data/:name', ({ params }) =>
+    handlers.removeData(z.object({ name: z.string() }).parse(params).name),
+  );
 }
 
 /** One JSON object a line, until either side ends it. */

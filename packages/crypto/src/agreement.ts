@@ -1,4 +1,5 @@
-import { diffieHellman } from 'node:crypto';
+import { diffieHellman, type KeyObject } from 'node:crypto';
+import { remembered, toHex } from '@starling/core';
 import { KEY_BYTES, privateKey, publicKey, rawPublicKey } from './key-object.ts';
 import { Secret } from './secret.ts';
 
@@ -15,6 +16,9 @@ export interface AgreementKey {
   agree(theirs: Uint8Array): Secret | undefined;
 }
 
+/** An import costs three times an agreement, and a member's keys are used by its whole cell. */
+const imported = remembered<KeyObject>(4_096);
+
 /** @param seed 32 secret bytes */
 export function agreementKeyFromSeed(seed: Uint8Array): AgreementKey {
   const key = privateKey('x25519', seed);
@@ -24,7 +28,7 @@ export function agreementKeyFromSeed(seed: Uint8Array): AgreementKey {
     agree: (theirs) => {
       if (theirs.length !== KEY_BYTES) return undefined;
       try {
-        const publicHalf = publicKey('x25519', theirs);
+        const publicHalf = imported(toHex(theirs), () => publicKey('x25519', theirs));
         const shared = diffieHellman({ privateKey: key, publicKey: publicHalf });
         const secret = new Secret(shared);
         shared.fill(0);

@@ -24,6 +24,7 @@ import {
   type Policy,
   type PreparedJob,
   type RunningSession,
+  type TrainingProgress,
   verifyChain,
 } from '@starling/rounds';
 import type { BlobExchange } from './blob-exchange.ts';
@@ -80,6 +81,7 @@ export class JobHost {
   readonly #loop: Promise<void>;
   #state: EngineState;
   #prepared: PreparedJob | undefined;
+  #progress: TrainingProgress | undefined;
   /** Stops hearing the cell that this peer is in. */
   #cell: (() => void) | undefined;
   #training = 0;
@@ -120,6 +122,11 @@ export class JobHost {
 
   get queueLength(): number {
     return this.#queue.length;
+  }
+
+  /** How far the training is that goes on, once it takes longer than seconds. */
+  get progress(): TrainingProgress | undefined {
+    return this.#progress;
   }
 
   /** The model is ready on this machine, with local data (`prepared`) or only to follow the job. */
@@ -290,9 +297,15 @@ export class JobHost {
     const turn = ++this.#training;
     const prepared = this.#prepared;
     if (prepared === undefined) return;
-    const { node, job, vectors } = this.#parts;
+    const { node, job, vectors, options } = this.#parts;
+    const onProgress = (progress: TrainingProgress) => {
+      if (turn !== this.#training) return;
+      this.#progress = progress;
+      options.onNotice?.(job.id, { kind: 'progress', round, ...progress });
+    };
     try {
-      const update = await trainRound({ node, job, vectors, prepared, stateHash, round });
+      const input = { node, job, vectors, prepared, stateHash, round, onProgress };
+      const update = await trainRound(input);
       // A newer round has begun meanwhile: its own training follows.
       if (turn !== this.#training) return;
       vectors.keepOnly(`${job.id}/update/`, update.handle);
@@ -301,6 +314,8 @@ export class JobHost {
       if (error instanceof InvariantError) throw error;
       if (turn === this.#training)
         this.enqueue({ kind: 'train-failed', stateHash, reason: errorMessage(error) });
+    } finally {
+      if (turn === this.#training) this.#progress = undefined;
     }
   }
 

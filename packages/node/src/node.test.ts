@@ -183,3 +183,30 @@ test('a peer whose update holds NaN never JOINs; the others finish, and it follo
   const heads = swarm.peers.map(({ node }) => node.job(job)!.certificates[1]!.statement.stateHash);
   expect(new Set(heads).size).toBe(1);
 });
+
+test('a long training tells how far it is, until it is over', async () => {
+  const swarm = await swarmOf(3);
+  const [{ settings }] = swarm.peers as [VirtualPeer];
+  const progress = { step: 3, steps: 9, examplesPerSecond: 50, secondsLeft: 4 };
+  const seen: unknown[] = [];
+  const trainer: Trainer = {
+    ...settings.trainer,
+    prepare: async (wanted) => {
+      const prepared = await settings.trainer.prepare(wanted);
+      return {
+        ...prepared,
+        train: (vector, seed, context, onProgress) => {
+          onProgress?.(progress);
+          seen.push(...slow.node.jobs().map((each) => each.progress));
+          return prepared.train(vector, seed, context);
+        },
+      };
+    },
+  };
+  const slow = await swarm.add({ trainer });
+  const { job } = await launch(swarm);
+  await swarm.until(() => swarm.peers.every(({ node }) => node.job(job)?.phase === 'finished'));
+  expect(seen).toContainEqual(progress);
+  expect(slow.notices).toContainEqual({ kind: 'progress', round: 1, ...progress });
+  expect(slow.node.job(job)!.progress).toBeUndefined();
+});

@@ -35,6 +35,7 @@ import {
   type DataOffers,
   manifestFault,
   stateHashOf,
+  type TrainingProgress,
   vectorLengthOf,
 } from '@starling/rounds';
 import { type BlobExchange, createBlobExchange } from './blob-exchange.ts';
@@ -75,6 +76,8 @@ export interface JobReport {
   readonly job: Job;
   readonly standing: JobStanding;
   readonly phase: string;
+  /** How far a training is that takes long; undefined when none goes on. */
+  readonly progress: TrainingProgress | undefined;
   readonly certificates: readonly Certificate[];
 }
 
@@ -368,7 +371,8 @@ export class StarlingNode {
     const { data, training, aggregation, loss } = job.manifest;
     const schema = {
       task: data.task,
-      input: { dtype: 'float32' as const, shape: data.inputShape },
+      input: { dtype: data.inputType, shape: data.inputShape },
+      target: data.target,
       classes: data.classes,
     };
     const match =
@@ -485,5 +489,6 @@ const report = ({ job, standing, host }: KnownJob): JobReport => ({
   job,
   standing,
   phase: host.state.phase.name,
+  progress: host.progress,
   certificates: host.state.chain,
 });

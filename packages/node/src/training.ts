@@ -1,7 +1,7 @@
 import { type BlobHash, ProtocolError, toHex } from '@starling/core';
 import { examplesMax, updateCodec } from '@starling/federation';
 import type { Job } from '@starling/protocol-rounds';
-import { codecOf, type PreparedJob, type Update } from '@starling/rounds';
+import { codecOf, type PreparedJob, type TrainingProgress, type Update } from '@starling/rounds';
 import type { NodeParts } from './parts.ts';
 import type { VectorStore } from './vectors.ts';
 
@@ -12,6 +12,8 @@ interface RoundInput {
   readonly prepared: PreparedJob;
   readonly stateHash: BlobHash;
   readonly round: number;
+  /** Told every few seconds while the training lasts. */
+  readonly onProgress: (progress: TrainingProgress) => void;
 }
 
 /**
@@ -20,7 +22,7 @@ interface RoundInput {
  * @throws ProtocolError when the state is not held, or the update is not finite
  */
 export async function trainRound(input: RoundInput): Promise<Update> {
-  const { node, job, vectors, prepared, stateHash, round } = input;
+  const { node, job, vectors, prepared, stateHash, round, onProgress } = input;
   const state = await node.blobs.get(stateHash);
   if (state === undefined)
     throw new ProtocolError('state-missing', `state ${stateHash} is not held`);
@@ -29,7 +31,8 @@ export async function trainRound(input: RoundInput): Promise<Update> {
   const evaluation = await prepared.evaluate(model, examplesMax(updateCodec(codec)));
   const seed = new DataView(node.random.bytes(4).buffer).getUint32(0);
   const rounds = job.manifest.stop.rounds;
-  const trained = await prepared.train(model, seed, { round: round - 1, rounds });
+  const context = { round: round - 1, rounds };
+  const trained = await prepared.train(model, seed, context, onProgress);
   const { words } = await node.compute.run('quantise', {
     update: trained.update,
     trainable: prepared.layout.parameters,

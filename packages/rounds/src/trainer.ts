@@ -9,10 +9,14 @@ export type LossName = Manifest['loss'];
 export interface DataSchema {
   /** Free name that both sides use, for instance `mnist`. */
   readonly task: string;
-  readonly input: { readonly dtype: 'float32'; readonly shape: readonly number[] };
-  /** Number of classes for integer labels, 0 for regression. */
+  /** Of one example: numbers, or indices of tokens. */
+  readonly input: { readonly dtype: InputType; readonly shape: readonly number[] };
+  readonly target: TargetKind;
+  /** Number of classes, or of different tokens in a sequence; 0 for other targets. */
   readonly classes: number;
 }
+export type InputType = Manifest['data']['inputType'];
+export type TargetKind = Manifest['data']['target'];
 
 /** Local training as the manifest states it. */
 export type TrainingSettings = Training;
@@ -73,6 +77,15 @@ export interface TrainingContext {
   readonly control?: Float32Array;
 }
 
+/** How far a training is, told every few seconds. */
+export interface TrainingProgress {
+  /** Local steps done, and in all. */
+  readonly step: number;
+  readonly steps: number;
+  readonly examplesPerSecond: number;
+  readonly secondsLeft: number;
+}
+
 /** A job made ready on this machine. */
 export interface PreparedJob {
   readonly layout: VectorLayout;
@@ -81,10 +94,16 @@ export interface PreparedJob {
   /**
    * One client update from `vector`. `seed` fixes the order of examples and what dropouts drop.
    * @param context the first round unless told
+   * @param onProgress called while it goes on, if it takes longer than two seconds
    * @throws ProtocolError `not-finite` when a loss or the update is NaN or infinite, naming the
    *   step: such a peer never JOINs
    */
-  train(vector: Float32Array, seed: number, context?: TrainingContext): Promise<ClientUpdate>;
+  train(
+    vector: Float32Array,
+    seed: number,
+    context?: TrainingContext,
+    onProgress?: (progress: TrainingProgress) => void,
+  ): Promise<ClientUpdate>;
   /** Evaluates `vector` on at most `examplesMax` examples of the validation split. */
   evaluate(vector: Float32Array, examplesMax: number): Promise<Evaluation>;
   close(): Promise<void>;

@@ -22,6 +22,7 @@ import type {
 } from '@starling/secagg';
 import type { Ban } from './bans.ts';
 import type { Slot } from './round-id.ts';
+import type { TrainingProgress } from './trainer.ts';
 
 /** What fixes one peer's part in one job. */
 export interface EngineConfig {
@@ -215,6 +216,8 @@ export type EngineEffect =
 /** What an onlooker may want to know; nothing depends on it. */
 export type Notice =
   | { readonly kind: 'training'; readonly round: number }
+  /** The host tells it every few seconds of a long training. */
+  | ({ readonly kind: 'progress'; readonly round: number } & TrainingProgress)
   | { readonly kind: 'joining'; readonly round: number; readonly slot: Slot }
   | {
       readonly kind: 'waiting';

@@ -473,7 +473,10 @@ function manifestOf(
   return {
     name: 'simulated',
     model: hashHex(model) as BlobHash,
-    data: { task: 'simulated', inputShape: [1], classes: 2 },
+    data: {
+      ...{ task: 'simulated', inputType: 'float32', inputShape: [1] },
+      ...{ target: 'classes', classes: 2 },
+    },
     loss: 'softmax-cross-entropy',
     training: { ...DEFAULT_TRAINING, batchSize: 1 },
     aggregation: {

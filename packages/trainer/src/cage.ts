@@ -2,6 +2,15 @@ import { execFile } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import {
+  type ControlGroup,
+  enterGroup,
+  findGroupBase,
+  type GroupBase,
+  makeGroup,
+} from './control-group.ts';
+import type { Device } from './device.ts';
+import { deviceAccess } from './device-files.ts';
 import { mebibytes, type TrainerLimits } from './limits.ts';
 
 /**
@@ -15,6 +24,8 @@ export interface CageSupport {
   readonly isolation: Isolation;
   /** `prlimit`: the kernel refuses memory above the limit. */
   readonly memoryLimit: boolean;
+  /** Where the kernel counts all memory of a child, shared memory and files in memory included. */
+  readonly groups?: GroupBase | undefined;
   /** `setpriv`: no new privileges, and death with the parent even in the middle of a run. */
   readonly privileges: boolean;
   /** In one sentence each, what is missing. */
@@ -28,6 +39,8 @@ export interface CageContents {
   readonly readable: readonly string[];
   /** The data come over the network: the child keeps it, and sees all files. */
   readonly network: boolean;
+  /** Where it trains, if not on the CPU: it sees that device and its driver. */
+  readonly device?: Device;
 }
 
 /** How to start a caged child: the process that runs becomes Node.js by exec, so its pid stays. */
@@ -36,10 +49,18 @@ export interface CagedCommand {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly isolation: Isolation;
+  /** Its own, to be removed after it. */
+  readonly group?: ControlGroup;
 }
 
 /** The child trains foreign models: it gets no more of the environment than it needs. */
 const ENVIRONMENT = ['PATH', 'LD_LIBRARY_PATH'];
+/** How a child that has the network finds and opens an S3-compatible store. */
+const STORE_ENVIRONMENT = [
+  ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_PROFILE'],
+  ...['AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3'],
+  ...['AWS_SHARED_CREDENTIALS_FILE', 'AWS_CONFIG_FILE', 'AWS_CA_BUNDLE'],
+];
 /** Of use only to a child that sees the files they name. */
 const OPEN_ENVIRONMENT = ['HOME', 'TMPDIR', 'NODE_EXTRA_CA_CERTS'];
 
@@ -63,7 +84,8 @@ while [ "$1" != -- ]; do
   if [ -L "$1" ] && [ -z "\${1%/*}" ]; then cp -P "$1" "$root$1"
   elif [ -e "$root$1" ] || [ ! -e "$1" ]; then :
   elif [ -d "$1" ]; then
-    mkdir -p "$root$1"; mount --rbind "$1" "$root$1"; mount -o remount,bind,ro "$root$1"
+    mkdir -p "$root$1"; mount --rbind "$1" "$root$1"
+    case $1 in /dev/*) ;; *) mount -o remount,bind,ro "$root$1" ;; esac
   else mkdir -p "$root\${1%/*}"; : > "$root$1"; mount --bind "$1" "$root$1"
     case $1 in /dev/*) ;; *) mount -o remount,bind,ro "$root$1" ;; esac
   fi
@@ -93,14 +115,15 @@ export async function probeCage(entry: URL): Promise<CageSupport> {
     works([...UNSHARE, ...node]),
     works([...sealedPrefix({ entry, readable: [], network: false }), ...PRIVILEGES, ...node]),
   ]);
+  const groups = findGroupBase();
   const isolation = sealed && privileges ? 'sealed' : offline ? 'offline' : 'open';
   const missing = [
-    ...(memoryLimit ? [] : [`no prlimit: memory is ${WITHOUT_PRLIMIT}`]),
+    ...(memoryLimit || groups ? [] : [`no prlimit: memory is ${WITHOUT_PRLIMIT}`]),
     ...(privileges ? [] : ['no setpriv: a run goes on when the daemon is killed']),
     ...(offline || sealed ? [] : ['no user namespaces: the trainer has the network']),
     ...(isolation === 'sealed' ? [] : ['no mount namespaces: the trainer can read files']),
   ];
-  return { isolation, memoryLimit, privileges, missing };
+  return { isolation, memoryLimit, groups, privileges, missing };
 }
 
 /** The command that runs `contents.entry` within `limits`, as far as the platform allows. */
@@ -111,20 +134,28 @@ export function cagedCommand(
 ): CagedCommand {
   const isolation = contents.network ? 'open' : support.isolation;
   const shut = { sealed: () => sealedPrefix(contents), offline: () => UNSHARE, open: () => [] };
+  const group = support.groups && makeGroup(support.groups, limits.memory);
   const [command, ...args] = [
+    ...(group ? enterGroup(group.path) : []),
     ...(support.memoryLimit ? memoryPrefix(limits.memory) : []),
     ...shut[isolation](),
     ...(support.privileges ? PRIVILEGES : []),
     ...[process.execPath, realpathSync(fileURLToPath(contents.entry))],
   ];
-  const names = [...ENVIRONMENT, ...(isolation === 'sealed' ? [] : OPEN_ENVIRONMENT)];
+  const names = [
+    ...ENVIRONMENT,
+    ...(isolation === 'sealed' ? [] : OPEN_ENVIRONMENT),
+    ...deviceAccess(contents.device ?? 'cpu').environment,
+    ...(contents.network ? STORE_ENVIRONMENT : []),
+  ];
   const env = Object.fromEntries(names.map((name) => [name, process.env[name]]));
-  return { command: command!, args, env, isolation };
+  return { command: command!, args, env, isolation, ...(group && { group }) };
 }
 
 /** What is in force, a line each, for `status` and `doctor`. */
 export function describeCage(support: CageSupport, limits: TrainerLimits): readonly string[] {
-  const by = support.memoryLimit ? 'by the kernel' : WITHOUT_PRLIMIT;
+  const kernel = support.groups ? 'by the kernel, in a control group' : 'by the kernel';
+  const by = support.memoryLimit || support.groups ? kernel : WITHOUT_PRLIMIT;
   const isolation = {
     sealed: 'no network, no files but its code and its data set',
     offline: 'no network, files as the user may read them',
@@ -147,8 +178,12 @@ function memoryPrefix(bytes: number): string[] {
   return ['prlimit', `--data=${bytes}`, '--core=0'];
 }
 
-function sealedPrefix({ entry, readable }: CageContents): string[] {
-  const tree = [...SYSTEM, realpathSync(process.execPath), ...codePaths(entry), ...readable];
+function sealedPrefix({ entry, readable, device = 'cpu' }: CageContents): string[] {
+  const tree = [
+    ...SYSTEM,
+    ...[realpathSync(process.execPath), ...codePaths(entry), ...readable],
+    ...deviceAccess(device).paths,
+  ].toSorted((a, b) => a.length - b.length); // Of two, one in the other, the outer one goes first.
   return [...UNSHARE, '--mount', '--ipc', 'sh', '-c', ENTER, 'sh', ...tree, '--'];
 }
 

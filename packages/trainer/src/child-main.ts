@@ -6,12 +6,15 @@ import { describeModel } from '@starling/autodiff';
 import { errorMessage, ProtocolError, unreachable } from '@starling/core';
 import { readModel } from '@starling/onnx';
 import type {
+  ChildNews,
   ChildRequest,
   ChildResults,
+  NewsEnvelope,
   RequestEnvelope,
   ResponseEnvelope,
 } from './child-protocol.ts';
-import { loadDataset } from './dataset.ts';
+import { openDataSource } from './data/open-source.ts';
+import { trialJob, tryDevice } from './device-trial.ts';
 import { type LocalJob, openLocalJob } from './local-job.ts';
 
 let prepared: LocalJob | undefined;
@@ -21,25 +24,71 @@ function job(): LocalJob {
   return prepared;
 }
 
-async function answer(request: ChildRequest): Promise<ChildResults[keyof ChildResults]> {
+/** A larger checkpoint is not sent: on its way it is in memory three times. */
+const CHECKPOINT_BYTES_MAX = 256 * 2 ** 20;
+
+/** Sends news of a request, and waits until they are on their way. */
+type Tell = (news: ChildNews) => Promise<void>;
+
+async function answer(
+  request: ChildRequest,
+  tell: Tell,
+): Promise<ChildResults[keyof ChildResults]> {
   switch (request.kind) {
     case 'describe': {
       return describeModel(readModel(request.model), request.frozen);
     }
     case 'prepare': {
-      const data = await loadDataset(request.datasetPath);
-      const { threads, memory } = request;
-      prepared = await openLocalJob({ job: request.job, data, threads, memory });
+      const { path, plan, augment } = request.data;
+      const source = await openDataSource(path, plan);
+      const { threads, memory, device } = request;
+      prepared = await openLocalJob({
+        ...{ job: request.job, source, threads, memory, device, augment: augment ?? undefined },
+      });
       const { layout, initial, warnings, steps } = prepared;
       return { layout, initial, warnings, steps };
     }
+    case 'try': {
+      const { device, threads, own } = request;
+      if (own === undefined) return tryDevice({ device, threads, ...trialJob() });
+      const source = await openDataSource(own.data.path, own.data.plan);
+      const augment = own.data.augment ?? undefined;
+      return tryDevice({ device, threads, job: own.job, source, augment });
+    }
     case 'train':
-      return job().train(request.vector, request.seed, request.context);
+      return train(request, tell);
     case 'evaluate':
       return job().evaluate(request.vector, request.examplesMax);
     default:
       return unreachable(request);
   }
+}
+
+function train(request: Extract<ChildRequest, { kind: 'train' }>, tell: Tell) {
+  const { vector, seed, context, resume, seconds } = request;
+  const progress = every(seconds.progress);
+  const checkpoints = every(seconds.checkpoint);
+  return job().train(vector, seed, context, {
+    resume,
+    onPause: async (now, checkpoint) => {
+      const bytes = checkpoint.vector.byteLength + checkpoint.states.byteLength;
+      if (bytes <= CHECKPOINT_BYTES_MAX && checkpoints()) {
+        await tell({ kind: 'checkpoint', checkpoint });
+      }
+      if (progress()) await tell({ kind: 'progress', progress: now });
+    },
+  });
+}
+
+/** Says yes when so many seconds have passed since it last did, or since it was made. */
+function every(seconds: number): () => boolean {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    if (now - last < 1000 * seconds) return false;
+    last = now;
+    return true;
+  };
 }
 
 /** What V8, C++ and ONNX Runtime's arena say when there is no memory. */
@@ -52,11 +101,21 @@ function codeOf(error: unknown): string {
 
 async function respond({ id, request }: RequestEnvelope): Promise<ResponseEnvelope> {
   try {
-    return { id, ok: true, result: await answer(request) };
+    return { id, ok: true, result: await answer(request, tellOf(id)) };
   } catch (error) {
     return { id, ok: false, code: codeOf(error), message: errorMessage(error) };
   }
 }
+
+const tellOf =
+  (id: number): Tell =>
+  (news) =>
+    new Promise((resolve) => {
+      // A run blocks this process: what is not sent by then waits for its end.
+      const envelope: NewsEnvelope = { id, news };
+      if (process.connected) process.send!(envelope, undefined, undefined, () => resolve());
+      else resolve();
+    });
 
 let queue: Promise<unknown> = Promise.resolve();
 process.on('message', (envelope: RequestEnvelope) => {

@@ -1,15 +1,35 @@
+import type { Augmentation } from '@starling/autodiff';
 import type {
   ClientUpdate,
   Evaluation,
   ModelDescription,
   TrainerJob,
   TrainingContext,
+  TrainingProgress,
 } from '@starling/rounds';
+import type { ReadingPlan } from './data/reading-plan.ts';
+import type { Device } from './device.ts';
+import type { DeviceTrial } from './device-trial.ts';
+import type { Checkpoint } from './local-training.ts';
 
 /** A job as its child made it ready. */
 export interface PreparedDescription extends ModelDescription {
   /** Minibatches of one training. */
   readonly steps: number;
+}
+
+/** Least time between two pieces of news of a kind. */
+export interface NewsSeconds {
+  readonly progress: number;
+  readonly checkpoint: number;
+}
+
+/** Where a data set is, and how to read it. */
+export interface DataPlace {
+  /** File, folder or `s3://bucket/prefix`. */
+  readonly path: string;
+  readonly plan: ReadingPlan;
+  readonly augment: Augmentation | null;
 }
 
 /** What the daemon asks of a trainer child, which holds one job at most. */
@@ -22,16 +42,27 @@ export type ChildRequest =
   | {
       readonly kind: 'prepare';
       readonly job: TrainerJob;
-      readonly datasetPath: string;
+      readonly data: DataPlace;
       readonly threads: number;
       /** Bytes that this process may take. */
       readonly memory: number;
+      readonly device: Device;
+    }
+  | {
+      readonly kind: 'try';
+      readonly device: Device;
+      readonly threads: number;
+      /** The job to try; one of our own where it is absent. */
+      readonly own?: { readonly job: TrainerJob; readonly data: DataPlace };
     }
   | {
       readonly kind: 'train';
       readonly vector: Float32Array;
       readonly seed: number;
       readonly context: TrainingContext | undefined;
+      /** Where another child's attempt at the same was broken off. */
+      readonly resume: Checkpoint | undefined;
+      readonly seconds: NewsSeconds;
     }
   | {
       readonly kind: 'evaluate';
@@ -43,6 +74,7 @@ export type ChildRequest =
 export interface ChildResults {
   readonly describe: ModelDescription;
   readonly prepare: PreparedDescription;
+  readonly try: DeviceTrial;
   readonly train: ClientUpdate;
   readonly evaluate: Evaluation;
 }
@@ -51,6 +83,17 @@ export interface RequestEnvelope {
   /** Comes back with the answer. */
   readonly id: number;
   readonly request: ChildRequest;
+}
+
+/** What a child says of a request that it is at work on. */
+export type ChildNews =
+  | { readonly kind: 'progress'; readonly progress: TrainingProgress }
+  | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint };
+
+export interface NewsEnvelope {
+  /** Of the request. */
+  readonly id: number;
+  readonly news: ChildNews;
 }
 
 export type ResponseEnvelope =

@@ -3,11 +3,14 @@ import { setPriority } from 'node:os';
 import { errorMessage, type Log, ProtocolError } from '@starling/core';
 import type { CagedCommand } from './cage.ts';
 import type {
+  ChildNews,
   ChildRequest,
   ChildResults,
+  NewsEnvelope,
   RequestEnvelope,
   ResponseEnvelope,
 } from './child-protocol.ts';
+import type { ControlGroup } from './control-group.ts';
 import { mebibytes, residentBytes, type TrainerLimits } from './limits.ts';
 
 /** Why a child ended, as far as its job is to blame. */
@@ -23,6 +26,7 @@ export interface ChildOptions {
 
 interface Waiting {
   readonly timer: NodeJS.Timeout;
+  readonly onNews: ((news: ChildNews) => void) | undefined;
   readonly resolve: (result: never) => void;
   readonly reject: (error: Error) => void;
 }
@@ -41,6 +45,7 @@ export class TrainerChild {
   readonly #onDeath: (cause: DeathCause) => void;
   readonly #waiting = new Map<number, Waiting>();
   readonly #ended: Promise<void>;
+  readonly #group: ControlGroup | undefined;
   #watch: NodeJS.Timeout | undefined;
   #nextId = 0;
   #alive = true;
@@ -52,6 +57,7 @@ export class TrainerChild {
   constructor({ command, limits, log, onDeath }: ChildOptions) {
     this.#limits = limits;
     this.#onDeath = onDeath;
+    this.#group = command.group;
     this.#process = spawn(command.command, command.args, {
       serialization: 'advanced',
       env: command.env,
@@ -60,11 +66,15 @@ export class TrainerChild {
     this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_KEPT);
     });
-    this.#process.on('message', (response: ResponseEnvelope) => this.#settle(response));
+    this.#process.on('message', (message: ResponseEnvelope | NewsEnvelope) =>
+      'news' in message
+        ? this.#waiting.get(message.id)?.onNews?.(message.news)
+        : this.#settle(message),
+    );
     this.#ended = new Promise((resolve) => {
       const end = (cause: string) => {
         this.#end(cause);
-        resolve();
+        resolve(this.#group?.remove());
       };
       this.#process.once('close', (code, signal) => end(signal ?? `exit code ${code}`));
       this.#process.once('error', (error) => end(errorMessage(error)));
@@ -82,12 +92,14 @@ export class TrainerChild {
   }
 
   /**
+   * @param onNews told of progress and checkpoints until the answer is there
    * @param milliseconds a run cannot be cancelled: a request that takes longer kills the child
    * @throws ProtocolError with the child's code, or `trainer-died`, or `trainer-busy`
    */
   request<R extends ChildRequest>(
     request: R,
     milliseconds = 1000 * this.#limits.secondsPerRequest,
+    onNews?: (news: ChildNews) => void,
   ): Promise<ChildResults[R['kind']]> {
     if (!this.#alive)
       return Promise.reject(new ProtocolError('trainer-died', 'the child has ended'));
@@ -101,7 +113,7 @@ export class TrainerChild {
         const message = `no answer to ${request.kind} within ${milliseconds / 1000} s`;
         this.#condemn('time limit', message);
       }, milliseconds);
-      this.#waiting.set(id, { resolve, reject, timer });
+      this.#waiting.set(id, { resolve, reject, timer, onNews });
       const envelope: RequestEnvelope = { id, request };
       // A failed send means a dead child, which its end reports to all who wait.
       this.#process.send(envelope, () => {});
@@ -152,17 +164,25 @@ export class TrainerChild {
     if (!this.#alive) return;
     this.#alive = false;
     this.#unwatch();
-    const said = this.#sentence?.message ?? this.#stderr.trim();
+    const said = this.#sentence?.message ?? this.#lastWords();
     const message = `the trainer child ended (${ending})${said === '' ? '' : `: ${said}`}`;
-    if (!this.#wanted) {
-      const words = MEMORY_WORDS.test(this.#stderr) ? 'out of memory' : 'crash';
-      this.#onDeath(this.#sentence?.cause ?? words);
-    }
+    if (!this.#wanted) this.#onDeath(this.#sentence?.cause ?? this.#ownCause());
     for (const { reject, timer } of this.#waiting.values()) {
       clearTimeout(timer);
       reject(new ProtocolError('trainer-died', message));
     }
     this.#waiting.clear();
+  }
+
+  /** A process that the kernel ended for its memory cannot say so itself. */
+  #lastWords(): string {
+    if (!this.#group?.ranOutOfMemory()) return this.#stderr.trim();
+    return `out of memory: it may hold ${mebibytes(this.#limits.memory)}`;
+  }
+
+  #ownCause(): DeathCause {
+    if (this.#group?.ranOutOfMemory()) return 'out of memory';
+    return MEMORY_WORDS.test(this.#stderr) ? 'out of memory' : 'crash';
   }
 
   #lowerPriority(nice: number, log: Log): void {

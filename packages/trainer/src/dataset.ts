@@ -1,16 +1,27 @@
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { createGenerator, permutation } from '@starling/autodiff';
-import { errorMessage, ProtocolError } from '@starling/core';
+import type { Augmentation } from '@starling/autodiff';
+import { ConfigError } from '@starling/core';
 import type { DataOffers, DataSchema } from '@starling/rounds';
-import { readIdx, writeIdx } from './idx.ts';
+import type { DatasetDescription } from './data/description.ts';
+import type { ExampleSet } from './data/example-set.ts';
+import { DESCRIPTION, IDX_IMAGES, IDX_LABELS } from './data/formats.ts';
+import { type Inspection, planDataset } from './data/inspect.ts';
+import type { DataOptions } from './data/options.ts';
+import type { ReadingPlan } from './data/reading-plan.ts';
+import type { Progress } from './data/source.ts';
+import { writeIdx } from './idx.ts';
 
 /** A data set that a volunteer offers. */
 export interface Dataset {
   readonly name: string;
-  /** Folder with images and labels as IDX files. */
+  /** File, folder or `s3://bucket/prefix`. */
   readonly path: string;
+  /** How its files become examples, as found when it was added. */
+  readonly plan: ReadingPlan;
+  /** What is changed at random in training examples; null for nothing. */
+  readonly augment: Augmentation | null;
+  /** What a job may know of it. */
   readonly schema: DataSchema;
 }
 
@@ -19,105 +30,72 @@ export interface DatasetCatalog {
   list(): Iterable<Dataset>;
 }
 
-/** Examples in memory. */
-export interface LabelledImages {
-  readonly count: number;
-  /** Shape of one image. */
-  readonly shape: readonly number[];
-  /** Bytes of all images, [count, …shape]. */
-  readonly images: Uint8Array;
-  /** Class of each image, [count]. */
-  readonly labels: Uint8Array;
-}
-
-export interface DatasetReport {
-  readonly schema: DataSchema;
-  readonly examples: number;
-  /** Shape of one image in the file; the schema has it flat. */
-  readonly imageShape: readonly number[];
-  /** Examples per class. */
-  readonly histogram: readonly number[];
-}
-
-export interface DatasetDescription {
-  readonly task: string;
-  readonly classes: number;
-}
-
-const IMAGES = ['images.idx3-ubyte', 'train-images-idx3-ubyte', 'train-images.idx3-ubyte'];
-const LABELS = ['labels.idx1-ubyte', 'train-labels-idx1-ubyte', 'train-labels.idx1-ubyte'];
-const DESCRIPTION = 'dataset.json';
-
 export function datasetCatalog(datasets: Iterable<Dataset>): DatasetCatalog {
   const byName = new Map(Array.from(datasets, (dataset) => [dataset.name, dataset]));
   return { get: (name) => byName.get(name), list: () => byName.values() };
 }
 
-async function readPart(path: string, names: readonly string[]) {
-  const file = names.map((name) => join(path, name)).find((candidate) => existsSync(candidate));
-  if (file === undefined) {
-    throw new ProtocolError('dataset-missing', `${path}: holds none of ${names.join(', ')}`);
-  }
-  return readIdx(await readFile(file), file);
+/** What a job may know of data that are read by such a plan. */
+export function schemaOf(task: string, { shape, elements, target }: ReadingPlan): DataSchema {
+  const classes = target.kind === 'classes' || target.kind === 'sequence' ? target.count : 0;
+  const dtype = elements.dtype === 'int32' ? 'int32' : 'float32';
+  return { task, input: { dtype, shape }, target: target.kind, classes };
 }
 
-/** @throws ProtocolError `dataset-missing` or `dataset-corrupt`, naming the file */
-export async function loadDataset(path: string): Promise<LabelledImages> {
-  const [images, labels] = await Promise.all([readPart(path, IMAGES), readPart(path, LABELS)]);
-  const [count = 0, ...shape] = images.shape;
-  if (labels.shape.length !== 1 || labels.shape[0] !== count || shape.length === 0) {
-    throw new ProtocolError(
-      'dataset-corrupt',
-      `${path}: images of shape [${images.shape}] with labels of shape [${labels.shape}]`,
-    );
-  }
-  if (count < 2) throw new ProtocolError('dataset-corrupt', `${path}: ${count} examples`);
-  return { count, shape, images: images.data, labels: labels.data };
-}
+/** The task of a data set that does not say it: the name of its file or folder. */
+export const usualTask = (path: string, { task }: Inspection): string =>
+  task ?? basename(path).replace(/\.[^.]+$/, '');
 
-/** Writes a folder that `loadDataset` and `inspectDataset` read. */
-export async function writeDataset(
-  path: string,
-  data: LabelledImages,
-  description: DatasetDescription,
-): Promise<void> {
-  await mkdir(path, { recursive: true });
-  const images = writeIdx({ shape: [data.count, ...data.shape], data: data.images });
-  await writeFile(join(path, IMAGES[0]!), images);
-  await writeFile(join(path, LABELS[0]!), writeIdx({ shape: [data.count], data: data.labels }));
-  await writeFile(join(path, DESCRIPTION), `${JSON.stringify(description)}\n`);
+export interface Offer {
+  readonly options?: DataOptions;
+  /** What the data are for; from their `dataset.json` or their name unless told. */
+  readonly task?: string | undefined;
+  readonly augment?: Augmentation | null;
+  readonly progress?: Progress;
 }
 
 /**
- * What a folder offers. Task and number of classes come from its `dataset.json`, else from the
- * folder's name and the largest label: a share of a data set may lack its last class.
+ * Looks at a data set to offer it.
+ * @throws ConfigError `data` with what hinders it, and what to do
+ * @throws ProtocolError `dataset-missing`, `dataset-corrupt`
  */
-export async function inspectDataset(path: string): Promise<DatasetReport> {
-  const { count, shape, labels } = await loadDataset(path);
-  const described = await readDescription(join(path, DESCRIPTION));
-  const seen = labels.reduce((largest, label) => Math.max(largest, label), 0) + 1;
-  const classes = described?.classes ?? seen;
-  if (classes < seen) {
-    throw new ProtocolError('dataset-corrupt', `${path}: label ${seen - 1} of ${classes} classes`);
-  }
-  const histogram = new Array<number>(classes).fill(0);
-  for (const label of labels) histogram[label]! += 1;
-  const pixels = shape.reduce((product, dim) => product * dim, 1);
-  const task = described?.task ?? basename(path);
-  const schema: DataSchema = { task, input: { dtype: 'float32', shape: [pixels] }, classes };
-  return { schema, examples: count, imageShape: shape, histogram };
+export async function inspectOffer(name: string, path: string, offer: Offer): Promise<Dataset> {
+  const inspection = await planDataset(path, offer.options, offer.progress);
+  const { plan, problems } = inspection;
+  if (problems.length > 0) throw new ConfigError('data', problems.join('\n'));
+  const schema = schemaOf(offer.task ?? usualTask(path, inspection), plan);
+  const augment = offer.augment ?? null;
+  if (augment !== null) checkAugmentation(augment, plan);
+  return { name, path, plan, augment, schema };
 }
 
-async function readDescription(file: string): Promise<DatasetDescription | undefined> {
-  if (!existsSync(file)) return undefined;
-  try {
-    const { task, classes } = JSON.parse(await readFile(file, 'utf8'));
-    if (typeof task === 'string' && Number.isInteger(classes) && classes > 0)
-      return { task, classes };
-  } catch (error) {
-    throw new ProtocolError('dataset-corrupt', `${file}: ${errorMessage(error)}`);
+/** @throws ConfigError where examples are nothing that can be so changed */
+export function checkAugmentation(
+  { flip, crop }: Augmentation,
+  { shape, elements }: Pick<ReadingPlan, 'shape' | 'elements'>,
+): void {
+  if (elements.dtype === 'int32') {
+    throw new ConfigError('augment', 'tokens cannot be augmented', 'Leave --augment out');
   }
-  throw new ProtocolError('dataset-corrupt', `${file}: expected {"task": text, "classes": number}`);
+  if ((flip || crop > 0) && shape.length !== 2 && shape.length !== 3) {
+    const hint = 'Give --shape HEIGHTxWIDTH or CHANNELSxHEIGHTxWIDTH, or --augment noise:… alone';
+    throw new ConfigError('augment', `examples of shape [${shape}] are no images`, hint);
+  }
+}
+
+/** Writes a folder of IDX files with a description, as a data set that can be added. */
+export async function writeDataset(
+  path: string,
+  { info, examples }: ExampleSet,
+  description: DatasetDescription,
+): Promise<void> {
+  const { inputs, targets, count } = examples;
+  await mkdir(path, { recursive: true });
+  const images = writeIdx({ shape: [count, ...info.shape], data: Uint8Array.from(inputs) });
+  await writeFile(join(path, IDX_IMAGES[0]!), images);
+  const labels = writeIdx({ shape: [count], data: Uint8Array.from(targets ?? []) });
+  await writeFile(join(path, IDX_LABELS[0]!), labels);
+  await writeFile(join(path, DESCRIPTION), `${JSON.stringify(description)}\n`);
 }
 
 export type SchemaMatch = { readonly ok: true } | { readonly ok: false; readonly reason: string };
@@ -135,9 +113,11 @@ export function matchSchema(wanted: DataSchema, { name, schema }: Dataset): Sche
   if (size(wanted.input.shape) !== size(schema.input.shape)) {
     differ('shape', `[${wanted.input.shape}]`, `[${schema.input.shape}]`);
   }
-  // Fewer classes fit into a job of more: a volunteer may never have seen some of them.
-  const kindDiffers = (wanted.classes === 0) !== (schema.classes === 0);
-  if (kindDiffers || wanted.classes < schema.classes) {
+  // A job without targets leaves those of the data unread.
+  if (wanted.target !== 'none' && wanted.target !== schema.target) {
+    differ('targets', wanted.target, schema.target);
+  } else if (wanted.target !== 'none' && wanted.classes < schema.classes) {
+    // Fewer classes fit into a job of more: a volunteer may never have seen some of them.
     differ('classes', wanted.classes, schema.classes);
   }
   return differences.length === 0 ? { ok: true } : { ok: false, reason: differences.join('; ') };
@@ -156,18 +136,4 @@ export function dataOffers(catalog: DatasetCatalog): DataOffers {
       return { ok: false, reasons };
     },
   };
-}
-
-export interface Split {
-  readonly training: Int32Array;
-  readonly validation: Int32Array;
-}
-
-const SPLIT_SEED = 0x5711;
-
-/** Indices of examples: the last tenth (at least one) of a fixed permutation validates. */
-export function splitDataset(count: number): Split {
-  const order = permutation(count, createGenerator(SPLIT_SEED));
-  const kept = count - Math.max(1, Math.floor(count / 10));
-  return { training: order.slice(0, kept), validation: order.slice(kept) };
 }

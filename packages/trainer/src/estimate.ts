@@ -13,17 +13,15 @@ export interface TrainingSize {
   /** Elements of the job's vector. */
   readonly elements: number;
   readonly batchSize: number;
-  /** Bytes of the data set. */
-  readonly dataBytes: number;
 }
 
 /**
- * Bytes that a training takes at the very least: what it needs in truth depends on how ONNX Runtime
- * reuses memory, so this refuses only what can never fit.
+ * Bytes that a training takes at the very least beside its data: what it needs in truth depends on
+ * how ONNX Runtime reuses memory, so this refuses only what can never fit.
  */
-export function leastBytes({ model, elements, batchSize, dataBytes }: TrainingSize): number {
+export function leastBytes({ model, elements, batchSize }: TrainingSize): number {
   const floats = VECTORS * elements + largestActivation(model, batchSize);
-  return PROCESS_BYTES + dataBytes + floats * FLOAT_BYTES;
+  return PROCESS_BYTES + floats * FLOAT_BYTES;
 }
 
 /** @throws ProtocolError `job-limit` before ONNX Runtime takes any */

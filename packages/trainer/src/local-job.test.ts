@@ -12,21 +12,22 @@ import {
 import { DEFAULT_TRAINING } from '@starling/protocol-rounds';
 import type { LossName, TrainerJob, TrainingSettings } from '@starling/rounds';
 import { describe, expect, test } from 'vitest';
-import type { LabelledImages } from './dataset.ts';
+import { byteImages, type ExampleSet, memorySource } from './data/example-set.ts';
 import { openLocalJob } from './local-job.ts';
 
 const PIXELS = 12;
 const CLASSES = 3;
 
 /** Twelve pixels, of which four are bright: which, is the class. */
-function bars(count: number, seed: number): LabelledImages {
+function bars(count: number, seed: number, classes: number): ExampleSet {
   const generator = createGenerator(seed);
   const labels = Uint8Array.from({ length: count }, () => generator.below(CLASSES));
-  const images = Uint8Array.from({ length: count * PIXELS }, (_, i) => {
+  const pixels = Uint8Array.from({ length: count * PIXELS }, (_, i) => {
     const bright = Math.floor((i % PIXELS) / 4) === labels[Math.floor(i / PIXELS)];
     return generator.below(100) + (bright ? 155 : 0);
   });
-  return { count, shape: [PIXELS], images, labels };
+  const some = classes === 2 ? labels.map((label) => Number(label > 0)) : labels;
+  return byteImages({ shape: [PIXELS], pixels, labels: some, classes: classes === 2 ? 2 : 3 });
 }
 
 const drawn = (shape: readonly number[], seed: number): Tensor => {
@@ -102,13 +103,15 @@ function open(change: Change = {}) {
     loss,
     training: { ...DEFAULT_TRAINING, batchSize: 16, epochs: 3, ...change.training },
     clippingNorm: 100,
-    data: { task: 'bars', input: { dtype: 'float32', shape: [PIXELS] }, classes },
+    data: {
+      ...{ task: 'bars', input: { dtype: 'float32', shape: [PIXELS] } },
+      ...{ target: 'classes', classes },
+    },
     dataset: 'mine',
     ...(change.control && { control: true }),
   };
-  const data = bars(change.count ?? 153, 5);
-  const labels = classes === 2 ? data.labels.map((label) => Number(label > 0)) : data.labels;
-  return openLocalJob({ job, data: { ...data, labels }, threads: 1 });
+  const source = memorySource(bars(change.count ?? 153, 5, classes));
+  return openLocalJob({ job, source, threads: 1 });
 }
 
 const added = (vector: Float32Array, update: Float32Array) =>
@@ -254,9 +257,14 @@ describe('local training', () => {
 
 describe('what does not fit is refused', () => {
   test.each<[string, Change, string]>([
-    ['numbers from classes', { loss: 'huber' }, 'huber: IDX data sets hold classes, not numbers'],
+    [
+      'numbers from classes',
+      { loss: 'huber', model: denseModel(1) },
+      'the model takes numbers of shape [1] as the target of each example; the data have one ' +
+        'label of 3 classes',
+    ],
     ['too few outputs', { model: denseModel(2) }, '2 outputs for 3 classes'],
-    ['labels beyond', { classes: 1 }, 'label 2 in a job of 1 classes'],
+    ['labels beyond', { classes: 1 }, 'labels of 3 classes in a job of 1'],
     [
       'a loss that is no number',
       { loss: 'model-output' },
@@ -277,12 +285,12 @@ describe('what does not fit is refused', () => {
     [
       'targets that labels do not make',
       { loss: 'sigmoid-binary-cross-entropy', model: denseModel(2) },
-      'the model takes targets of shape [2] for each example; the data have one label of 3 classes',
+      'the model takes numbers of shape [2] as the target of each example; the data have one label',
     ],
     [
       'too many steps',
-      { training: { epochs: 1000, batchSize: 1 }, count: 1200 },
-      'at most 1000000',
+      { training: { epochs: 1000, batchSize: 1 }, count: 12_000 },
+      'at most 10000000',
     ],
   ])('%s', async (_, change, message) => {
     await expect(open(change)).rejects.toThrow(message);

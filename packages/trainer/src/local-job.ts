@@ -1,21 +1,17 @@
 import {
+  type Augmentation,
+  buildDeviceGraphs,
   buildEpochGraph,
-  createGenerator,
-  dropoutWords,
   EPOCH_INPUTS,
-  EPOCH_OUTPUTS,
   type EpochGraph,
+  type EpochGraphOptions,
   type EpochPlan,
   initialVector,
-  learningRates,
-  minibatchOrder,
   modelState,
-  orderShape,
   planEpochs,
   variesWithinRun,
-  WORDS_PER_DROPOUT,
 } from '@starling/autodiff';
-import { ProtocolError } from '@starling/core';
+import { errorMessage, ProtocolError } from '@starling/core';
 import { type Model, readModel } from '@starling/onnx';
 import type {
   ClientUpdate,
@@ -25,107 +21,249 @@ import type {
   TrainingContext,
   VectorLayout,
 } from '@starling/rounds';
-import type { InferenceSession, Tensor } from 'onnxruntime-node';
-import { type LabelledImages, splitDataset } from './dataset.ts';
+import { type Batches, residentBatches, streamedBatches } from './batches.ts';
+import { type ExampleSet, pickExamples } from './data/example-set.ts';
+import { exampleBytes, loadResident, residentBytes } from './data/resident.ts';
+import { drawShards, readShard } from './data/shards.ts';
+import { type DataSource, type SourceInfo, targetArray } from './data/source.ts';
+import { SPLIT_SEED, Split } from './data/split.ts';
+import type { Device } from './device.ts';
+import { DeviceTraining, type EpochRunner } from './device-training.ts';
 import { checkMemory, leastBytes } from './estimate.ts';
-import { checkLabels, labelTensor } from './labels.ts';
-import { createSession, loadOrt, scalarOf } from './ort.ts';
-import { BYTE_SCALE, labelShape, Scorer } from './scorer.ts';
+import { residentData } from './inputs.ts';
+import { type Checkpoint, LocalTraining, type TrainingHooks } from './local-training.ts';
+import { createSession } from './ort.ts';
+import { Scorer } from './scorer.ts';
+import { type TargetForm, targetForm } from './targets.ts';
 
 export interface LocalJobOptions {
   readonly job: TrainerJob;
-  readonly data: LabelledImages;
+  readonly source: DataSource;
   readonly threads: number;
+  /** What is changed at random in training examples. */
+  readonly augment?: Augmentation | undefined;
   /** Bytes that this process may take; without bound unless told. */
   readonly memory?: number;
+  /** Where the job trains; it is always evaluated on the CPU, which it trains on unless told. */
+  readonly device?: Device;
 }
 
 /** A job in this process, with what can be said of its model. */
-export interface LocalJob extends PreparedJob {
+export interface LocalJob extends Omit<PreparedJob, 'train'> {
   readonly warnings: readonly string[];
   /** Minibatches of one training. */
   readonly steps: number;
+  /** Whether the data set is read in shards, because it is larger than memory. */
+  readonly streamed: boolean;
+  train(
+    vector: Float32Array,
+    seed: number,
+    context?: TrainingContext,
+    hooks?: TrainingHooks,
+  ): Promise<ClientUpdate>;
 }
+export type { Checkpoint };
 
-const STEPS_MAX = 1_000_000;
+const STEPS_MAX = 10_000_000;
+/** Part of the memory beside the least that examples may take; ONNX Runtime and V8 need theirs. */
+const DATA_SHARE = 0.4;
+/** More in a shard would only make pauses between runs longer. */
+const SHARD_BYTES_MAX = 256 * 2 ** 20;
+/** Validation examples of a streamed set that stay in memory, as a part of a shard. */
+const VALIDATION_SHARE = 0.25;
 
 /**
- * A job in this process: sessions open, data resident.
+ * A job in this process: sessions open, data resident where they fit.
  * @throws ProtocolError when model, settings and data do not fit together
  */
 export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> {
-  const { job, data, threads, memory = Number.POSITIVE_INFINITY } = options;
+  const { job, source, threads, memory = Number.POSITIVE_INFINITY, augment } = options;
+  const { device = 'cpu' } = options;
   const model = readModel(job.model);
-  const { training: settings, loss } = job;
-  const { frozen, lossOptions } = settings;
-  const { classes } = job.data;
-  const { training, validation } = splitDataset(data.count);
-  checkLabels(data, { loss, classes, ignoreIndex: lossOptions.ignoreIndex });
+  const { info } = source;
+  checkClasses(job, info);
+  const split = new Split(info.count, { seed: SPLIT_SEED });
   // A peer with fewer examples than a batch trains on batches of what it has.
-  const plan = planEpochs({ ...settings, examples: training.length });
+  const plan = planEpochs({ ...job.training, examples: split.training });
   const minibatches = plan.epochs * plan.batches;
   if (minibatches > STEPS_MAX) {
     throw new ProtocolError('job-limit', `${minibatches} local minibatches, at most ${STEPS_MAX}`);
   }
-  const graph = epochGraph(job, model, data, plan);
-  checkClasses(job, graph);
+  const graphOptions = epochOptions({ job, model, info, plan, augment });
+  const graph = buildEpochGraph(graphOptions);
+  checkOutputs(job, graph);
+  const targets = graph.model.graph.inputs.find(({ name }) => name === EPOCH_INPUTS.targets);
+  const form = targetForm(info.target, targets, job.data.classes);
   const elements = graph.layout.parameters + graph.layout.buffers;
-  const { batchSize } = plan;
-  const dataBytes = data.images.byteLength + data.labels.byteLength;
-  checkMemory(leastBytes({ model, elements, batchSize, dataBytes }), memory);
-  const fixed = await fixedFeeds(job, data, graph);
-  const session = await createSession(graph.model, threads);
-  const scorer = await Scorer.open({
-    ...{ model, loss, lossOptions, frozen, data, classes, indices: validation, threads },
-  });
+  const least = leastBytes({ model, elements, batchSize: plan.batchSize });
+  const parts = { source, split, plan, form, room: dataRoom({ info, plan, least, memory }) };
+  const examples = await openExamples(parts);
+  const session =
+    device === 'webgpu'
+      ? await DeviceTraining.open({ graphs: buildDeviceGraphs(graphOptions), threads })
+      : await openLoop(graph, threads, device);
   return new OpenJob({
-    ...{ job, training, plan, graph, session, scorer, fixed },
-    initial: initialVector(model, frozen),
-    warnings: modelState(model, frozen).warnings,
+    ...{ job, plan, graph, examples, streamed: parts.room.shardBytes !== undefined },
+    training: new LocalTraining({
+      ...{ job, plan, graph, session, augment, batches: examples.batches },
+      ...{ example: info.shape, examples: split.training },
+    }),
+    openScorer: async () => {
+      const { set, indices } = await examples.validation();
+      const { loss, training, data } = job;
+      const { lossOptions, frozen } = training;
+      return Scorer.open({
+        ...{ model, loss, lossOptions, frozen, set, indices, threads, classes: data.classes },
+      });
+    },
+    close: async () => {
+      await session.release();
+      await source.close();
+    },
+    initial: initialVector(model, job.training.frozen),
+    warnings: modelState(model, job.training.frozen).warnings,
   });
 }
 
-function epochGraph(
-  job: TrainerJob,
-  model: Model,
-  data: LabelledImages,
-  plan: EpochPlan,
-): EpochGraph {
+interface GraphParts {
+  readonly job: TrainerJob;
+  readonly model: Model;
+  readonly info: SourceInfo;
+  readonly plan: EpochPlan;
+  readonly augment: Augmentation | undefined;
+}
+
+function epochOptions({ job, model, info, plan, augment }: GraphParts): EpochGraphOptions {
   const { loss, training, control = false } = job;
   const { lossOptions, clipping, proximal, frozen, dropout } = training;
-  return buildEpochGraph({
-    ...{ model, loss, lossOptions, plan, clipping, proximal, control, frozen, dropout },
-    data: {
-      ...{ dtype: 'uint8', examples: data.count, example: data.shape, scale: BYTE_SCALE },
-      ...labelShape(loss),
-    },
+  return {
+    ...{ model, loss, lossOptions, plan, clipping, proximal, control, frozen, dropout, augment },
+    data: residentData(model, info, loss),
     optimizer: training,
     ratePerStep: variesWithinRun(training.schedule),
-  });
+  };
 }
 
-/** What the graph is fed with in every run. */
-async function fixedFeeds(job: TrainerJob, data: LabelledImages, { model }: EpochGraph) {
-  const { Tensor } = await loadOrt();
-  const targets = model.graph.inputs.find(({ name }) => name === EPOCH_INPUTS.targets);
-  const labels = targets && (await labelTensor(data, targets, job.data.classes));
-  return {
-    [EPOCH_INPUTS.data]: new Tensor('uint8', data.images, [data.count, ...data.shape]),
-    [EPOCH_INPUTS.clippingNorm]: new Tensor('float32', Float32Array.of(job.clippingNorm), []),
-    ...(labels && { [EPOCH_INPUTS.targets]: labels }),
+/** All steps in one run of a Loop, on the CPU or on an accelerator that has Loops. */
+async function openLoop(graph: EpochGraph, threads: number, device: Device): Promise<EpochRunner> {
+  const failed = (error: unknown): never => {
+    if (device === 'cpu') throw error;
+    throw new ProtocolError('device-failed', `${device}: ${errorMessage(error)}`);
   };
+  const session = await createSession(graph.model, threads, { device }).catch(failed);
+  return {
+    run: (feeds, outputs) => session.run(feeds, outputs).catch(failed),
+    release: () => session.release(),
+  };
+}
+
+interface RoomInput {
+  readonly info: SourceInfo;
+  readonly plan: EpochPlan;
+  /** Bytes that training takes beside the data. */
+  readonly least: number;
+  readonly memory: number;
+}
+
+interface DataRoom {
+  /** Bytes of one shard, where not all examples fit; else undefined. */
+  readonly shardBytes: number | undefined;
+}
+
+/**
+ * How much memory the examples get.
+ * @throws ProtocolError `job-limit` before any is taken
+ */
+function dataRoom({ info, plan, least, memory }: RoomInput): DataRoom {
+  const room = DATA_SHARE * (memory - least);
+  const all = residentBytes(info);
+  if (all <= room) return { shardBytes: undefined };
+  const step = plan.accumulation * plan.batchSize * exampleBytes(info);
+  // At once there are a shard, what the last one left over, a block on its way, and validation.
+  checkMemory(least + Math.min(all, 2 * step), memory);
+  return { shardBytes: Math.min(SHARD_BYTES_MAX, Math.max(step, (room - step) / 2)) };
+}
+
+interface ExampleParts {
+  readonly source: DataSource;
+  readonly split: Split;
+  readonly plan: EpochPlan;
+  readonly form: TargetForm | undefined;
+  readonly room: DataRoom;
+}
+
+/** Training examples, and how to get at those that validate. */
+interface OpenExamples {
+  readonly batches: Batches;
+  readonly validation: () => Promise<{ readonly set: ExampleSet; readonly indices: Int32Array }>;
+}
+
+async function openExamples(parts: ExampleParts): Promise<OpenExamples> {
+  const { source, split, plan, form, room } = parts;
+  const { info } = source;
+  const { shardBytes } = room;
+  if (shardBytes !== undefined) {
+    return {
+      batches: streamedBatches({ source, split, plan, form, shardBytes }),
+      validation: () => validationOf(source, split, shardBytes),
+    };
+  }
+  const examples = await loadResident(source, Number.POSITIVE_INFINITY);
+  const indices = split.indices('training');
+  return {
+    batches: await residentBatches({ info, examples, indices, plan, form }),
+    validation: async () => ({ set: { info, examples }, indices: split.indices('validation') }),
+  };
+}
+
+/**
+ * The validation examples of a set that is read in shards: as many as a part of a shard holds, from
+ * places all over it. Read once, when they are first asked for.
+ */
+async function validationOf(source: DataSource, split: Split, shardBytes: number) {
+  const { info } = source;
+  const most = Math.max(1, Math.floor((VALIDATION_SHARE * shardBytes) / exampleBytes(info)));
+  const count = Math.min(most, split.validating);
+  const options = {
+    bytesMax: shardBytes / 4,
+    split,
+    part: 'validation',
+    seed: SPLIT_SEED,
+  } as const;
+  const kinds = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array };
+  const Kind = kinds[info.elements.dtype];
+  const width = info.shape.reduce((product, dim) => product * dim, 1);
+  const inputs = new Kind(count * width);
+  const targets = targetArray(info.target, count);
+  let found = 0;
+  for (const shard of drawShards(info, options)) {
+    const rows = shard.indices.subarray(0, count - found);
+    const read = {
+      count: shard.count,
+      inputs: new Kind(shard.count * width),
+      targets: targetArray(info.target, shard.count),
+    };
+    await readShard(source, shard, read, 0);
+    const picked = pickExamples(info, read, rows);
+    inputs.set(picked.inputs, found * width);
+    if (picked.targets !== null) {
+      targets?.set(picked.targets, (found * picked.targets.length) / Math.max(1, picked.count));
+    }
+    found += rows.length;
+    if (found === count) break;
+  }
+  const set: ExampleSet = { info: { ...info, count }, examples: { count, inputs, targets } };
+  return { set, indices: Int32Array.from({ length: count }, (_, i) => i) };
 }
 
 interface OpenJobParts {
   readonly job: TrainerJob;
-  /** Indices of the examples that train. */
-  readonly training: Int32Array;
   readonly plan: EpochPlan;
   readonly graph: EpochGraph;
-  readonly session: InferenceSession;
-  readonly scorer: Scorer;
-  /** What is the same in every run. */
-  readonly fixed: Readonly<Record<string, Tensor>>;
+  readonly training: LocalTraining;
+  readonly streamed: boolean;
+  readonly openScorer: () => Promise<Scorer>;
+  readonly close: () => Promise<void>;
   readonly initial: Float32Array;
   readonly warnings: readonly string[];
 }
@@ -135,13 +273,16 @@ class OpenJob implements LocalJob {
   readonly initial: Float32Array;
   readonly warnings: readonly string[];
   readonly steps: number;
+  readonly streamed: boolean;
   readonly #parts: OpenJobParts;
+  #scorer: Promise<Scorer> | undefined;
 
   constructor(parts: OpenJobParts) {
     this.#parts = parts;
     this.initial = parts.initial;
     this.warnings = parts.warnings;
     this.layout = parts.graph.layout;
+    this.streamed = parts.streamed;
     this.steps = parts.plan.epochs * parts.plan.batches;
   }
 
@@ -149,30 +290,21 @@ class OpenJob implements LocalJob {
     vector: Float32Array,
     seed: number,
     context: TrainingContext = { round: 0, rounds: 1 },
+    hooks?: TrainingHooks,
   ): Promise<ClientUpdate> {
     this.#checkLength(vector);
-    const { session, plan, training, fixed } = this.#parts;
-    const feeds = { ...fixed, ...(await this.#freshFeeds(vector, seed, context)) };
-    // The unclipped update stays inside: every output is copied.
-    const { clipped, norm, losses } = EPOCH_OUTPUTS;
-    const results = await session.run(feeds, [clipped, norm, losses]);
-    const update = results[clipped]!.data as Float32Array;
-    const perStep = results[losses]!.data as Float32Array;
-    const length = scalarOf(results, norm);
-    checkFinite(perStep, update, length);
-    const trainingLoss = perStep.reduce((sum, loss) => sum + loss, 0) / perStep.length;
-    const examples = training.length;
-    return { update, norm: length, trainingLoss, localSteps: plan.steps, examples };
+    return this.#parts.training.train(vector, seed, context, hooks);
   }
 
   async evaluate(vector: Float32Array, examplesMax: number): Promise<Evaluation> {
     this.#checkLength(vector);
-    return this.#parts.scorer.score(vector, examplesMax);
+    this.#scorer ??= this.#parts.openScorer();
+    return (await this.#scorer).score(vector, examplesMax);
   }
 
   async close(): Promise<void> {
-    await this.#parts.session.release();
-    await this.#parts.scorer.close();
+    await this.#parts.close();
+    await (await this.#scorer)?.close();
   }
 
   #checkLength(vector: Float32Array): void {
@@ -183,65 +315,22 @@ class OpenJob implements LocalJob {
       );
     }
   }
-
-  /** Weights, order of examples, learning rates, and what dropouts drop. */
-  async #freshFeeds(vector: Float32Array, seed: number, context: TrainingContext) {
-    const { Tensor } = await loadOrt();
-    const { job, plan, training, graph } = this.#parts;
-    const { learningRate, schedule } = job.training;
-    const shape = orderShape(plan);
-    const batches = shape.slice(0, -1);
-    const order = minibatchOrder(plan, training, createGenerator(seed));
-    const span = { steps: plan.steps, round: context.round, rounds: context.rounds };
-    const rates = learningRates(learningRate, schedule, span);
-    const feeds: Record<string, Tensor> = {
-      [EPOCH_INPUTS.vector]: new Tensor('float32', vector, [vector.length]),
-      [EPOCH_INPUTS.order]: new Tensor('int32', order, shape),
-      [EPOCH_INPUTS.learningRate]: variesWithinRun(schedule)
-        ? new Tensor('float32', rates, [plan.steps])
-        : new Tensor('float32', rates.slice(0, 1), []),
-    };
-    if (graph.words > 0) {
-      const count = plan.steps * plan.accumulation;
-      const generator = createGenerator(seed + DROPOUT_STREAM);
-      const words = dropoutWords(count, graph.words / WORDS_PER_DROPOUT, generator);
-      feeds[EPOCH_INPUTS.words] = new Tensor('int32', words, [...batches, graph.words]);
-    }
-    if (job.control) feeds[EPOCH_INPUTS.control] = await this.#controlFeed(context.control);
-    return feeds;
-  }
-
-  async #controlFeed(control: Float32Array | undefined): Promise<Tensor> {
-    const { Tensor } = await loadOrt();
-    const { parameters } = this.layout;
-    if (control?.length !== parameters) {
-      const what = `a control variate of ${control?.length ?? 0} elements for ${parameters}`;
-      throw new ProtocolError('model-mismatch', what);
-    }
-    return new Tensor('float32', control, [parameters]);
-  }
 }
 
-/** Seeds have 32 bits; the generator takes more, so dropouts draw from a stream of their own. */
-const DROPOUT_STREAM = 2 ** 32;
+/** Labels beyond the job's classes would train nothing, but for one that does not count. */
+function checkClasses({ data, training }: TrainerJob, { target }: SourceInfo): void {
+  if (data.target === 'none' || (target.kind !== 'classes' && target.kind !== 'sequence')) return;
+  const { ignoreIndex } = training.lossOptions;
+  const most = ignoreIndex === data.classes ? data.classes + 1 : data.classes;
+  if (target.count <= most) return;
+  const what = `labels of ${target.count} classes in a job of ${data.classes}`;
+  throw new ProtocolError('data-mismatch', what);
+}
 
 /** The model tells as many classes apart as the job names. */
-function checkClasses({ loss, data }: TrainerJob, { output }: EpochGraph): void {
-  const outputs = output[1] ?? 0;
-  if (loss !== 'softmax-cross-entropy' || outputs >= data.classes) return;
+function checkOutputs({ loss, data }: TrainerJob, { output }: EpochGraph): void {
+  if (loss !== 'softmax-cross-entropy') return;
+  const outputs = (data.target === 'sequence' ? output.at(-1) : output[1]) ?? 0;
+  if (outputs >= data.classes) return;
   throw new ProtocolError('model-mismatch', `${outputs} outputs for ${data.classes} classes`);
-}
-
-/** @throws ProtocolError `not-finite` naming the first step whose loss is no number */
-function checkFinite(losses: Float32Array, update: Float32Array, norm: number): void {
-  const step = losses.findIndex((loss) => !Number.isFinite(loss));
-  if (step >= 0) {
-    const where = `the loss of step ${step + 1} of ${losses.length} is ${losses[step]}`;
-    throw new ProtocolError('not-finite', `local training diverged: ${where}`);
-  }
-  if (Number.isFinite(norm) && update.every(Number.isFinite)) return;
-  throw new ProtocolError(
-    'not-finite',
-    `local training diverged: the update has norm ${norm} (last loss ${losses.at(-1)})`,
-  );
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ProtocolError } from '@starling/core';
-import type { LabelledImages } from './dataset.ts';
+import { byteImages, type ExampleSet } from './data/example-set.ts';
 import { readIdx } from './idx.ts';
 
 /** SHA-256 of the canonical MNIST files. */
@@ -15,9 +15,9 @@ const SUMS = {
 
 export interface Mnist {
   /** 60,000 examples. */
-  readonly train: LabelledImages;
+  readonly train: ExampleSet;
   /** 10,000 examples. */
-  readonly test: LabelledImages;
+  readonly test: ExampleSet;
 }
 
 /**
@@ -37,14 +37,14 @@ async function readPair(
   packagePath: string,
   imagesName: keyof typeof SUMS,
   labelsName: keyof typeof SUMS,
-): Promise<LabelledImages> {
+): Promise<ExampleSet> {
   const [images, labels] = await Promise.all(
     [imagesName, labelsName].map((name) =>
       readChecked(join(packagePath, 'data', name), SUMS[name]),
     ),
   );
-  const [count, ...shape] = images!.shape;
-  return { count: count!, shape, images: images!.data, labels: labels!.data };
+  const shape = images!.shape.slice(1);
+  return byteImages({ shape, pixels: images!.data, labels: labels!.data, classes: 10 });
 }
 
 async function readChecked(file: string, sum: string) {

@@ -1,9 +1,8 @@
 import { type Generator, permutation } from '@starling/autodiff';
 import { assert } from '@starling/core';
-import type { LabelledImages } from './dataset.ts';
 
 export interface PartitionOptions {
-  readonly labels: Uint8Array;
+  readonly labels: ArrayLike<number>;
   readonly peers: number;
   /** Concentration: 0.1 gives each peer a class or two, 100 is nearly even. */
   readonly alpha: number;
@@ -82,14 +81,3 @@ const openUniform = (generator: Generator) => generator.uniform() + 2 ** -33;
 
 const normal = (generator: Generator) =>
   Math.sqrt(-2 * Math.log(openUniform(generator))) * Math.cos(2 * Math.PI * generator.uniform());
-
-/** The examples at `indices`, copied. */
-export function selectExamples(data: LabelledImages, indices: Int32Array): LabelledImages {
-  const pixels = data.shape.reduce((product, dim) => product * dim, 1);
-  const images = new Uint8Array(indices.length * pixels);
-  for (const [i, index] of indices.entries()) {
-    images.set(data.images.subarray(index * pixels, (index + 1) * pixels), i * pixels);
-  }
-  const labels = Uint8Array.from(indices, (index) => data.labels[index]!);
-  return { count: indices.length, shape: data.shape, images, labels };
-}

@@ -8,19 +8,20 @@ import {
   outputShape,
 } from '@starling/autodiff';
 import { ProtocolError } from '@starling/core';
-import { elementCount, type Model, readModel, type ValueInfo } from '@starling/onnx';
+import { type Model, readModel } from '@starling/onnx';
 import type { Evaluation } from '@starling/rounds';
 import type { InferenceSession } from 'onnxruntime-node';
-import type { LabelledImages } from './dataset.ts';
-import { labelTensor, pickLabels } from './labels.ts';
+import { type ExampleSet, pickExamples } from './data/example-set.ts';
+import { inputTensor, residentData } from './inputs.ts';
 import { createSession, loadOrt, scalarOf } from './ort.ts';
+import { type TargetForm, targetForm, targetTensor } from './targets.ts';
 
 export interface ScorerOptions {
   readonly model: Model;
   readonly loss: LossKind;
   readonly lossOptions?: LossOptions;
   readonly frozen?: readonly string[];
-  readonly data: LabelledImages;
+  readonly set: ExampleSet;
   readonly classes: number;
   /** Which examples count, in which order. */
   readonly indices: Int32Array;
@@ -28,15 +29,13 @@ export interface ScorerOptions {
 }
 
 const BATCH_MAX = 256;
-/** Images are bytes; models see numbers from 0 to 1. */
-export const BYTE_SCALE = 1 / 255;
 
 /** A graph for batches of one size. */
 interface Sized {
   readonly size: number;
   readonly session: InferenceSession;
-  /** The graph's input for targets, if it takes any. */
-  readonly target: ValueInfo | undefined;
+  /** What it takes as targets, if it takes any. */
+  readonly form: TargetForm | undefined;
 }
 
 /** Scores vectors on a fixed list of examples, in batches of at most 256. */
@@ -90,19 +89,15 @@ export class Scorer {
     return this.#rest;
   }
 
-  async #feeds(vector: Float32Array, chunk: Int32Array, { size, target }: Sized) {
+  async #feeds(vector: Float32Array, chunk: Int32Array, { form }: Sized) {
     const { Tensor } = await loadOrt();
-    const { data, classes } = this.#options;
-    const pixels = elementCount(data.shape);
-    const batch = new Uint8Array(size * pixels);
-    for (const [i, index] of chunk.entries()) {
-      batch.set(data.images.subarray(index * pixels, (index + 1) * pixels), i * pixels);
-    }
-    const labels = target && (await labelTensor(pickLabels(data, chunk), target, classes));
+    const { info, examples } = this.#options.set;
+    const picked = pickExamples(info, examples, chunk);
+    const targets = await targetTensor(form, picked);
     return {
       [EVALUATION_INPUTS.vector]: new Tensor('float32', vector, [vector.length]),
-      [EVALUATION_INPUTS.batch]: new Tensor('uint8', batch, [size, ...data.shape]),
-      ...(labels && { [EVALUATION_INPUTS.target]: labels }),
+      [EVALUATION_INPUTS.batch]: await inputTensor(info, picked),
+      ...(targets && { [EVALUATION_INPUTS.target]: targets }),
     };
   }
 
@@ -113,20 +108,17 @@ export class Scorer {
 }
 
 async function openSized(options: ScorerOptions, size: number): Promise<Sized> {
-  const { model, loss, lossOptions, frozen, data, threads } = options;
+  const { model, loss, lossOptions, frozen, set, classes, threads } = options;
   const graph = buildEvaluationGraph({
     ...{ model, loss, batchSize: size },
     ...(lossOptions && { lossOptions }),
     ...(frozen && { frozen }),
-    data: { dtype: 'uint8', example: data.shape, scale: BYTE_SCALE, ...labelShape(loss) },
+    data: residentData(model, set.info, loss),
   });
   const target = graph.graph.inputs.find(({ name }) => name === EVALUATION_INPUTS.target);
-  return { size, session: await createSession(graph, threads), target };
+  const form = targetForm(set.info.target, target, classes);
+  return { size, session: await createSession(graph, threads), form };
 }
-
-/** An image has one label. */
-export const labelShape = (loss: LossKind): { readonly target?: readonly number[] } =>
-  loss === 'softmax-cross-entropy' ? { target: [] } : {};
 
 export interface ModelEvaluation extends Evaluation {
   readonly accuracy: number;
@@ -134,25 +126,27 @@ export interface ModelEvaluation extends Evaluation {
 }
 
 /**
- * Scores a classifier on labelled images in this process, with cross entropy as loss.
+ * Scores a classifier on examples in this process, with cross entropy as loss.
  * @param vector weights in place of those in the file
  * @throws ProtocolError when model and data do not fit together
  */
 export async function evaluateModel(
   modelBytes: Uint8Array,
-  data: LabelledImages,
+  set: ExampleSet,
   vector?: Float32Array,
 ): Promise<ModelEvaluation> {
   const model = readModel(modelBytes);
-  const indices = Int32Array.from({ length: data.count }, (_, i) => i);
+  const { info, examples } = set;
+  const indices = Int32Array.from({ length: info.count }, (_, i) => i);
   const loss = 'softmax-cross-entropy' as const;
-  const outputs = outputShape(model, [1, ...data.shape])[1] ?? 0;
-  const most = data.labels.reduce((largest, label) => Math.max(largest, label), 0);
+  const outputs = outputShape(model, [1, ...info.shape])[1] ?? 0;
+  const labels = Array.from(examples.targets ?? []);
+  const most = labels.reduce((largest, label) => Math.max(largest, label), 0);
   if (most >= outputs) {
     throw new ProtocolError('data-mismatch', `label ${most} for a model of ${outputs} outputs`);
   }
-  const scorer = await Scorer.open({ model, loss, data, classes: outputs, indices, threads: 1 });
-  const result = await scorer.score(vector ?? initialVector(model), data.count);
+  const scorer = await Scorer.open({ model, loss, set, classes: outputs, indices, threads: 1 });
+  const result = await scorer.score(vector ?? initialVector(model), info.count);
   await scorer.close();
   return {
     ...result,

@@ -7,11 +7,13 @@ import {
   initialVector,
   minibatchOrder,
   modelInput,
+  optimizerSettings,
   planEpochs,
+  stepTables,
 } from '@starling/autodiff';
 import { elementCount, type Model } from '@starling/onnx';
 import type { Tensor } from 'onnxruntime-node';
-import { createSession, loadOrt } from './ort.ts';
+import { createSession, loadOrt, tensorFeeds } from './ort.ts';
 
 export interface ThroughputOptions {
   /** A classifier of 10 classes. */
@@ -47,7 +49,7 @@ async function openLoop({ model, batchSize, threads }: ThroughputOptions): Promi
   // Whole minibatches only: what is compared is a step of this size.
   const examples = EXAMPLES - (EXAMPLES % batchSize);
   const plan = planEpochs({ examples, batchSize, epochs: 1 });
-  const data = { dtype: 'uint8', examples, example, scale: 1 / 255 } as const;
+  const data = { dtype: 'uint8', example, scale: 1 / 255 } as const;
   const graph = buildEpochGraph({ model, loss: 'softmax-cross-entropy', data, plan });
   const session = await createSession(graph.model, threads);
   const generator = createGenerator(1);
@@ -55,7 +57,9 @@ async function openLoop({ model, batchSize, threads }: ThroughputOptions): Promi
   const indices = Int32Array.from({ length: examples }, (_, i) => i);
   const number = (value: number) => new Tensor('float32', Float32Array.of(value), []);
   const fixed = {
+    ...(await tensorFeeds(stepTables(plan, optimizerSettings('sgd'), { from: 0, to: plan.steps }))),
     [EPOCH_INPUTS.vector]: new Tensor('float32', vector, [vector.length]),
+    [EPOCH_INPUTS.current]: new Tensor('float32', vector, [vector.length]),
     [EPOCH_INPUTS.data]: new Tensor('uint8', randomBytes(examples * elementCount(example)), [
       examples,
       ...example,

@@ -8,7 +8,8 @@ import { writeModel } from '@starling/onnx';
 import { DEFAULT_TRAINING } from '@starling/protocol-rounds';
 import type { TrainerJob } from '@starling/rounds';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { datasetCatalog, inspectDataset, type LabelledImages, writeDataset } from './dataset.ts';
+import { byteImages, type ExampleSet } from './data/example-set.ts';
+import { type DatasetCatalog, datasetCatalog, inspectOffer, writeDataset } from './dataset.ts';
 import { createTrainer, gradcheck, type ProcessTrainer } from './index.ts';
 import { evaluateModel } from './scorer.ts';
 
@@ -16,15 +17,15 @@ const log: Log = { debug() {}, info() {}, warn() {}, error() {} };
 const childEntry = new URL('../../../apps/cli/dist/trainer-child.js', import.meta.url);
 
 /** Ten classes of 28×28 images: a bright bar whose place is the class, under noise. */
-function bars(count: number, seed: number): LabelledImages {
+function bars(count: number, seed: number): ExampleSet {
   const generator = createGenerator(seed);
   const labels = Uint8Array.from({ length: count }, () => generator.below(10));
-  const images = Uint8Array.from({ length: count * 784 }, (_, i) => {
+  const pixels = Uint8Array.from({ length: count * 784 }, (_, i) => {
     const row = Math.floor((i % 784) / 28);
     const bright = Math.floor(row / 2) === labels[Math.floor(i / 784)];
     return generator.below(100) + (bright ? 155 : 0);
   });
-  return { count, shape: [28, 28], images, labels };
+  return byteImages({ shape: [28, 28], pixels, labels, classes: 10 });
 }
 
 // Forking and loading the native library take seconds on a busy machine.
@@ -32,13 +33,13 @@ vi.setConfig({ testTimeout: 60_000 });
 
 let folder: string;
 let trainer: ProcessTrainer;
+let datasets: DatasetCatalog;
 const data = bars(303, 1);
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'starling-trainer-'));
   await writeDataset(folder, data, { task: 'bars', classes: 10 });
-  const { schema } = await inspectDataset(folder);
-  const datasets = datasetCatalog([{ name: 'mine', path: folder, schema }]);
+  datasets = datasetCatalog([await inspectOffer('mine', folder, {})]);
   trainer = createTrainer({ childEntry, datasets, log, backoffMs: 1 });
 });
 
@@ -47,6 +48,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+const DATA = {
+  ...({ task: 'bars', input: { dtype: 'float32', shape: [784] } } as const),
+  ...({ target: 'classes', classes: 10 } as const),
+};
+
 function job(change: Partial<TrainerJob> = {}): TrainerJob {
   return {
     modelHash: '0'.repeat(64) as BlobHash,
@@ -54,7 +60,7 @@ function job(change: Partial<TrainerJob> = {}): TrainerJob {
     loss: 'softmax-cross-entropy',
     training: { ...DEFAULT_TRAINING, epochs: 2 },
     clippingNorm: 10,
-    data: { task: 'bars', input: { dtype: 'float32', shape: [784] }, classes: 10 },
+    data: DATA,
     dataset: 'mine',
     ...change,
   };
@@ -101,7 +107,7 @@ describe('the trainer child', () => {
     const prepared = await trainer.prepare(
       job({
         model: writeModel(zooModel('cnn', 1)),
-        data: { task: 'bars', input: shape, classes: 10 },
+        data: { ...DATA, input: shape },
       }),
     );
     const { update, norm } = await prepared.train(prepared.initial, 1);
@@ -138,17 +144,47 @@ describe('the trainer child', () => {
     await Promise.all([slow.close(), quick.close()]);
   });
 
+  test('killed after a checkpoint, a training goes on there, to the same bits', async () => {
+    const long = job({ training: { ...job().training, epochs: 300, optimizer: 'adam' } });
+    const plain = await trainer.prepare(long);
+    const whole = await plain.train(plain.initial, 5);
+    await plain.close();
+    const warnings: unknown[] = [];
+    const careful = createTrainer({
+      ...{ childEntry, datasets, backoffMs: 1, newsSeconds: { progress: 0, checkpoint: 0 } },
+      log: { ...log, warn: (text, fields) => void warnings.push([text, fields]) },
+    });
+    const prepared = await careful.prepare(long);
+    const [first] = careful.pids;
+    const steps: number[] = [];
+    const update = await prepared.train(prepared.initial, 5, undefined, ({ step }) => {
+      // Its next run takes a second or all that is left: it is in the middle of it.
+      if (steps.length === 0) process.kill(first!, 'SIGKILL');
+      steps.push(step);
+    });
+    expect(update).toEqual(whole);
+    expect(careful.pids).not.toContain(first);
+    expect(warnings).toContainEqual([
+      'a training goes on from its last checkpoint',
+      { step: steps[0] },
+    ]);
+    expect(steps[0]).toBeLessThan(whole.localSteps);
+    await careful.close();
+  });
+
   test('what does not fit is refused with words for both sides', async () => {
-    const data = { task: 'cats', input: { dtype: 'float32' as const, shape: [100] }, classes: 2 };
+    const input = { dtype: 'float32' as const, shape: [100] };
+    const data = { ...DATA, task: 'cats', input, classes: 2 };
     await expect(trainer.prepare(job({ data }))).rejects.toThrow(
       'task: the job wants cats, data set "mine" has bars; ' +
-        'shape: the job wants [100], data set "mine" has [784]; ' +
+        'shape: the job wants [100], data set "mine" has [28,28]; ' +
         'classes: the job wants 2, data set "mine" has 10',
     );
     const many = { ...job().data, classes: 11 };
     await expect(trainer.prepare(job({ data: many }))).rejects.toThrow('10 outputs for 11 classes');
-    await expect(trainer.prepare(job({ loss: 'mean-squared-error' }))).rejects.toThrow(
-      'not numbers',
+    const numbers = { ...DATA, target: 'numbers' as const, classes: 0 };
+    await expect(trainer.prepare(job({ data: numbers }))).rejects.toThrow(
+      'targets: the job wants numbers, data set "mine" has classes',
     );
     await expect(trainer.prepare(job({ dataset: 'other' }))).rejects.toThrow('no data set "other"');
     await expect(trainer.prepare(job({ model: new Uint8Array(9) }))).rejects.toMatchObject({

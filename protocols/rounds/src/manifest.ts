@@ -23,6 +23,10 @@ import { hashCodec, peerCodec, signatureCodec } from './common.ts';
 import { LOSS_NAMES, trainingCodec } from './training.ts';
 import { ROUNDS_LABEL } from './version.ts';
 
+/** Elements of an example: numbers, or indices of tokens. */
+export const INPUT_TYPES = ['float32', 'int32'] as const;
+/** What a model is to answer for an example; with none it has no target. */
+export const TARGET_KINDS = ['classes', 'numbers', 'sequence', 'none'] as const;
 /** What a job may be run to: a number that stands in every certificate. */
 export const TARGET_METRICS = ['accuracy', 'loss'] as const;
 
@@ -35,8 +39,10 @@ export const manifestCodec = struct({
   model: hashCodec<BlobHash>(),
   data: struct({
     task: text(64),
+    inputType: oneOf(INPUT_TYPES),
     inputShape: list(u32(), 8),
-    /** 0 for regression. */
+    target: oneOf(TARGET_KINDS),
+    /** Of targets that are classes, or different tokens of a sequence; 0 for others. */
     classes: u32(1_000_000),
   }),
   loss: oneOf(LOSS_NAMES),

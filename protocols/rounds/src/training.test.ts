@@ -35,7 +35,10 @@ describe('training in a manifest', () => {
     const manifest: Manifest = {
       name: 'ß'.repeat(128),
       model: '0'.repeat(64) as Manifest['model'],
-      data: { task: 'ß'.repeat(64), inputShape: new Array(8).fill(2 ** 32 - 1), classes: 256 },
+      data: {
+        ...{ task: 'ß'.repeat(64), inputType: 'int32', inputShape: new Array(8).fill(2 ** 32 - 1) },
+        ...{ target: 'sequence', classes: 256 },
+      },
       loss: 'softmax-cross-entropy',
       training: {
         ...DEFAULT_TRAINING,

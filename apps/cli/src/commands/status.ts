@@ -1,6 +1,8 @@
+import type { Status } from '@starling/control';
 import type { Command } from 'commander';
 import { addDaemonCommand, type DaemonOptions } from '../options.ts';
 import { plural, print, printFacts, printJson } from '../output.ts';
+import { oneLine } from '../table.ts';
 
 export function registerStatus(program: Command): void {
   addDaemonCommand(program, {
@@ -21,6 +23,7 @@ export function registerStatus(program: Command): void {
       ['jobs', String(status.jobs)],
       ['data sets', String(status.dataSets)],
     ]);
+    for (const each of status.training) print(`\n${trainingLine(each)}`);
     print(`\n${plural(status.addresses.length, 'address', 'addresses')}:`);
     for (const address of status.addresses) print(`  ${address}`);
     if (status.bootstrap.length > 0) print('\nbootstrap:');
@@ -28,6 +31,13 @@ export function registerStatus(program: Command): void {
       print(`  ${address}  ${state}${error === undefined ? '' : ` (${error})`}`);
     }
   });
+}
+
+function trainingLine(training: Status['training'][number]): string {
+  const { name, step, steps, examplesPerSecond, secondsLeft } = training;
+  const part = `${Math.floor((100 * step) / steps)} % of this round`;
+  const left = `${duration(secondsLeft)} left`;
+  return `training ${oneLine(name)}: ${part}, ${examplesPerSecond.toFixed(1)} examples/s, ${left}`;
 }
 
 function duration(seconds: number): string {

@@ -2,14 +2,15 @@ import type { TrainerJob } from '@starling/rounds';
 import {
   createTrainer,
   datasetCatalog,
+  type ExampleSet,
   evaluateModel,
-  type LabelledImages,
+  inspectOffer,
 } from '@starling/trainer';
 
 export interface AloneOptions {
   readonly job: Omit<TrainerJob, 'dataset'>;
   readonly folders: readonly string[];
-  readonly test: LabelledImages;
+  readonly test: ExampleSet;
   readonly rounds: number;
   readonly seed: number;
   readonly childEntry: URL;
@@ -19,7 +20,9 @@ export interface AloneOptions {
 /** What each peer reaches with its own data only: as many local epochs, no aggregation. */
 export async function trainAlone(options: AloneOptions): Promise<readonly number[]> {
   const { job, folders, test, rounds, seed, childEntry, onPeer } = options;
-  const names = folders.map((path, i) => ({ name: `peer-${i}`, path, schema: job.data }));
+  const names = await Promise.all(
+    folders.map((path, i) => inspectOffer(`peer-${i}`, path, { task: job.data.task })),
+  );
   const silent = { debug() {}, info() {}, warn() {}, error() {} };
   const trainer = createTrainer({ childEntry, datasets: datasetCatalog(names), log: silent });
   const accuracies: number[] = [];

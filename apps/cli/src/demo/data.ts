@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { createGenerator, permutation } from '@starling/autodiff';
 import {
   dirichletPartition,
-  type LabelledImages,
+  type ExampleSet,
   readMnist,
   selectExamples,
   writeDataset,
@@ -14,7 +14,7 @@ export interface DemoData {
   readonly folders: readonly string[];
   readonly sizes: readonly number[];
   /** The 10,000 test images. */
-  readonly test: LabelledImages;
+  readonly test: ExampleSet;
 }
 
 /** Concentration of the split by class: each peer has much of some digits and little of others. */
@@ -36,10 +36,10 @@ export async function splitMnist(
   const all = mnist.train;
   const part =
     model === 'cnn'
-      ? selectExamples(all, permutation(all.count, generator).slice(0, CNN_EXAMPLES))
+      ? selectExamples(all, permutation(all.info.count, generator).slice(0, CNN_EXAMPLES))
       : all;
   const shares = dirichletPartition({
-    labels: part.labels,
+    labels: part.examples.targets ?? [],
     peers,
     alpha: DIRICHLET_ALPHA,
     minimum: EXAMPLES_MIN,

@@ -206,7 +206,7 @@ class Demo {
         loss,
         training,
         clippingNorm: aggregation.clippingNorm * 1_000,
-        data: { task: data.task, input: data.input, classes: data.classes },
+        data: { task: data.task, input: data.input, target: 'classes', classes: data.classes },
       },
       folders,
       test,

@@ -35,7 +35,7 @@ export interface ManifestChanges {
 export const testManifest = (changes: ManifestChanges = {}): Manifest => ({
   name: 'test',
   model: hashNamed('model'),
-  data: { task: 'test', inputShape: [1], classes: 2 },
+  data: { task: 'test', inputType: 'float32', inputShape: [1], target: 'classes', classes: 2 },
   loss: 'softmax-cross-entropy',
   training: { ...DEFAULT_TRAINING, batchSize: 1, ...changes.training },
   aggregation: { ...DEFAULT_AGGREGATION, phaseSeconds: 2, ...changes.aggregation },

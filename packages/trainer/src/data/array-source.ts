@@ -1,6 +1,13 @@
 import { assert, ConfigError } from '@starling/core';
 import type { ArrayFile } from './arrays.ts';
-import { convertElements, type ElementPlan, Moments, planElements } from './elements.ts';
+import {
+  beyondFloat,
+  convertElements,
+  type ElementPlan,
+  Moments,
+  PLAIN,
+  planElements,
+} from './elements.ts';
 import type { DataOptions } from './options.ts';
 import {
   corrupt,
@@ -55,11 +62,19 @@ export async function planArrays(
   const { target, histogram, problems } = await planTargets(targets, options, notes);
   const wanted = options.shape ?? (natural.length === 0 ? [1] : natural);
   const { shape, problem } = chooseShape(sizeOf(natural), wanted);
+  const elements = planElements(options.normalise ?? { kind: 'none' }, [seen], seen.fitsByte);
+  const large = rangeProblem(inputs, elements, seen);
   return {
-    ...{ names, count, shape, target, histogram, notes },
-    elements: planElements(options.normalise ?? { kind: 'none' }, [seen], seen.fitsByte),
-    problems: [...problems, ...[bad, problem].filter((text) => text !== undefined)],
+    ...{ names, count, shape, elements, target, histogram, notes, range: seen.range },
+    problems: [...problems, ...[bad, problem, large].filter((text) => text !== undefined)],
   };
+}
+
+/** Numbers that would become infinite in single precision. */
+function rangeProblem({ name }: ArrayFile, elements: ElementPlan, seen: Moments) {
+  if (beyondFloat(elements, [seen]) < 0) return undefined;
+  const range = `${seen.min} to ${seen.max}, which is beyond single precision`;
+  return `${name}: ${range}; correct it, or choose --normalise standard`;
 }
 
 const sizeOf = (shape: readonly number[]) => shape.reduce((product, dim) => product * dim, 1);
@@ -142,7 +157,8 @@ async function planTargets(
   });
   const isIndex = seen.whole && seen.min >= 0 && seen.max < CLASSES_MAX && width === 1;
   if (classes === 0 || (classes === undefined && !isIndex)) {
-    const problems = bad === undefined ? [] : [bad];
+    const large = rangeProblem(array, PLAIN, seen);
+    const problems = [bad, large].filter((text) => text !== undefined);
     return { target: { kind: 'numbers', width }, histogram: [], problems };
   }
   const names = typeof classes === 'object' ? classes : null;

@@ -36,6 +36,13 @@ export function parseNormalisation(text: string): Normalisation {
   throw new ConfigError('normalise', `"${text}" is no normalisation`, hint);
 }
 
+export interface NumberRange {
+  readonly min: number;
+  readonly max: number;
+  readonly mean: number;
+  readonly deviation: number;
+}
+
 /** What is known of a stream of numbers when all have been seen; memory does not grow. */
 export class Moments {
   count = 0;
@@ -70,6 +77,12 @@ export class Moments {
     return Math.sqrt(Math.max(0, this.#squares / this.count - mean * mean));
   }
 
+  /** Null where there was none. */
+  get range(): NumberRange | null {
+    const { count, min, max, mean, deviation } = this;
+    return count === 0 ? null : { min, max, mean, deviation };
+  }
+
   /** Whether a byte holds each number. */
   get fitsByte(): boolean {
     return this.whole && this.min >= 0 && this.max <= 255;
@@ -96,6 +109,23 @@ export function planElements(
     factor: collapsed(parts.map(({ factor }) => factor)),
   };
 }
+
+/**
+ * The first of several features that hold a number which single precision does not, once it is
+ * prepared; −1 where all do.
+ */
+export function beyondFloat(plan: ElementPlan, features: readonly Moments[]): number {
+  if (plan.dtype !== 'float32') return -1;
+  const { shift, factor } = plan;
+  const fits = (value: number, feature: number) =>
+    Number.isFinite(Math.fround((value - pick(shift, feature)) * pick(factor, feature)));
+  return features.findIndex(
+    ({ count, min, max }, i) => count > 0 && !(fits(min, i) && fits(max, i)),
+  );
+}
+
+/** As targets are: numbers as they are. */
+export const PLAIN: ElementPlan = { dtype: 'float32', shift: [0], factor: [1] };
 
 function affine(normalisation: Normalisation, { min, max, mean, deviation }: Moments) {
   // A feature that is always the same tells nothing: it becomes 0.

@@ -26,6 +26,7 @@ export interface FileStore {
   /** All files, sorted by path. */
   list(): Promise<readonly StoredFile[]>;
   open(path: string): Promise<RangeFile>;
+  /** Closes what is still open, too: who fails in the middle leaves nothing behind. */
   close(): Promise<void>;
 }
 
@@ -40,11 +41,14 @@ export async function openLocalStore(root: string): Promise<FileStore> {
   });
   const isFolder = found.isDirectory();
   const folder = isFolder ? root : dirname(root);
+  const opened: FileHandle[] = [];
   return {
     root,
     list: async () => (isFolder ? listFolder(root) : [{ path: basename(root), bytes: found.size }]),
-    open: (path) => openLocalFile(join(folder, path)),
-    close: async () => {},
+    open: (path) => openLocalFile(join(folder, path), opened),
+    close: async () => {
+      await Promise.all(opened.splice(0).map((handle) => handle.close()));
+    },
   };
 }
 
@@ -63,16 +67,21 @@ async function listFolder(root: string): Promise<readonly StoredFile[]> {
   return files.sort(byPath);
 }
 
-async function openLocalFile(path: string): Promise<RangeFile> {
+async function openLocalFile(path: string, opened: FileHandle[]): Promise<RangeFile> {
   const handle = await open(path).catch((error) => {
     throw new ProtocolError('dataset-missing', `${path}: ${errorMessage(error)}`);
   });
+  opened.push(handle);
   const { size } = await handle.stat();
   return {
     name: path,
     byteLength: size,
     read: (start, end) => readRange(handle, path, start, end),
-    close: () => handle.close(),
+    close: async () => {
+      const at = opened.indexOf(handle);
+      if (at >= 0) opened.splice(at, 1);
+      await handle.close();
+    },
   };
 }
 

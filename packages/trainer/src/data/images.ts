@@ -71,7 +71,7 @@ export async function planImages(
   const normalise = options.normalise ?? { kind: 'scale', factor: 1 / 255 };
   if (problem !== undefined) problems.push(problem);
   return {
-    ...{ shape, target, histogram, notes, problems, count: images.length },
+    ...{ shape, target, histogram, notes, problems, count: images.length, range: seen.range },
     elements: planElements(normalise, [seen], true),
   };
 }

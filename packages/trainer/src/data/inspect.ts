@@ -1,6 +1,7 @@
 import { planArrays } from './array-source.ts';
 import { ColumnScan } from './column-scan.ts';
 import { readDescription } from './description.ts';
+import type { NumberRange } from './elements.ts';
 import type { FileStore } from './file-store.ts';
 import { type Detected, detectFormat } from './formats.ts';
 import { inReadingOrder, planImages } from './images.ts';
@@ -33,6 +34,8 @@ export interface Inspection {
   readonly plan: ReadingPlan;
   /** Empty for formats that have none. */
   readonly columns: readonly ColumnReport[];
+  /** Of all numbers of the input; null where columns say it, and for text. */
+  readonly range: NumberRange | null;
   /** What was guessed, one sentence each. */
   readonly notes: readonly string[];
   /** Why these files cannot train as they are, and what to do, one sentence each. */
@@ -71,7 +74,7 @@ export async function planDataset(
     const classes = detected.format === 'idx' ? described?.classes : undefined;
     const all = { ...(classes !== undefined && { classes }), ...options };
     const { findings, count, reading, columns } = await plan(store, detected, all, progress);
-    const { notes, shape, elements, target, histogram } = findings;
+    const { notes, shape, elements, target, histogram, range } = findings;
     const few = `${path}: ${count} examples; at least 2 are needed, one of them to validate`;
     return {
       plan: {
@@ -79,7 +82,7 @@ export async function planDataset(
         ...{ count, shape, elements, target, histogram, reading },
       },
       problems: count < 2 ? [few, ...findings.problems] : findings.problems,
-      ...{ task: described?.task, columns, notes },
+      ...{ task: described?.task, columns, notes, range },
     };
   } finally {
     await store.close();

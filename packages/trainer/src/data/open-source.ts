@@ -34,6 +34,25 @@ export async function openFileStore(path: string): Promise<FileStore> {
  */
 export async function openDataSource(path: string, plan: ReadingPlan): Promise<DataSource> {
   const store = await openFileStore(path);
+  try {
+    return closing(await openIn(store, path, plan), store);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** Closing the source closes its store. */
+const closing = (source: DataSource, store: FileStore): DataSource => ({
+  info: source.info,
+  read: (from, count) => source.read(from, count),
+  close: async () => {
+    await source.close();
+    await store.close();
+  },
+});
+
+async function openIn(store: FileStore, path: string, plan: ReadingPlan): Promise<DataSource> {
   const text = plan.reading.kind === 'text' ? plan.reading.unit : undefined;
   const detected = detectFormat(store.root, await store.list(), text === undefined ? {} : { text });
   const { files, bytes } = sizeOf(detected.files);

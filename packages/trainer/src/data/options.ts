@@ -1,3 +1,4 @@
+import type { Augmentation } from '@starling/autodiff';
 import { ConfigError } from '@starling/core';
 import { type Normalisation, parseNormalisation } from './elements.ts';
 
@@ -19,10 +20,37 @@ export interface DataOptions {
 
 /** What a text is cut into. */
 export type TextUnit =
+  | Exclude<ReadingUnit, { readonly kind: 'characters' }>
+  /** Those of a file, in the order in which it has them, or those that the text itself has. */
+  | { readonly kind: 'characters'; readonly alphabet?: string };
+
+/** The same when the characters are known. */
+export type ReadingUnit =
   | { readonly kind: 'bytes' }
   | { readonly kind: 'characters' }
   /** By a `tokenizer.json` as Hugging Face's libraries write it. */
   | { readonly kind: 'tokenizer'; readonly path: string };
+
+/**
+ * Reads what is to be changed at random: `flip`, `crop:4`, `noise:0.1`, with commas between.
+ * @throws ConfigError naming what it takes
+ */
+export function parseAugmentation(text: string): Augmentation {
+  const augment = { flip: false, crop: 0, noise: 0 };
+  for (const part of names('augment', text)) {
+    const [, word, value] = /^(flip|crop|noise)(?::([\d.e+-]+))?$/i.exec(part) ?? [];
+    const number = value === undefined ? Number.NaN : Number(value);
+    if (word === 'flip' && value === undefined) augment.flip = true;
+    else if (word === 'crop' && Number.isInteger(number) && number > 0 && number <= CROP_MAX) {
+      augment.crop = number;
+    } else if (word === 'noise' && Number.isFinite(number) && number > 0) augment.noise = number;
+    else {
+      const hint = `Choose of flip, crop:PIXELS (1 to ${CROP_MAX}), noise:DEVIATION with commas`;
+      throw new ConfigError('augment', `"${part}" is no augmentation`, hint);
+    }
+  }
+  return augment;
+}
 
 /** The same as words of a command line. */
 export interface DataWords {
@@ -36,6 +64,7 @@ export interface DataWords {
 }
 
 const DIMENSIONS_MAX = 8;
+const CROP_MAX = 64;
 const SEQUENCE_MAX = 65_536;
 
 /** @throws ConfigError naming the option, and what it takes */
@@ -77,8 +106,10 @@ function parseClasses(text: string): number | readonly string[] {
 function parseUnit(text: string): TextUnit {
   if (text === 'bytes') return { kind: 'bytes' };
   if (text === 'chars') return { kind: 'characters' };
+  const alphabet = /^chars:(.+)$/.exec(text)?.[1];
+  if (alphabet !== undefined) return { kind: 'characters', alphabet };
   if (text.endsWith('.json')) return { kind: 'tokenizer', path: text };
-  const hint = 'Choose bytes, chars, or the path of a tokenizer.json';
+  const hint = 'Choose bytes, chars, chars:ALPHABET_FILE, or the path of a tokenizer.json';
   throw new ConfigError('text', `"${text}" is no way to cut a text`, hint);
 }
 

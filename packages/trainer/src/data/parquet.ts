@@ -77,6 +77,9 @@ class ParquetFile implements TableFile {
       const data = await reading(where, remedy, () =>
         this.#scan.readColumn({ column, rowStart, rowEnd }),
       );
+      if (data.length !== rowEnd - rowStart) {
+        throw corrupt(where, `${data.length} values, expected ${rowEnd - rowStart}`, remedy);
+      }
       read.push(cellsOf(data));
     }
     return read;

@@ -1,5 +1,5 @@
 import type { ElementPlan } from './elements.ts';
-import type { TextUnit } from './options.ts';
+import type { ReadingUnit } from './options.ts';
 import type { DataFormat, SourceInfo, TargetInfo } from './source.ts';
 import type { TableColumns } from './table-plan.ts';
 import type { TextBlock } from './text.ts';
@@ -34,7 +34,7 @@ export type Reading =
   | { readonly kind: 'images' }
   | {
       readonly kind: 'text';
-      readonly unit: TextUnit;
+      readonly unit: ReadingUnit;
       readonly alphabet: readonly string[];
       readonly blocks: readonly TextBlock[];
     };

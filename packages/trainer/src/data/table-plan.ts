@@ -1,6 +1,12 @@
 import { ConfigError } from '@starling/core';
 import { type ColumnScan, DISTINCT_MAX } from './column-scan.ts';
-import { type ElementPlan, planElements } from './elements.ts';
+import {
+  beyondFloat,
+  type ElementPlan,
+  type NumberRange,
+  PLAIN,
+  planElements,
+} from './elements.ts';
 import type { DataOptions } from './options.ts';
 import type { TargetInfo } from './source.ts';
 
@@ -19,6 +25,8 @@ export interface Findings {
   readonly target: TargetInfo;
   /** Examples of each class; empty without classes. */
   readonly histogram: readonly number[];
+  /** Of all numbers of the input; null where columns say it, and for text. */
+  readonly range: NumberRange | null;
   /** What was guessed, one sentence each. */
   readonly notes: readonly string[];
   /** Why these files cannot train as they are, and what to do, one sentence each. */
@@ -52,6 +60,13 @@ export function planTable(scans: readonly ColumnScan[], options: DataOptions): T
     problems.push('no column of numbers is left for the input; name some with --features');
   }
   const { labelsAre = 'indices' } = target;
+  const elements = planElements(
+    options.normalise ?? { kind: 'none' },
+    moments,
+    moments.every(({ fitsByte }) => fitsByte),
+  );
+  problems.push(...rangeProblems(features, elements));
+  if (target.info.kind === 'numbers') problems.push(...rangeProblems(labels, PLAIN));
   return {
     columns: {
       features: features.map(({ name }) => name),
@@ -59,13 +74,10 @@ export function planTable(scans: readonly ColumnScan[], options: DataOptions): T
       labelsAre,
     },
     shape,
-    elements: planElements(
-      options.normalise ?? { kind: 'none' },
-      moments,
-      moments.every(({ fitsByte }) => fitsByte),
-    ),
+    elements,
     target: target.info,
     histogram: histogram(target.info, labelsAre, labels[0]),
+    range: null,
     ...{ notes, problems },
   };
 }
@@ -140,6 +152,17 @@ function numberProblems({ name, firstText, otherWidth, width }: ColumnScan): rea
   if (otherWidth === undefined) return [];
   const { place, value } = otherWidth;
   return [`${place}, column "${name}": ${value}, where other rows have lists of ${width}`];
+}
+
+/** Numbers that would become infinite in single precision. */
+function rangeProblems(scans: readonly ColumnScan[], elements: ElementPlan): readonly string[] {
+  const moments = scans.flatMap((scan) => scan.moments);
+  const at = beyondFloat(elements, moments);
+  if (at < 0) return [];
+  const names = scans.flatMap((scan) => scan.moments.map(() => scan.name));
+  const { min, max } = moments[at]!;
+  const range = `${min} to ${max}, which is beyond single precision`;
+  return [`column "${names[at]}": ${range}; correct it, or choose --normalise standard`];
 }
 
 /** The shape that was asked for, if it has as many elements; else a list of them all. */

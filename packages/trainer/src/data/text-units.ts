@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { errorMessage } from '@starling/core';
-import type { TextUnit } from './options.ts';
+import type { ReadingUnit } from './options.ts';
 import { corrupt } from './source.ts';
 
 /** Cuts text into tokens. */
@@ -16,7 +16,7 @@ export interface Tokens {
  * @param alphabet the characters that are tokens, in order; for `characters` alone
  * @throws ProtocolError `dataset-corrupt` naming a tokenizer file that cannot be used
  */
-export async function openTokens(unit: TextUnit, alphabet: readonly string[]): Promise<Tokens> {
+export async function openTokens(unit: ReadingUnit, alphabet: readonly string[]): Promise<Tokens> {
   switch (unit.kind) {
     case 'bytes':
       return { count: 256, cut: (bytes) => Int32Array.from(bytes) };

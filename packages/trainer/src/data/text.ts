@@ -1,6 +1,7 @@
-import { assert } from '@starling/core';
+import { readFile } from 'node:fs/promises';
+import { assert, errorMessage, ProtocolError } from '@starling/core';
 import type { FileStore, StoredFile } from './file-store.ts';
-import type { DataOptions, TextUnit } from './options.ts';
+import type { DataOptions, ReadingUnit, TextUnit } from './options.ts';
 import {
   corrupt,
   type DataSource,
@@ -20,7 +21,7 @@ export interface TextBlock {
 }
 
 export interface TextPlan extends Findings {
-  readonly unit: TextUnit;
+  readonly unit: ReadingUnit;
   /** The characters that are tokens, in order; empty for other units. */
   readonly alphabet: readonly string[];
   readonly blocks: readonly TextBlock[];
@@ -42,8 +43,9 @@ export async function planText(
   options: DataOptions,
   progress?: Progress,
 ): Promise<TextPlan> {
-  const unit = options.text ?? { kind: 'bytes' };
-  const given = typeof options.classes === 'object' ? options.classes : [];
+  const asked = options.text ?? { kind: 'bytes' };
+  const given = await givenAlphabet(asked, options);
+  const unit: ReadingUnit = asked.kind === 'characters' ? { kind: 'characters' } : asked;
   const seen = new Set<string>();
   const isOpen = unit.kind === 'characters' && given.length === 0;
   const counter = isOpen ? alphabetCounter(seen) : await openTokens(unit, given);
@@ -72,8 +74,21 @@ export async function planText(
     elements: { dtype: 'int32' },
     target: { kind: 'sequence', count: isOpen ? alphabet.length : counter.count, length },
     histogram: [],
+    range: null,
     problems: count < 2 ? [tooShort] : [],
   };
+}
+
+/** Characters that are to be tokens, in order: those of a file, or those that options name. */
+async function givenAlphabet(unit: TextUnit, { classes }: DataOptions): Promise<readonly string[]> {
+  if (unit.kind !== 'characters' || unit.alphabet === undefined) {
+    return typeof classes === 'object' ? classes : [];
+  }
+  const { alphabet } = unit;
+  const bytes = await readFile(alphabet).catch((error) => {
+    throw new ProtocolError('dataset-missing', `${alphabet}: ${errorMessage(error)}`);
+  });
+  return [...new Set(decodeText(bytes, alphabet))];
 }
 
 /** Counts characters and remembers which there are. */
@@ -87,7 +102,7 @@ const alphabetCounter = (seen: Set<string>): Pick<Tokens, 'cut'> & { readonly co
 });
 
 /** Blocks end behind a line or, in longer lines, between characters. */
-async function* readBlocks(store: FileStore, { path }: StoredFile, unit: TextUnit) {
+async function* readBlocks(store: FileStore, { path }: StoredFile, unit: ReadingUnit) {
   const file = await store.open(path);
   try {
     for (let start = 0; start < file.byteLength; ) {

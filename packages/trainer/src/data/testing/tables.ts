@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { zipSync } from 'fflate';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import sharp from 'sharp';
-import { type LabelledImages, writeDataset } from '../../dataset.ts';
+import { writeDataset } from '../../dataset.ts';
+import type { ExampleSet } from '../example-set.ts';
 
 /** The same images and labels in every format, below `folder`; the path of each by its name. */
-export async function writeEveryFormat(folder: string, data: LabelledImages) {
-  const { count, images, labels } = data;
+export async function writeEveryFormat(folder: string, data: ExampleSet) {
+  const { count, shape, images, labels } = partsOf(data);
   const pixels = images.length / count;
   const rows = Array.from({ length: count }, (_, i) =>
     Array.from(images.subarray(i * pixels, (i + 1) * pixels)),
@@ -24,8 +25,12 @@ export async function writeEveryFormat(folder: string, data: LabelledImages) {
     { name: 'label', data: Int32Array.from(labels) },
   ];
   await writeFile(path('a.parquet'), parquetBytes(columns, 64));
-  const x = npyBytes('|u1', [count, ...data.shape], images);
-  const y = npyBytes('<i8', [count], new Uint8Array(BigInt64Array.from(labels, BigInt).buffer));
+  const x = npyBytes('|u1', [count, ...shape], images);
+  const y = npyBytes(
+    '<i8',
+    [count],
+    new Uint8Array(BigInt64Array.from(Array.from(labels, BigInt)).buffer),
+  );
   await writeFile(path('a.npz'), zipSync({ 'x.npy': x, 'y.npy': y }));
   await mkdir(path('npy'));
   await writeFile(join(path('npy'), 'x.npy'), x);
@@ -42,8 +47,15 @@ export async function writeEveryFormat(folder: string, data: LabelledImages) {
   };
 }
 
+const partsOf = ({ info, examples }: ExampleSet) => ({
+  ...{ count: info.count, shape: info.shape },
+  images: Uint8Array.from(examples.inputs),
+  labels: Int32Array.from(examples.targets ?? []),
+});
+
 /** A folder for each class, and files numbered through all of them. */
-async function writeImages(folder: string, { count, shape, images, labels }: LabelledImages) {
+async function writeImages(folder: string, data: ExampleSet) {
+  const { count, shape, images, labels } = partsOf(data);
   const [height = 1, width = 1] = shape;
   for (const label of new Set(labels))
     await mkdir(join(folder, String(label)), { recursive: true });
