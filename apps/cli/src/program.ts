@@ -11,6 +11,7 @@ import { registerModel } from './commands/model.ts';
 import { registerSim } from './commands/sim.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerStop } from './commands/stop.ts';
+import { registerSwarm } from './commands/swarm.ts';
 import { registerUp } from './commands/up.ts';
 import { registerWatch } from './commands/watch.ts';
 import { registerDemo } from './demo/index.ts';
@@ -26,7 +27,8 @@ export function createProgram(): Command {
     .exitOverride()
     .configureOutput({ outputError: () => {} });
   const registrations = [
-    ...[registerDemo, registerUp, registerStatus, registerStop, registerDoctor, registerData],
+    ...[registerDemo, registerUp, registerStatus, registerStop, registerDoctor, registerSwarm],
+    registerData,
     ...[registerLaunch, registerJobs, registerWatch, registerModel],
     ...[registerGradcheck, registerAutodiff, registerSim, registerBench],
   ];

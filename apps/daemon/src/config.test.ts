@@ -13,7 +13,9 @@ test('nothing at all is a configuration', async () => {
   expect(loadConfig(undefined)).toEqual(defaults);
   expect(parseConfig('', 'empty.yaml')).toEqual(defaults);
   expect(parseConfig('# only a comment\n', 'empty.yaml')).toEqual(defaults);
-  expect(defaults.policy).toEqual({ trust: [], minPeers: 3, company: [], minCompany: 0 });
+  expect(defaults.policy).toEqual({
+    ...{ trust: [], minPeers: 3, company: [], minCompany: 0, members: [] },
+  });
 });
 
 test('a file is read with defaults for what it leaves out', async () => {
