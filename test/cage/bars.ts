@@ -1,6 +1,15 @@
 import { createGenerator, zooModel } from '@starling/autodiff';
 import type { BlobHash, Log } from '@starling/core';
-import { GraphBuilder, type Model, tensorOf, writeModel } from '@starling/onnx';
+import {
+  type DataType,
+  type Graph,
+  GraphBuilder,
+  type Model,
+  type Node,
+  scalar,
+  tensorOf,
+  writeModel,
+} from '@starling/onnx';
 import { DEFAULT_TRAINING } from '@starling/protocol-rounds';
 import type { TrainerJob } from '@starling/rounds';
 import {
@@ -10,6 +19,7 @@ import {
   inspectOffer,
   type ProcessTrainer,
   type TrainerLimits,
+  type TrainerOptions,
   writeDataset,
 } from '@starling/trainer';
 
@@ -20,6 +30,7 @@ const log: Log = { debug() {}, info() {}, warn() {}, error() {} };
 export async function noiseTrainer(
   folder: string,
   limits: Partial<TrainerLimits>,
+  change: Partial<Pick<TrainerOptions, 'device' | 'log'>> = {},
 ): Promise<ProcessTrainer> {
   const generator = createGenerator(1);
   const draw = (count: number, below: number) =>
@@ -28,7 +39,7 @@ export async function noiseTrainer(
   const data = byteImages({ shape: [28, 28], pixels, labels: draw(100, 10), classes: 10 });
   await writeDataset(folder, data, { task: 'noise', classes: 10 });
   const datasets = datasetCatalog([await inspectOffer('noise', folder, {})]);
-  return createTrainer({ childEntry, datasets, log, limits, backoffMs: 1 });
+  return createTrainer({ childEntry, datasets, log, limits, backoffMs: 1, ...change });
 }
 
 export function noiseJob(change: Partial<TrainerJob> = {}, epochs = 1): TrainerJob {
@@ -63,4 +74,40 @@ export function greedyModel(results: number): Model {
   const open = (values: typeof inputs) =>
     values.map((value) => ({ ...value, shape: ['batch', ...value.shape.slice(1)] }));
   return { graph: { ...graph, inputs: open(inputs), outputs: open(outputs) } };
+}
+
+/** Halves its weighted input as often as 62 bits can say. */
+export function loopingModel(): Model {
+  const node = (op: string, inputs: readonly string[], output: string): Node => ({
+    ...{ name: output, op, inputs, outputs: [output], attributes: new Map() },
+  });
+  const value = (name: string, dtype: DataType, shape: readonly (number | string)[]) => ({
+    ...{ name, dtype, shape },
+  });
+  const scores = (name: string) => value(name, 'float32', ['batch', 10]);
+  const body: Graph = {
+    name: 'body',
+    nodes: [node('Mul', ['state', 'half'], 'next'), node('Identity', ['going'], 'goes')],
+    initializers: new Map([['half', scalar(0.5)]]),
+    inputs: [value('count', 'int64', []), value('going', 'bool', []), scores('state')],
+    outputs: [value('goes', 'bool', []), scores('next')],
+  };
+  const weights = tensorOf('float32', [784, 10], new Array(7840).fill(0.01));
+  const loop: Node = {
+    ...node('Loop', ['trips', 'yes', 'scores'], 'output'),
+    attributes: new Map([['body', { kind: 'graph', value: body }]]),
+  };
+  return {
+    graph: {
+      name: 'looping',
+      nodes: [node('MatMul', ['input', 'weights'], 'scores'), loop],
+      initializers: new Map([
+        ['weights', weights],
+        ['trips', scalar(2 ** 62, 'int64')],
+        ['yes', scalar(1, 'bool')],
+      ]),
+      inputs: [value('input', 'float32', ['batch', 784])],
+      outputs: [scores('output')],
+    },
+  };
 }

@@ -13,7 +13,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { openLocalJob } from '../../packages/trainer/src/local-job.ts';
 import { temporaryDirectory } from '../helpers/temporary.ts';
 import { until } from '../helpers/until.ts';
-import { greedyModel, noiseJob, noiseTrainer } from './bars.ts';
+import { greedyModel, loopingModel, noiseJob, noiseTrainer } from './bars.ts';
 
 const MIB = 2 ** 20;
 /** More minibatches than a minute has time for. */
@@ -28,8 +28,12 @@ async function opened(limits: Partial<TrainerLimits> = {}): Promise<ProcessTrain
 const code = (wanted: string) => expect.objectContaining({ code: wanted });
 
 /** Trains a small job over and over while `act` runs, and expects its child to live through it. */
-async function besideAnother(trainer: ProcessTrainer, act: () => Promise<void>): Promise<void> {
-  const other = await trainer.prepare(noiseJob());
+async function besideAnother(
+  trainer: ProcessTrainer,
+  act: () => Promise<void>,
+  job = noiseJob(),
+): Promise<void> {
+  const other = await trainer.prepare(job);
   const [pid] = trainer.pids;
   let acting = true;
   let trained = 0;
@@ -89,6 +93,33 @@ test('a run beyond its time is ended, thrice, then refused', async () => {
   const endless = await trainer.prepare(noiseJob({}, ENDLESS));
   const deaths = Array.from({ length: 3 }, () => 'trainer-died');
   await refusedAfterThree(endless, deaths, 'time limit three times');
+});
+
+test('a training without end ends at its time while another job goes on', async () => {
+  // What counts is the time for a step: the other job has many of them, and quick ones.
+  const trainer = await opened({ secondsPerStep: 0.002 });
+  const quick = noiseJob({ model: writeModel(zooModel('logistic', 1)) }, 1000);
+  await besideAnother(
+    trainer,
+    async () => {
+      const slow = { ...noiseJob().training, batchSize: 90, epochs: 200 };
+      const model = writeModel(greedyModel(40));
+      const endless = await trainer.prepare(noiseJob({ model, training: slow }));
+      const run = endless.train(endless.initial, 1);
+      await expect(run).rejects.toThrow('no answer to train within 0.4 s');
+    },
+    quick,
+  );
+});
+
+test('a model with a loop that never ends is refused before anything runs', async () => {
+  const trainer = await opened();
+  await besideAnother(trainer, async () => {
+    const model = writeModel(loopingModel());
+    const refusal = /\(Loop\): more than \d+ iterations/;
+    await expect(trainer.prepare(noiseJob({ model }))).rejects.toThrow(refusal);
+    await expect(trainer.describe(model, [])).rejects.toThrow(refusal);
+  });
 });
 
 test('external data are refused, and nothing dies of it', async () => {

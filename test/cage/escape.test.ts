@@ -41,10 +41,11 @@ async function attempt(given: CageSupport, network = false, readable = false) {
   const secret = join(folder, 'secret');
   await writeFile(secret, 'secret');
   const contents = { entry, network, readable: readable ? [folder] : [] };
-  const { command, args, env } = cagedCommand(given, limits, contents);
+  const { command, args, env, group } = cagedCommand(given, limits, contents);
   const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   child.send([secret, port]);
   const [[reached], [code]] = await Promise.all([once(child, 'message'), once(child, 'exit')]);
+  await group?.remove();
   expect(code).toBe(0);
   return reached;
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { byteImages, writeDataset } from '@starling/trainer';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { temporaryDirectory } from '../helpers/temporary.ts';
 
@@ -48,7 +49,9 @@ const COMMANDS = [
     'jobs',
   ],
   ...['jobs approve', 'jobs refuse', 'watch', 'model pull', 'model verify', 'gradcheck'],
-  ...['autodiff', 'sim', 'bench'],
+  ...['model eval', 'model export', 'doctor'],
+  ...['autodiff', 'sim', 'bench', 'swarm show', 'swarm create', 'swarm invite', 'swarm join'],
+  ...['swarm members', 'swarm revoke', 'swarm leave'],
 ];
 
 describe('usage', () => {
@@ -76,6 +79,10 @@ describe('usage', () => {
     ['an argument too many', ['status', 'now']],
     ['a number out of range', ['sim', '--peers', '2']],
     ['a peer id that is none', ['up', '--trust', 'nobody']],
+    ['a role that is none', ['swarm', 'invite', '--role', 'king']],
+    ['a duration that is none', ['swarm', 'invite', '--expires', 'soon']],
+    ['admins that are not named', ['swarm', 'create', '--admins', '2-of-3']],
+    ['nobody to revoke', ['swarm', 'revoke']],
   ])('%s exits 2 with one line', async (_, args) => {
     const { code, stderr, stdout } = await starling(...args);
     expect(code).toBe(2);
@@ -104,6 +111,8 @@ describe('without a daemon', () => {
     ['jobs approve', ['jobs', 'approve', 'x']],
     ['watch', ['watch', 'x']],
     ['data list', ['data', 'list']],
+    ['swarm show', ['swarm', 'show']],
+    ['swarm join', ['swarm', 'join', 'starling1-x']],
   ])('%s exits 1 and names the next step', async (_, args) => {
     const outcome = await starling(...args, '--json', '--state', await temporaryDirectory());
     expect(outcome.code).toBe(1);
@@ -321,5 +330,64 @@ describe('bench', () => {
         bytesPerPeer: expect.any(Number),
       });
     }
+  });
+});
+
+describe('a machine and a model, without a daemon', () => {
+  test('doctor finds what keeps it from taking part, and fails', async () => {
+    const folder = await temporaryDirectory();
+    await writeFile(join(folder, 'taken'), '');
+    const broken = await starling('doctor', '--json', '--state', join(folder, 'taken'));
+    expect(broken.code).toBe(1);
+    const report = json(broken) as { ok: boolean; checks: { id: string; findings: object[] }[] };
+    expect(report.ok).toBe(false);
+    expect(report.checks.map(({ id }) => id)).toEqual([
+      ...['node', 'config', 'state', 'memory', 'files', 'clock', 'trainer', 'devices', 'cage'],
+    ]);
+    expect(report.checks[2]!.findings[0]).toMatchObject({
+      verdict: 'fail',
+      evidence: expect.stringContaining('a file is in the way'),
+      next: expect.stringContaining('--state'),
+    });
+  });
+
+  test('doctor shows each finding with its next step', async () => {
+    const folder = await temporaryDirectory();
+    const config = join(folder, 'starling.yaml');
+    await writeFile(config, 'resources:\n  trainer:\n    device: abacus\n');
+    const { code, stdout, stderr } = await starling(
+      'doctor',
+      '--state',
+      folder,
+      '--config',
+      config,
+    );
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/fail {5}\S+starling.yaml, line 3, resources.trainer.device/);
+    expect(stdout).toContain('→ Mend the file');
+    expect(stderr).toMatch(/starling: 1 failure/);
+  });
+
+  test('a model is scored on a folder, and exported for use', async () => {
+    const folder = await temporaryDirectory();
+    const data = join(folder, 'noise');
+    const images = Uint8Array.from({ length: 40 * 784 }, (_, i) => (i * 7) % 251);
+    const labels = Uint8Array.from({ length: 40 }, (_, i) => i % 10);
+    const set = byteImages({ shape: [28, 28], pixels: images, labels, classes: 10 });
+    await writeDataset(data, set, { task: 'noise', classes: 10 });
+    const file = join(folder, 'model.onnx');
+    const exported = await starling('model', 'export', 'zoo:mlp', '-o', file, '--json');
+    expect(json(exported)).toMatchObject({ inputs: [{ name: 'input', shape: ['batch', 784] }] });
+    const scored = await starling('model', 'eval', file, '--data', data, '--json');
+    const report = json(scored) as { examples: number; confusion: number[][] };
+    expect(report).toMatchObject({ kind: 'classes', examples: 40 });
+    expect(report.confusion.map((row) => row.reduce((a, b) => a + b, 0))).toEqual(
+      new Array(10).fill(4),
+    );
+    const table = await starling('model', 'eval', file, '--data', data);
+    expect(table.stdout).toMatch(/CLASS +PRECISION +RECALL +F1 +SUPPORT/);
+    const lost = await starling('model', 'eval', file, '--data', 'nowhere', '--state', folder);
+    expect(lost.code).toBe(1);
+    expect(lost.stderr).toContain('there is no path "nowhere", and no daemon is running');
   });
 });

@@ -11,7 +11,7 @@ export interface JobInput {
   readonly model: Uint8Array;
 }
 
-const ZOO_PREFIX = 'zoo:';
+export const ZOO_PREFIX = 'zoo:';
 
 /**
  * Reads JOB.yaml and its model; the model's path counts from the job file's folder.
@@ -32,7 +32,7 @@ async function withOutput(model: Uint8Array, output: string): Promise<Uint8Array
   return writeModel(selectOutput(readModel(model), output));
 }
 
-async function modelOfZoo(name: string, seed: number): Promise<Uint8Array> {
+export async function modelOfZoo(name: string, seed: number): Promise<Uint8Array> {
   const { ZOO, zooModel } = await import('@starling/trainer');
   const { writeModel } = await import('@starling/onnx');
   const known = ZOO.find((each) => each === name);

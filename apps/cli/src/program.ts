@@ -3,6 +3,7 @@ import pkg from '../package.json' with { type: 'json' };
 import { registerAutodiff } from './commands/autodiff.ts';
 import { registerBench } from './commands/bench.ts';
 import { registerData } from './commands/data.ts';
+import { registerDoctor } from './commands/doctor.ts';
 import { registerGradcheck } from './commands/gradcheck.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerLaunch } from './commands/launch.ts';
@@ -10,6 +11,7 @@ import { registerModel } from './commands/model.ts';
 import { registerSim } from './commands/sim.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerStop } from './commands/stop.ts';
+import { registerSwarm } from './commands/swarm.ts';
 import { registerUp } from './commands/up.ts';
 import { registerWatch } from './commands/watch.ts';
 import { registerDemo } from './demo/index.ts';
@@ -25,7 +27,8 @@ export function createProgram(): Command {
     .exitOverride()
     .configureOutput({ outputError: () => {} });
   const registrations = [
-    ...[registerDemo, registerUp, registerStatus, registerStop, registerData],
+    ...[registerDemo, registerUp, registerStatus, registerStop, registerDoctor, registerSwarm],
+    registerData,
     ...[registerLaunch, registerJobs, registerWatch, registerModel],
     ...[registerGradcheck, registerAutodiff, registerSim, registerBench],
   ];

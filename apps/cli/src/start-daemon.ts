@@ -16,6 +16,7 @@ export interface UpOptions extends DaemonOptions {
   readonly bootstrap?: readonly string[];
   readonly network?: string;
   readonly trust?: readonly string[];
+  readonly device?: string;
   readonly detach?: true;
 }
 
@@ -29,6 +30,7 @@ export async function startDaemon(options: UpOptions): Promise<void> {
     ...(options.bootstrap && { bootstrap: options.bootstrap }),
     ...(options.network && { network: options.network }),
     ...(options.trust && { policy: { trust: options.trust } }),
+    ...(options.device && { resources: { trainer: { device: options.device } } }),
   });
   const args = ['--state', state, '--set', JSON.stringify(overrides)];
   if (options.config !== undefined) args.push('--config', options.config);
@@ -62,7 +64,8 @@ function checked(overrides: object): object {
   const parsed = configSchema.safeParse(overrides);
   if (parsed.success) return overrides;
   const { path, message } = parsed.error.issues[0]!;
-  const option = path[0] === 'policy' ? 'trust' : String(path[0]);
+  const nested: Readonly<Record<string, string>> = { policy: 'trust', resources: 'device' };
+  const option = nested[String(path[0])] ?? String(path[0]);
   throw new CommanderError(EXIT.usage, 'starling.option', `--${option}: ${message}`);
 }
 

@@ -13,7 +13,9 @@ test('nothing at all is a configuration', async () => {
   expect(loadConfig(undefined)).toEqual(defaults);
   expect(parseConfig('', 'empty.yaml')).toEqual(defaults);
   expect(parseConfig('# only a comment\n', 'empty.yaml')).toEqual(defaults);
-  expect(defaults.policy).toEqual({ trust: [], minPeers: 3, company: [], minCompany: 0 });
+  expect(defaults.policy).toEqual({
+    ...{ trust: [], minPeers: 3, company: [], minCompany: 0, members: [] },
+  });
 });
 
 test('a file is read with defaults for what it leaves out', async () => {
@@ -91,7 +93,10 @@ describe('withOverrides', () => {
       network: 'home',
       light: true,
       policy: { ...file.policy, trust: [PEER, OTHER] },
-      resources: { weight: 1, trainer: { cpuThreads: 2, nice: 3, secondsPerStep: 60 } },
+      resources: {
+        weight: 1,
+        trainer: { cpuThreads: 2, device: 'auto', nice: 3, secondsPerStep: 60 },
+      },
     });
     expect(withOverrides(file, [])).toEqual(file);
   });

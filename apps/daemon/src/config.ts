@@ -3,7 +3,7 @@ import { ConfigError, errorMessage, type PeerId } from '@starling/core';
 import { parsePeerId } from '@starling/crypto';
 import { WEIGHT_MAX } from '@starling/protocol-rounds';
 import type { Policy } from '@starling/rounds';
-import { MEMORY_MIN } from '@starling/trainer';
+import { DEVICE_CHOICES, MEMORY_MIN } from '@starling/trainer';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 
@@ -39,6 +39,8 @@ export const configSchema = z.strictObject({
       /** Launchers whose jobs start without asking. */
       trust: z.array(peer).default([]),
       minPeers: z.number().int().min(3).default(3),
+      /** Peers to have anything to do with; empty for all that the swarm lets in. */
+      members: z.array(peer).default([]),
       /** Peers whose owners this one trusts, and how many of them must be in a sum with it. */
       company: z.array(peer).default([]),
       minCompany: z.number().int().min(0).max(1023).default(0),
@@ -55,6 +57,8 @@ export const configSchema = z.strictObject({
       /** What the process that trains a job may take of this machine. */
       trainer: z
         .strictObject({
+          /** `auto` takes the first that can train the job, and faster than the CPU. */
+          device: z.enum(DEVICE_CHOICES).default('auto'),
           /** Bytes, or a number with MiB or GiB; half of what is free unless told. */
           memory: memory.optional(),
           cpuThreads: z.number().int().positive().max(256).default(1),

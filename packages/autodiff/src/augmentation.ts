@@ -62,6 +62,16 @@ export function noiseWords(batches: number, generator: Generator): Int32Array {
   return words;
 }
 
+/** Integers one by one: WebGPU has no Slice of them, but a Split. */
+const splitWords = (
+  g: Ops,
+  words: string,
+  { axis, count }: { readonly axis: number; readonly count: number },
+): readonly string[] =>
+  g.builder.addMany('Split', [words], new Map([['axis', int(axis)]]), {
+    outputs: Array.from({ length: count }, (_, i) => `${words}/${i}`),
+  });
+
 /**
  * In the graph: images at the places that `imageMoves` drew.
  * @param batch float32 [batch, …example]
@@ -77,9 +87,10 @@ export function movedImages(g: Ops, batch: string, moves: string, crop: number):
   const rows = columns.map((_, i) => Math.floor(i / width) * wide);
   const table = (values: readonly number[]) =>
     g.builder.constant(tensorOf('int32', [1, 1, values.length], values));
-  const part = (start: number) =>
-    g.reshape(g.slice(moves, [{ axis: 1, start, end: start + 1 }]), [count, 1, 1]);
-  const places = g.add(g.add(g.mul(part(0), table(columns)), table(rows)), part(1));
+  const [step, first] = splitWords(g, moves, { axis: 1, count: NUMBERS_PER_MOVE }).map((part) =>
+    g.reshape(part, [count, 1, 1]),
+  );
+  const places = g.add(g.add(g.mul(step!, table(columns)), table(rows)), first!);
   const each = g.call('Expand', [
     places,
     g.builder.constant(int64s([count, channels, height * width])),
@@ -94,8 +105,10 @@ export function movedImages(g: Ops, batch: string, moves: string, crop: number):
  */
 export function withNoise(g: Ops, batch: string, words: string, deviation: number): string {
   const shape = g.shape(batch);
-  const word = (at: number) => g.reshape(g.slice(words, [{ axis: 0, start: at, end: at + 1 }]), []);
-  const hash = (at: number) => g.cast(hashedWords(g, shape, word(at), word(at + 1)), 'float32');
+  const drawn = splitWords(g, words, { axis: 0, count: NOISE_WORDS }).map((word) =>
+    g.reshape(word, []),
+  );
+  const hash = (at: number) => g.cast(hashedWords(g, shape, drawn[at]!, drawn[at + 1]!), 'float32');
   // From just above 0 to 1: the logarithm is finite.
   const above = g.add(g.add(hash(0), g.number(2 ** 31)), g.number(0.5));
   const length = g.call('Sqrt', [g.scale(g.log(g.scale(above, 2 ** -32)), -2)]);

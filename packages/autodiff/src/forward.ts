@@ -17,6 +17,11 @@ export interface ForwardOptions {
   readonly state: ReadonlyMap<string, string>;
   /** Present in training, absent in evaluation. */
   readonly training?: TrainingPass | undefined;
+  /**
+   * Whether 32-bit indices stay so where the model says 64: GPUs have no others, and what looks
+   * them up takes both. Type inference refuses a model that does more with them.
+   */
+  readonly narrow?: boolean | undefined;
 }
 
 export interface Forwarded {
@@ -30,12 +35,12 @@ export interface Forwarded {
 
 /** Repeats the model inside the builder, for one batch. */
 export function forward(options: ForwardOptions): Forwarded {
-  const { g, model, batch, target, state, training } = options;
+  const { g, model, batch, target, state, training, narrow = false } = options;
   const input = modelInput(model);
   const second = targetInput(model);
-  const bindings = new Map(state).set(input.name, fitted(g, batch, input));
+  const bindings = new Map(state).set(input.name, fitted(g, batch, input, narrow));
   if (second !== undefined && target !== undefined) {
-    bindings.set(second.name, fitted(g, target, second));
+    bindings.set(second.name, fitted(g, target, second, narrow));
   }
   const { rewrite, newest, ownRules } = rewriting(g, training);
   const output = replayGraph(model.graph, { builder: g.builder, bindings, rewrite })[0]!;
@@ -44,9 +49,12 @@ export function forward(options: ForwardOptions): Forwarded {
 }
 
 /** A fed value in the shape and type of the model's input. */
-function fitted(g: Ops, value: string, input: ValueInfo): string {
+function fitted(g: Ops, value: string, input: ValueInfo, narrow: boolean): string {
   const [count, ...example] = g.shape(value);
-  return g.cast(g.reshape(value, shapeFor(input, count!, example)), checkedType(input));
+  const dtype = checkedType(input);
+  const shaped = g.reshape(value, shapeFor(input, count!, example));
+  const stays = narrow && dtype === 'int64' && g.builder.type(value).dtype === 'int32';
+  return stays ? shaped : g.cast(shaped, dtype);
 }
 
 /** A model written once for one batch of a training pass, to find out about it. */

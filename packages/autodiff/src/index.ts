@@ -8,6 +8,17 @@ export {
   noiseWords,
 } from './augmentation.ts';
 export { type DescribedModel, describeModel } from './describe.ts';
+export {
+  buildCopyGraph,
+  buildDeviceGraphs,
+  DEVICE_INPUTS,
+  type DeviceGraph,
+  type DeviceGraphs,
+  type DeviceSlots,
+  LOSSES_KEPT,
+  nextOf,
+  type Slot,
+} from './device-graphs.ts';
 export { dropoutWords, WORDS_PER_DROPOUT } from './dropout.ts';
 export {
   buildEpochGraph,
@@ -34,6 +45,7 @@ export {
   type EvaluationGraphOptions,
 } from './evaluation-graph.ts';
 export { outputShape } from './forward.ts';
+export { buildForwardGraph, type ForwardGraph, type ForwardGraphOptions } from './forward-graph.ts';
 export { isFrozen } from './frozen.ts';
 export type { GradientClipping } from './gradient-terms.ts';
 export { LOSS_NAMES, type LossKind, type LossOptions, targetType } from './losses.ts';

@@ -24,6 +24,8 @@ export interface Minibatch {
   readonly words: string | undefined;
   /** What the gradients are multiplied by. */
   readonly factor?: Factor | undefined;
+  /** Whether 32-bit indices stay so where the model says 64; see `ForwardOptions`. */
+  readonly narrow?: boolean | undefined;
 }
 
 /** A float32 scalar, and where it is made: what follows from it alone is written there. */
@@ -44,11 +46,19 @@ export interface MinibatchResult {
 export function trainMinibatch(
   g: Ops,
   { model, loss, lossOptions, state }: Training,
-  { batch, target, values, words, factor }: Minibatch,
+  { batch, target, values, words, factor, narrow }: Minibatch,
 ): MinibatchResult {
   const examples = g.shape(batch)[0]!;
   const masks = words === undefined ? undefined : dropoutMasks(g, words);
-  const made = forward({ g, model, batch, target, state: values, training: { dropout: masks } });
+  const made = forward({
+    g,
+    model,
+    batch,
+    target,
+    state: values,
+    training: { dropout: masks },
+    narrow,
+  });
   const { output, ownRules } = made;
   const terms = lossTerms(g, { loss, options: lossOptions, output, target, examples });
   const wanted = state.parameters.map(({ name }) => values.get(name)!);

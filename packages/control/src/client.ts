@@ -17,6 +17,19 @@ import {
   type Status,
   statusSchema,
 } from './schemas.ts';
+import {
+  type CreateInvite,
+  type CreateSwarm,
+  type InviteView,
+  inviteViewSchema,
+  type MemberView,
+  memberViewSchema,
+  type Revoke,
+  type RevokedView,
+  revokedViewSchema,
+  type SwarmView,
+  swarmViewSchema,
+} from './swarm-schemas.ts';
 
 /** The API of one daemon, typed. Errors come back as its own ConfigError or ProtocolError. */
 export interface ControlClient {
@@ -33,6 +46,18 @@ export interface ControlClient {
   /** The files stay where they are. */
   removeData(name: string): Promise<DataSetView>;
   listData(): Promise<readonly DataSetView[]>;
+  readonly swarm: SwarmClient;
+}
+
+export interface SwarmClient {
+  show(): Promise<SwarmView>;
+  create(wanted: CreateSwarm): Promise<SwarmView>;
+  invite(wanted: CreateInvite): Promise<InviteView>;
+  sign(invite: string): Promise<InviteView>;
+  join(invite: string, addresses?: readonly string[]): Promise<SwarmView>;
+  members(): Promise<readonly MemberView[]>;
+  revoke(wanted: Revoke): Promise<RevokedView>;
+  leave(): Promise<SwarmView>;
 }
 
 export function createControlClient(socket: string): ControlClient {
@@ -59,6 +84,16 @@ export function createControlClient(socket: string): ControlClient {
         path: `/v1/data/${encodeURIComponent(name)}`,
       }),
     listData: () => get('/v1/data', z.array(dataViewSchema)),
+    swarm: {
+      show: () => get('/v1/swarm', swarmViewSchema),
+      create: (wanted) => post('/v1/swarm', wanted, swarmViewSchema),
+      invite: (wanted) => post('/v1/swarm/invites', wanted, inviteViewSchema),
+      sign: (invite) => post('/v1/swarm/invites/sign', { invite }, inviteViewSchema),
+      join: (invite, addresses) => post('/v1/swarm/join', { invite, addresses }, swarmViewSchema),
+      members: () => get('/v1/swarm/members', z.array(memberViewSchema)),
+      revoke: (wanted) => post('/v1/swarm/revoke', wanted, revokedViewSchema),
+      leave: () => post('/v1/swarm/leave', {}, swarmViewSchema),
+    },
   };
 }
 

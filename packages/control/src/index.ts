@@ -4,3 +4,5 @@ export * from './data-schema.ts';
 export { controlSocket, defaultStateDirectory } from './paths.ts';
 export * from './schemas.ts';
 export { type ControlHandlers, type ControlServer, createControlServer } from './server.ts';
+export type { SwarmHandlers } from './swarm-routes.ts';
+export * from './swarm-schemas.ts';

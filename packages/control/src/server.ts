@@ -15,6 +15,7 @@ import {
   type Pulled,
   type Status,
 } from './schemas.ts';
+import { type SwarmHandlers, swarmRoutes } from './swarm-routes.ts';
 
 /** What the daemon does for the API; all may throw a ConfigError that names the next step. */
 export interface ControlHandlers {
@@ -32,6 +33,7 @@ export interface ControlHandlers {
   addData(data: Dataset): Promise<DataSetView>;
   removeData(name: string): Promise<DataSetView>;
   listData(): Promise<readonly DataSetView[]>;
+  readonly swarm: SwarmHandlers;
 }
 
 export interface ControlServer {
@@ -95,6 +97,7 @@ function routes(app: FastifyInstance, handlers: ControlHandlers): void {
   app.post('/v1/jobs/:id/refuse', ({ params }) => handlers.refuse(id(params)));
   app.get('/v1/jobs/:id/model', ({ params }) => handlers.pull(id(params)));
   app.get('/v1/jobs/:id/events', ({ params }, reply) => streamEvents(reply, handlers, id(params)));
+  swarmRoutes(app, handlers.swarm);
   app.get('/v1/data', () => handlers.listData());
   app.post('/v1/data', ({ body }) => handlers.addData(dataSchema.parse(body)));
   app.delete('/v1/data/:name', ({ params }) =>

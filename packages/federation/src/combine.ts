@@ -2,9 +2,9 @@ import { assert, unreachable } from '@starling/core';
 
 /**
  * How the means of a round's cells become one. A cell's sum is public, a peer's update is not: so
- * robustness is a matter of cells. All but the two coordinate-wise rules give a linear combination of
- * the cells' means, whose coefficients follow from their inner products; only + − × ÷ and Math.sqrt,
- * in a fixed order.
+ * robustness is a matter of cells. All but the two coordinate-wise rules give a linear combination
+ * of the cells' means, whose coefficients follow from their inner products; only + − × ÷ and
+ * Math.sqrt, in a fixed order.
  */
 export type Combination =
   /** By the weights in each cell. */

@@ -36,8 +36,8 @@ interface CellPart extends OpenedCell {
 }
 
 /**
- * The state after a round, from the opened sums of its cells; `state` is overwritten piece by piece,
- * since nothing else holds it.
+ * The state after a round, from the opened sums of its cells; `state` is overwritten piece by
+ * piece, since nothing else holds it.
  * @throws ProtocolError 'sum-out-of-range' where no honest peers can have made a sum
  */
 export function nextState(

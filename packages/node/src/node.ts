@@ -164,6 +164,7 @@ export class StarlingNode {
   async launch(manifest: Manifest, model: Uint8Array): Promise<Launched> {
     const fault = manifestFault(manifest);
     if (fault !== undefined) throw new ConfigError('job', fault);
+    this.#demandLauncher();
     await this.#parts.trainer.describe(model, manifest.training.frozen);
     const hash = await this.#parts.blobs.put(model);
     if (hash !== manifest.model) throw new ConfigError('job.model', 'is not the model given');
@@ -224,6 +225,14 @@ export class StarlingNode {
     throw new ConfigError('job', `no job ${id}`, '`starling jobs` lists those this node knows');
   }
 
+  /** @throws ConfigError when this peer's role does not let it launch */
+  #demandLauncher(): void {
+    const { members, transport } = this.#parts;
+    if (members === undefined || members.may(transport.self, 'launch')) return;
+    const reason = members.refusal(transport.self) ?? 'this peer’s role does not let it launch';
+    throw new ConfigError('swarm', reason, 'Ask an admin for an invite with --role launcher');
+  }
+
   async #handOut(manifest: Uint8Array): Promise<number> {
     const { transport, log } = this.#parts;
     const wanted = Math.min(this.#options.launchCopies, transport.peers().length);
@@ -260,6 +269,10 @@ export class StarlingNode {
     if (this.#jobs.has(job.id)) return;
     const fault = manifestFault(job.manifest);
     if (fault !== undefined) throw new ProtocolError('manifest', fault);
+    if (this.#parts.members?.mayHaveLaunched(job.launcher) === false) {
+      const reason = `${job.launcher}, who launched "${job.manifest.name}", may not launch here`;
+      throw new ProtocolError('not-a-launcher', reason);
+    }
     if (this.#jobs.size >= JOBS_MAX)
       throw new ProtocolError('full', `keeps ${JOBS_MAX} jobs already`);
     const { blobs, transport } = this.#parts;
@@ -348,8 +361,13 @@ export class StarlingNode {
   }
 
   async #participate(known: KnownJob, wanted: string | undefined): Promise<void> {
-    const { trainer, blobs } = this.#parts;
+    const { trainer, blobs, members, transport } = this.#parts;
     const { job, host } = known;
+    if (members?.may(transport.self, 'train-light') === false) {
+      const reason = members.refusal(transport.self) ?? 'your role in this swarm does not train';
+      known.standing = { kind: 'refused', reason };
+      return;
+    }
     const { data, training, aggregation, loss } = job.manifest;
     const schema = {
       task: data.task,

@@ -6,6 +6,7 @@ export { type ResizedAxis, resizedAxes } from './infer-resize.ts';
 export { sliceRanges } from './infer-shape.ts';
 export { type Window, windowCounts, windowOf } from './infer-spatial.ts';
 export { InferenceCall } from './inference.ts';
+export { inferenceModel } from './inference-form.ts';
 export { MODEL_LIMITS } from './limits.ts';
 export { type PadRun, padRuns } from './pad-runs.ts';
 export { printGraph } from './print.ts';

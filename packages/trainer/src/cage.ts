@@ -2,6 +2,15 @@ import { execFile } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import {
+  type ControlGroup,
+  enterGroup,
+  findGroupBase,
+  type GroupBase,
+  makeGroup,
+} from './control-group.ts';
+import type { Device } from './device.ts';
+import { deviceAccess } from './device-files.ts';
 import { mebibytes, type TrainerLimits } from './limits.ts';
 
 /**
@@ -15,6 +24,8 @@ export interface CageSupport {
   readonly isolation: Isolation;
   /** `prlimit`: the kernel refuses memory above the limit. */
   readonly memoryLimit: boolean;
+  /** Where the kernel counts all memory of a child, shared memory and files in memory included. */
+  readonly groups?: GroupBase | undefined;
   /** `setpriv`: no new privileges, and death with the parent even in the middle of a run. */
   readonly privileges: boolean;
   /** In one sentence each, what is missing. */
@@ -28,6 +39,8 @@ export interface CageContents {
   readonly readable: readonly string[];
   /** The data come over the network: the child keeps it, and sees all files. */
   readonly network: boolean;
+  /** Where it trains, if not on the CPU: it sees that device and its driver. */
+  readonly device?: Device;
 }
 
 /** How to start a caged child: the process that runs becomes Node.js by exec, so its pid stays. */
@@ -36,6 +49,8 @@ export interface CagedCommand {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly isolation: Isolation;
+  /** Its own, to be removed after it. */
+  readonly group?: ControlGroup;
 }
 
 /** The child trains foreign models: it gets no more of the environment than it needs. */
@@ -69,7 +84,8 @@ while [ "$1" != -- ]; do
   if [ -L "$1" ] && [ -z "\${1%/*}" ]; then cp -P "$1" "$root$1"
   elif [ -e "$root$1" ] || [ ! -e "$1" ]; then :
   elif [ -d "$1" ]; then
-    mkdir -p "$root$1"; mount --rbind "$1" "$root$1"; mount -o remount,bind,ro "$root$1"
+    mkdir -p "$root$1"; mount --rbind "$1" "$root$1"
+    case $1 in /dev/*) ;; *) mount -o remount,bind,ro "$root$1" ;; esac
   else mkdir -p "$root\${1%/*}"; : > "$root$1"; mount --bind "$1" "$root$1"
     case $1 in /dev/*) ;; *) mount -o remount,bind,ro "$root$1" ;; esac
   fi
@@ -103,14 +119,15 @@ export async function probeCage(entry: URL): Promise<CageSupport> {
     works([...UNSHARE, ...node]),
     works([...sealedPrefix({ entry, readable: [], network: false }), ...PRIVILEGES, ...node]),
   ]);
+  const groups = findGroupBase();
   const isolation = sealed && privileges ? 'sealed' : offline ? 'offline' : 'open';
   const missing = [
-    ...(memoryLimit ? [] : [`no prlimit: memory is ${WITHOUT_PRLIMIT}`]),
+    ...(memoryLimit || groups ? [] : [`no prlimit: memory is ${WITHOUT_PRLIMIT}`]),
     ...(privileges ? [] : ['no setpriv: a run goes on when the daemon is killed']),
     ...(offline || sealed ? [] : ['no user namespaces: the trainer has the network']),
     ...(isolation === 'sealed' ? [] : ['no mount namespaces: the trainer can read files']),
   ];
-  return { isolation, memoryLimit, privileges, missing };
+  return { isolation, memoryLimit, groups, privileges, missing };
 }
 
 /** The command that runs `contents.entry` within `limits`, as far as the platform allows. */
@@ -121,7 +138,9 @@ export function cagedCommand(
 ): CagedCommand {
   const isolation = contents.network ? 'open' : support.isolation;
   const shut = { sealed: () => sealedPrefix(contents), offline: () => UNSHARE, open: () => [] };
+  const group = support.groups && makeGroup(support.groups, limits.memory);
   const [command, ...args] = [
+    ...(group ? enterGroup(group.path) : []),
     ...(support.memoryLimit ? memoryPrefix(limits.memory) : []),
     ...shut[isolation](),
     ...(support.privileges ? PRIVILEGES : []),
@@ -134,15 +153,17 @@ export function cagedCommand(
   const names = [
     ...ENVIRONMENT,
     ...(isolation === 'sealed' ? [] : OPEN_ENVIRONMENT),
+    ...deviceAccess(contents.device ?? 'cpu').environment,
     ...(contents.network ? STORE_ENVIRONMENT : []),
   ];
   const env = Object.fromEntries(names.map((name) => [name, process.env[name]]));
-  return { command: command!, args, env, isolation };
+  return { command: command!, args, env, isolation, ...(group && { group }) };
 }
 
 /** What is in force, a line each, for `status` and `doctor`. */
 export function describeCage(support: CageSupport, limits: TrainerLimits): readonly string[] {
-  const by = support.memoryLimit ? 'by the kernel' : WITHOUT_PRLIMIT;
+  const kernel = support.groups ? 'by the kernel, in a control group' : 'by the kernel';
+  const by = support.memoryLimit || support.groups ? kernel : WITHOUT_PRLIMIT;
   const isolation = {
     sealed: 'no network, no files but its code and its data set',
     offline: 'no network, files as the user may read them',
@@ -174,8 +195,12 @@ function heapOptions(bytes: number): string[] {
   return [`--max-old-space-size=${old}`, `--max-semi-space-size=${SEMI_SPACE_MIB}`];
 }
 
-function sealedPrefix({ entry, readable }: CageContents): string[] {
-  const tree = [...SYSTEM, realpathSync(process.execPath), ...codePaths(entry), ...readable];
+function sealedPrefix({ entry, readable, device = 'cpu' }: CageContents): string[] {
+  const tree = [
+    ...SYSTEM,
+    ...[realpathSync(process.execPath), ...codePaths(entry), ...readable],
+    ...deviceAccess(device).paths,
+  ].toSorted((a, b) => a.length - b.length); // Of two, one in the other, the outer one goes first.
   return [...UNSHARE, '--mount', '--ipc', 'sh', '-c', ENTER, 'sh', ...tree, '--'];
 }
 

@@ -14,6 +14,7 @@ import type {
   ResponseEnvelope,
 } from './child-protocol.ts';
 import { openDataSource } from './data/open-source.ts';
+import { trialJob, tryDevice } from './device-trial.ts';
 import { type LocalJob, openLocalJob } from './local-job.ts';
 
 let prepared: LocalJob | undefined;
@@ -43,13 +44,20 @@ async function answer(
     case 'prepare': {
       const { path, plan, augment } = request.data;
       const source = await openDataSource(path, plan);
-      const { threads, memory } = request;
+      const { threads, memory, device } = request;
       memoryLimit = memory;
       prepared = await openLocalJob({
-        ...{ job: request.job, source, threads, memory, augment: augment ?? undefined },
+        ...{ job: request.job, source, threads, memory, device, augment: augment ?? undefined },
       });
       const { layout, initial, warnings, steps } = prepared;
       return { layout, initial, warnings, steps };
+    }
+    case 'try': {
+      const { device, threads, own } = request;
+      if (own === undefined) return tryDevice({ device, threads, ...trialJob() });
+      const source = await openDataSource(own.data.path, own.data.plan);
+      const augment = own.data.augment ?? undefined;
+      return tryDevice({ device, threads, job: own.job, source, augment });
     }
     case 'train':
       return train(request, tell);

@@ -8,6 +8,8 @@ import type {
   TrainingProgress,
 } from '@starling/rounds';
 import type { ReadingPlan } from './data/reading-plan.ts';
+import type { Device } from './device.ts';
+import type { DeviceTrial } from './device-trial.ts';
 import type { Checkpoint } from './local-training.ts';
 
 /** A job as its child made it ready. */
@@ -44,6 +46,14 @@ export type ChildRequest =
       readonly threads: number;
       /** Bytes that this process may take. */
       readonly memory: number;
+      readonly device: Device;
+    }
+  | {
+      readonly kind: 'try';
+      readonly device: Device;
+      readonly threads: number;
+      /** The job to try; one of our own where it is absent. */
+      readonly own?: { readonly job: TrainerJob; readonly data: DataPlace };
     }
   | {
       readonly kind: 'train';
@@ -64,6 +74,7 @@ export type ChildRequest =
 export interface ChildResults {
   readonly describe: ModelDescription;
   readonly prepare: PreparedDescription;
+  readonly try: DeviceTrial;
   readonly train: ClientUpdate;
   readonly evaluate: Evaluation;
 }

@@ -10,6 +10,7 @@ import type {
   RequestEnvelope,
   ResponseEnvelope,
 } from './child-protocol.ts';
+import type { ControlGroup } from './control-group.ts';
 import { mebibytes, residentBytes, type TrainerLimits } from './limits.ts';
 
 /** Why a child ended, as far as its job is to blame. */
@@ -44,6 +45,7 @@ export class TrainerChild {
   readonly #onDeath: (cause: DeathCause) => void;
   readonly #waiting = new Map<number, Waiting>();
   readonly #ended: Promise<void>;
+  readonly #group: ControlGroup | undefined;
   #watch: NodeJS.Timeout | undefined;
   #nextId = 0;
   #alive = true;
@@ -55,6 +57,7 @@ export class TrainerChild {
   constructor({ command, limits, log, onDeath }: ChildOptions) {
     this.#limits = limits;
     this.#onDeath = onDeath;
+    this.#group = command.group;
     this.#process = spawn(command.command, command.args, {
       serialization: 'advanced',
       env: command.env,
@@ -71,7 +74,7 @@ export class TrainerChild {
     this.#ended = new Promise((resolve) => {
       const end = (cause: string) => {
         this.#end(cause);
-        resolve();
+        resolve(this.#group?.remove());
       };
       this.#process.once('close', (code, signal) => end(signal ?? `exit code ${code}`));
       this.#process.once('error', (error) => end(errorMessage(error)));
@@ -161,17 +164,25 @@ export class TrainerChild {
     if (!this.#alive) return;
     this.#alive = false;
     this.#unwatch();
-    const said = this.#sentence?.message ?? this.#stderr.trim();
+    const said = this.#sentence?.message ?? this.#lastWords();
     const message = `the trainer child ended (${ending})${said === '' ? '' : `: ${said}`}`;
-    if (!this.#wanted) {
-      const words = MEMORY_WORDS.test(this.#stderr) ? 'out of memory' : 'crash';
-      this.#onDeath(this.#sentence?.cause ?? words);
-    }
+    if (!this.#wanted) this.#onDeath(this.#sentence?.cause ?? this.#ownCause());
     for (const { reject, timer } of this.#waiting.values()) {
       clearTimeout(timer);
       reject(new ProtocolError('trainer-died', message));
     }
     this.#waiting.clear();
+  }
+
+  /** A process that the kernel ended for its memory cannot say so itself. */
+  #lastWords(): string {
+    if (!this.#group?.ranOutOfMemory()) return this.#stderr.trim();
+    return `out of memory: it may hold ${mebibytes(this.#limits.memory)}`;
+  }
+
+  #ownCause(): DeathCause {
+    if (this.#group?.ranOutOfMemory()) return 'out of memory';
+    return MEMORY_WORDS.test(this.#stderr) ? 'out of memory' : 'crash';
   }
 
   #lowerPriority(nice: number, log: Log): void {

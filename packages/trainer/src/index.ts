@@ -5,6 +5,7 @@ export {
   ZOO,
   zooModel,
 } from '@starling/autodiff';
+export type { CageSupport } from './cage.ts';
 export { byteImages, type ExampleSet, selectExamples } from './data/example-set.ts';
 export { type ColumnReport, type Inspection, planDataset } from './data/inspect.ts';
 export { openDataSource } from './data/open-source.ts';
@@ -31,10 +32,19 @@ export {
   usualTask,
   writeDataset,
 } from './dataset.ts';
+export { DEVICE_CHOICES, DEVICE_NAMES, type Device, type DeviceChoice } from './device.ts';
+export type { DeviceReport } from './device-choice.ts';
 export { type GradcheckErrors, type GradcheckResult, gradcheck } from './gradcheck.ts';
 export { type IdxTensor, readIdx, writeIdx } from './idx.ts';
 export { defaultMemory, MEMORY_MIN, type TrainerLimits } from './limits.ts';
+export type {
+  ClassFigures,
+  ClassReport,
+  EvaluationReport,
+  NumberReport,
+} from './metrics.ts';
 export { type Mnist, readMnist } from './mnist.ts';
+export { HEAD_KINDS, REPORT_SPLITS, type ReportOptions, reportModel } from './model-report.ts';
 export { dirichletPartition, type PartitionOptions } from './partition.ts';
 export { evaluateModel, type ModelEvaluation } from './scorer.ts';
 export { openThroughput, type Throughput, type ThroughputOptions } from './throughput.ts';

@@ -52,6 +52,16 @@ export class Lives {
     return this.#starting;
   }
 
+  get closed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /** Ends the present child, which is not to blame; the next one starts when it is needed. */
+  async renew(): Promise<void> {
+    await this.#starting?.catch(() => {});
+    if (this.#child?.alive) await this.#child.kill();
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#starting?.catch(() => {});

@@ -1,15 +1,17 @@
 import {
   type Augmentation,
+  buildDeviceGraphs,
   buildEpochGraph,
   EPOCH_INPUTS,
   type EpochGraph,
+  type EpochGraphOptions,
   type EpochPlan,
   initialVector,
   modelState,
   planEpochs,
   variesWithinRun,
 } from '@starling/autodiff';
-import { ProtocolError } from '@starling/core';
+import { errorMessage, ProtocolError } from '@starling/core';
 import { type Model, readModel } from '@starling/onnx';
 import type {
   ClientUpdate,
@@ -25,6 +27,8 @@ import { exampleBytes, loadResident, residentBytes } from './data/resident.ts';
 import { drawShards, readShard } from './data/shards.ts';
 import { type DataSource, type SourceInfo, targetArray } from './data/source.ts';
 import { SPLIT_SEED, Split } from './data/split.ts';
+import type { Device } from './device.ts';
+import { DeviceTraining, type EpochRunner } from './device-training.ts';
 import { checkMemory, leastBytes } from './estimate.ts';
 import { residentData } from './inputs.ts';
 import { type Checkpoint, LocalTraining, type TrainingHooks } from './local-training.ts';
@@ -40,6 +44,8 @@ export interface LocalJobOptions {
   readonly augment?: Augmentation | undefined;
   /** Bytes that this process may take; without bound unless told. */
   readonly memory?: number;
+  /** Where the job trains; it is always evaluated on the CPU, which it trains on unless told. */
+  readonly device?: Device;
 }
 
 /** A job in this process, with what can be said of its model. */
@@ -74,6 +80,7 @@ const VALIDATION_SHARE = 0.25;
  */
 export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> {
   const { job, source, threads, memory = Number.POSITIVE_INFINITY, augment } = options;
+  const { device = 'cpu' } = options;
   const model = readModel(job.model);
   const { info } = source;
   checkClasses(job, info);
@@ -84,7 +91,8 @@ export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> 
   if (minibatches > STEPS_MAX) {
     throw new ProtocolError('job-limit', `${minibatches} local minibatches, at most ${STEPS_MAX}`);
   }
-  const graph = epochGraph({ job, model, info, plan, augment });
+  const graphOptions = epochOptions({ job, model, info, plan, augment });
+  const graph = buildEpochGraph(graphOptions);
   checkOutputs(job, graph);
   const targets = graph.model.graph.inputs.find(({ name }) => name === EPOCH_INPUTS.targets);
   const form = targetForm(info.target, targets, job.data.classes);
@@ -92,7 +100,10 @@ export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> 
   const least = leastBytes({ model, elements, batchSize: plan.batchSize });
   const parts = { source, split, plan, form, room: dataRoom({ info, plan, least, memory }) };
   const examples = await openExamples(parts);
-  const session = await createSession(graph.model, threads);
+  const session =
+    device === 'webgpu'
+      ? await DeviceTraining.open({ graphs: buildDeviceGraphs(graphOptions), threads })
+      : await openLoop(graph, threads, device);
   return new OpenJob({
     ...{ job, plan, graph, examples, streamed: parts.room.shardBytes !== undefined },
     training: new LocalTraining({
@@ -124,15 +135,28 @@ interface GraphParts {
   readonly augment: Augmentation | undefined;
 }
 
-function epochGraph({ job, model, info, plan, augment }: GraphParts): EpochGraph {
+function epochOptions({ job, model, info, plan, augment }: GraphParts): EpochGraphOptions {
   const { loss, training, control = false } = job;
   const { lossOptions, clipping, proximal, frozen, dropout } = training;
-  return buildEpochGraph({
+  return {
     ...{ model, loss, lossOptions, plan, clipping, proximal, control, frozen, dropout, augment },
     data: residentData(model, info, loss),
     optimizer: training,
     ratePerStep: variesWithinRun(training.schedule),
-  });
+  };
+}
+
+/** All steps in one run of a Loop, on the CPU or on an accelerator that has Loops. */
+async function openLoop(graph: EpochGraph, threads: number, device: Device): Promise<EpochRunner> {
+  const failed = (error: unknown): never => {
+    if (device === 'cpu') throw error;
+    throw new ProtocolError('device-failed', `${device}: ${errorMessage(error)}`);
+  };
+  const session = await createSession(graph.model, threads, { device }).catch(failed);
+  return {
+    run: (feeds, outputs) => session.run(feeds, outputs).catch(failed),
+    release: () => session.release(),
+  };
 }
 
 interface RoomInput {

@@ -22,6 +22,7 @@ import { ProtocolError } from '@starling/core';
 import type { ClientUpdate, TrainerJob, TrainingContext, TrainingProgress } from '@starling/rounds';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { type Batches, STREAM, type Stretch } from './batches.ts';
+import type { EpochRunner } from './device-training.ts';
 import { loadOrt, scalarOf, tensorFeeds } from './ort.ts';
 import { Pace } from './pace.ts';
 
@@ -50,7 +51,7 @@ export interface LocalTrainingParts {
   readonly job: TrainerJob;
   readonly plan: EpochPlan;
   readonly graph: EpochGraph;
-  readonly session: InferenceSession;
+  readonly session: EpochRunner;
   readonly batches: Batches;
   /** Of one example. */
   readonly example: readonly number[];

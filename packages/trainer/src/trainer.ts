@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { type Log, ProtocolError } from '@starling/core';
+import { errorMessage, type Log, ProtocolError } from '@starling/core';
 import type {
   ClientUpdate,
   ModelDescription,
@@ -20,6 +20,10 @@ import type {
 } from './child-protocol.ts';
 import type { ReadingPlan } from './data/reading-plan.ts';
 import { type DatasetCatalog, matchSchema } from './dataset.ts';
+import type { Device, DeviceChoice } from './device.ts';
+import { DeviceChooser, type DeviceReport } from './device-choice.ts';
+import { missingFor } from './device-files.ts';
+import type { DeviceTrial } from './device-trial.ts';
 import { type GivenLimits, limitsOf, runMilliseconds, type TrainerLimits } from './limits.ts';
 import { Lives } from './lives.ts';
 import type { Checkpoint } from './local-training.ts';
@@ -31,6 +35,8 @@ export interface TrainerOptions {
   readonly log: Log;
   /** What one child may take; `limitsOf` has the defaults. */
   readonly limits?: GivenLimits;
+  /** Where jobs train; the CPU unless told. */
+  readonly device?: DeviceChoice;
   /** Least seconds between two pieces of news of a training: 2 for progress, 30 for checkpoints. */
   readonly newsSeconds?: Partial<NewsSeconds>;
   /** Milliseconds before a child that died is replaced, doubled each time; 1000 unless told. */
@@ -43,6 +49,10 @@ export interface ProcessTrainer extends Trainer {
   readonly pids: readonly number[];
   /** The limits in force on this machine, a line each. */
   cage(): Promise<readonly string[]>;
+  /** Of what the cage is made on this machine. */
+  support(): Promise<CageSupport>;
+  /** What this machine has beside its CPU, each tried in a process of its own. */
+  devices(): Promise<readonly DeviceReport[]>;
   /** Kills the children; runs in flight reject with `trainer-died`. */
   close(): Promise<void>;
 }
@@ -59,12 +69,18 @@ class ChildTrainer implements ProcessTrainer {
   readonly #options: TrainerOptions;
   readonly #limits: TrainerLimits;
   readonly #lives = new Set<Lives>();
+  readonly #chooser: DeviceChooser;
   #support: Promise<CageSupport> | undefined;
   #closed = false;
 
   constructor(options: TrainerOptions) {
     this.#options = options;
     this.#limits = limitsOf(options.limits);
+    const { device = 'cpu', log } = options;
+    this.#chooser = new DeviceChooser({
+      ...{ wanted: device, platform: process.platform, missing: missingFor, log },
+      probe: (tried) => this.#try(tried),
+    });
   }
 
   get pids(): readonly number[] {
@@ -72,7 +88,11 @@ class ChildTrainer implements ProcessTrainer {
   }
 
   async cage(): Promise<readonly string[]> {
-    return describeCage(await this.#supported(), this.#limits);
+    return describeCage(await this.support(), this.#limits);
+  }
+
+  devices(): Promise<readonly DeviceReport[]> {
+    return this.#chooser.reports();
   }
 
   async describe(model: Uint8Array, frozen: readonly string[]): Promise<ModelDescription> {
@@ -93,13 +113,16 @@ class ChildTrainer implements ProcessTrainer {
     if (!match.ok) throw new ProtocolError('data-mismatch', match.reason);
     const { plan, augment } = dataset;
     const path = await placeOf(dataset.path);
-    const lives = this.#open([path, ...(await otherFiles(plan))]);
+    const own = { job, data: { path, plan, augment } };
+    const readable = [path, ...(await otherFiles(plan))];
+    const attempt = (tried: Device) => this.#try(tried, own, readable);
+    const place: Place = { device: await this.#chooser.choose(attempt) };
+    const lives = this.#open(readable, place);
     const { cpuThreads: threads, memory } = this.#limits;
-    const data = { path, plan, augment };
-    const request = { kind: 'prepare', job, data, threads, memory } as const;
-    const remote = new RemoteJob(lives, request, this.#options.log);
+    const request = { kind: 'prepare', ...own, threads, memory } as const;
+    const remote = new RemoteJob({ lives, request, place, log: this.#options.log });
     try {
-      const { layout, initial } = await remote.prepared();
+      const { layout, initial } = await remote.ready();
       return {
         layout,
         initial,
@@ -123,7 +146,7 @@ class ChildTrainer implements ProcessTrainer {
     await Promise.all([...this.#lives].map((lives) => this.#end(lives)));
   }
 
-  #supported(): Promise<CageSupport> {
+  support(): Promise<CageSupport> {
     this.#support ??= probeCage(this.#options.childEntry).then((support) => {
       const { log } = this.#options;
       for (const line of support.missing) log.warn('the cage of the trainer is open', { line });
@@ -132,13 +155,33 @@ class ChildTrainer implements ProcessTrainer {
     return this.#support;
   }
 
-  /** @param data what a job may read beside its code: paths, or addresses in the network */
-  #open(data: readonly string[] = []): Lives {
+  /** A short training in a child that lives no longer. */
+  async #try(
+    device: Device,
+    own?: Pick<PrepareRequest, 'job' | 'data'>,
+    readable: readonly string[] = [],
+  ): Promise<DeviceTrial> {
+    const lives = this.#open(readable, { device });
+    const { cpuThreads: threads } = this.#limits;
+    const request = { kind: 'try', device, threads, ...(own && { own }) } as const;
+    try {
+      return await (await lives.living()).request(request, TRIAL_MS);
+    } finally {
+      await this.#end(lives);
+    }
+  }
+
+  /**
+   * @param data what a job may read beside its code: paths, or addresses in the network
+   * @param place where it trains when its next child starts; the CPU unless told
+   */
+  #open(data: readonly string[] = [], place: Readonly<Place> = { device: 'cpu' }): Lives {
     if (this.#closed) throw new ProtocolError('trainer-died', 'the trainer is closed');
     const { childEntry: entry, log, backoffMs = 1000 } = this.#options;
     const network = data.some(isAddress);
     const contents = { entry, network, readable: network ? [] : data };
-    const command = async () => cagedCommand(await this.#supported(), this.#limits, contents);
+    const command = async () =>
+      cagedCommand(await this.support(), this.#limits, { ...contents, ...place });
     const lives = new Lives({ command, limits: this.#limits, log, backoffMs });
     this.#lives.add(lives);
     return lives;
@@ -176,19 +219,29 @@ interface TrainCall {
 
 type PrepareRequest = Extract<ChildRequest, { kind: 'prepare' }>;
 
+/** Where a job trains; the CPU from when its device failed it. */
+interface Place {
+  device: Device;
+}
+
+/** Longest that a trial may take: a device that needs more is of no use. */
+const TRIAL_MS = 120_000;
+
+interface RemoteJobOptions {
+  readonly lives: Lives;
+  readonly request: Omit<PrepareRequest, 'device'>;
+  readonly place: Place;
+  readonly log: Log;
+}
+
 /** A job as its child holds it; prepared again when the child is another one. */
 class RemoteJob {
-  readonly #lives: Lives;
-  readonly #request: PrepareRequest;
+  readonly #options: RemoteJobOptions;
   #preparedIn: TrainerChild | undefined;
   #prepared: Promise<PreparedDescription> | undefined;
 
-  readonly #log: Log;
-
-  constructor(lives: Lives, request: PrepareRequest, log: Log) {
-    this.#lives = lives;
-    this.#request = request;
-    this.#log = log;
+  constructor(options: RemoteJobOptions) {
+    this.#options = options;
   }
 
   /** A child that dies costs what it did since the last checkpoint: the next one goes on there. */
@@ -203,21 +256,56 @@ class RemoteJob {
       const resume = newest;
       const request = { kind: 'train', vector, seed, context, resume, seconds } as const;
       try {
-        return await this.ask(request, milliseconds, onNews);
+        return await this.#ask(request, milliseconds, onNews);
       } catch (error) {
+        if (await this.#leavesDevice(error)) continue;
         const died = error instanceof ProtocolError && error.code === 'trainer-died';
         // Without any progress since, the next one would die as well.
         if (!died || newest === resume) throw error;
-        this.#log.warn('a training goes on from its last checkpoint', { step: newest?.step });
+        this.#options.log.warn('a training goes on from its last checkpoint', {
+          step: newest?.step,
+        });
       }
     }
   }
 
-  async prepared(): Promise<PreparedDescription> {
-    const child = await this.#lives.living();
+  /** Prepared once: what fails by its device is prepared again for the CPU. */
+  ready(): Promise<PreparedDescription> {
+    return this.#onceOnDevice(() => this.#prepare());
+  }
+
+  /** A request that takes no longer than any. */
+  ask<R extends ChildRequest>(request: R): Promise<ChildResults[R['kind']]> {
+    return this.#onceOnDevice(() => this.#ask(request));
+  }
+
+  async #onceOnDevice<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (error) {
+      if (await this.#leavesDevice(error)) return act();
+      throw error;
+    }
+  }
+
+  /** Whether a failure is by the job's device: then it goes on on the CPU, where it stays. */
+  async #leavesDevice(error: unknown): Promise<boolean> {
+    const { place, lives, log } = this.#options;
+    const { device } = place;
+    if (device === 'cpu' || lives.closed || !isDeviceFault(error)) return false;
+    log.warn(`the job failed on ${device} and goes on on the CPU`, { reason: errorMessage(error) });
+    place.device = 'cpu';
+    this.#prepared = undefined;
+    await lives.renew();
+    return true;
+  }
+
+  async #prepare(): Promise<PreparedDescription> {
+    const { lives, request, place } = this.#options;
+    const child = await lives.living();
     if (this.#prepared === undefined || this.#preparedIn !== child) {
       this.#preparedIn = child;
-      this.#prepared = child.request(this.#request);
+      this.#prepared = child.request({ ...request, device: place.device });
       // What failed once may work later: a data set that comes back, another child.
       this.#prepared.catch(() => {
         this.#prepared = undefined;
@@ -227,14 +315,18 @@ class RemoteJob {
   }
 
   /** @param milliseconds the request's time limit, that of any request unless told */
-  async ask<R extends ChildRequest>(
+  async #ask<R extends ChildRequest>(
     request: R,
     milliseconds?: (job: PreparedDescription) => number,
     onNews?: (news: ChildNews) => void,
   ): Promise<ChildResults[R['kind']]> {
-    const prepared = await this.prepared();
+    const prepared = await this.#prepare();
     // The child that prepared may have died just now: then this rejects, and the next call
     // recovers.
     return this.#preparedIn!.request(request, milliseconds?.(prepared), onNews);
   }
 }
+
+/** A driver may take the whole process down. */
+const isDeviceFault = (error: unknown): boolean =>
+  error instanceof ProtocolError && ['device-failed', 'trainer-died'].includes(error.code);

@@ -26,7 +26,7 @@ export function registerData(program: Command): void {
 }
 
 /** How files are to be read, as words of the command line. */
-interface ReadingOptions {
+export interface ReadingOptions {
   readonly label?: string;
   readonly features?: string;
   readonly shape?: string;
@@ -44,7 +44,7 @@ Formats, told by the files' names:
   S3-compatible stores the credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or
   from ~/.aws, the address from AWS_ENDPOINT_URL.`;
 
-const withReadingOptions = (command: Command): Command =>
+export const withReadingOptions = (command: Command): Command =>
   command
     .option('--label <names>', 'column or array of the target, several with commas, or none')
     .option('--features <names>', 'columns or array of the input; * stands for any text')
@@ -57,10 +57,11 @@ const withReadingOptions = (command: Command): Command =>
     .addHelpText('after', FORMATS);
 
 /** A path for a process that may have another working directory. */
-const absolute = (path: string): string => (/^[a-z0-9]+:\/\//i.test(path) ? path : resolve(path));
+export const absolute = (path: string): string =>
+  /^[a-z0-9]+:\/\//i.test(path) ? path : resolve(path);
 
 /** Files that the words name are named from the root. */
-function wordsOf(options: ReadingOptions): ReadingOptions {
+export function wordsOf(options: ReadingOptions): ReadingOptions {
   const { text } = options;
   if (text === undefined) return options;
   if (text.startsWith('chars:')) {
@@ -106,7 +107,7 @@ function registerAdd(data: Command): void {
 type AddOptions = DaemonOptions & ReadingOptions & { readonly augment?: string };
 
 /** Shows how far a reading is that takes long. */
-async function reading<T>(
+export async function reading<T>(
   path: string,
   read: (progress: NonNullable<Offer['progress']>) => Promise<T>,
 ): Promise<T> {

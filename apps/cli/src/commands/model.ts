@@ -5,11 +5,15 @@ import { addCommand, addDaemonCommand, type DaemonOptions, type JsonOption } fro
 import { coloured, decimal, note, percent, print, printJson, printTable } from '../output.ts';
 import type { Column } from '../table.ts';
 import type { Verification, VerifiedRound } from '../verify-model.ts';
+import { registerEval } from './model-eval.ts';
+import { registerExport } from './model-export.ts';
 
 export function registerModel(program: Command): void {
   const model = program.command('model').description('the result of a job');
   registerPull(model);
   registerVerify(model);
+  registerEval(model);
+  registerExport(model);
 }
 
 const proofBeside = (model: string): string => `${model}.proof`;

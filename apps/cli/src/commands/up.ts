@@ -16,6 +16,7 @@ export function registerUp(program: Command): void {
     .option('--bootstrap <addr...>', 'addresses of peers to start from')
     .option('--network <name>', 'the swarm; peers of different ones never mix')
     .option('--trust <peer...>', 'peers whose jobs start without asking')
+    .option('--device <name>', 'where jobs train: auto, cpu, webgpu, cuda, dml or coreml (auto)')
     .option('--detach', 'return when the daemon is up, and leave it running')
     .action(async (options: UpOptions) => {
       const { startDaemon } = await import('../start-daemon.ts');

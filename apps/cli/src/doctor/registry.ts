@@ -1,0 +1,42 @@
+import type { Config } from '@starling/daemon';
+import { MEMORY_MIN } from '@starling/trainer';
+import type { Check } from './check.ts';
+import type { Machine } from './machine.ts';
+import {
+  clockCheck,
+  configCheck,
+  filesCheck,
+  memoryCheck,
+  nodeCheck,
+  stateCheck,
+} from './machine-checks.ts';
+import { cageCheck, devicesCheck, type TrainerProbe, trainerCheck } from './trainer-checks.ts';
+
+export interface DoctorParts {
+  readonly machine: Machine;
+  readonly stateDirectory: string;
+  readonly config: Config;
+  /** Where the configuration is from, and why it cannot be used. */
+  readonly configFile: { readonly path: string | undefined; readonly error: string | undefined };
+  readonly trainer: TrainerProbe;
+}
+
+/**
+ * All checks, in the order in which trouble spreads: what a later one needs, an earlier one looks
+ * at. New ones are added here.
+ */
+export function allChecks(parts: DoctorParts): readonly Check[] {
+  const { machine, stateDirectory, config, configFile, trainer } = parts;
+  const { device, memory } = config.resources.trainer;
+  return [
+    nodeCheck(machine),
+    configCheck(configFile.path, configFile.error),
+    stateCheck(machine, stateDirectory),
+    memoryCheck(machine, MEMORY_MIN, memory),
+    filesCheck(machine),
+    clockCheck(machine, stateDirectory),
+    trainerCheck(trainer),
+    devicesCheck(trainer, device),
+    cageCheck(trainer, machine.platform),
+  ];
+}

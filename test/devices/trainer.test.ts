@@ -1,0 +1,93 @@
+import type { Log } from '@starling/core';
+import type { DeviceChoice, ProcessTrainer } from '@starling/trainer';
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { noiseJob, noiseTrainer } from '../cage/bars.ts';
+import { temporaryDirectory } from '../helpers/temporary.ts';
+import { until } from '../helpers/until.ts';
+import { missingVulkan, SOFTWARE_VULKAN } from './vulkan.ts';
+
+const isFull = process.env['STARLING_TEST_SIZE'] === 'full';
+const skipped = isFull ? missingVulkan() : 'full size only';
+if (skipped !== undefined) console.log(`skipped: the trainer on WebGPU: ${skipped}`);
+
+interface Opened {
+  readonly trainer: ProcessTrainer;
+  /** What was logged, a line each. */
+  readonly lines: readonly string[];
+}
+
+async function opened(device: DeviceChoice): Promise<Opened> {
+  const lines: string[] = [];
+  const at = (level: string) => (message: string, fields?: object) => {
+    lines.push(`${level}: ${message} ${JSON.stringify(fields ?? {})}`);
+  };
+  const log: Log = { debug() {}, info: at('info'), warn: at('warn'), error: at('error') };
+  const trainer = await noiseTrainer(await temporaryDirectory(), {}, { device, log });
+  onTestFinished(() => trainer.close());
+  return { trainer, lines };
+}
+
+test('without a driver a job trains on the CPU, and a warning says what to install', async () => {
+  if (process.platform !== 'linux') return console.log('skipped: drivers are files on Linux only');
+  vi.stubEnv('VK_DRIVER_FILES', '/nowhere.json');
+  const { trainer, lines } = await opened('webgpu');
+  const job = await trainer.prepare(noiseJob());
+  expect((await job.train(job.initial, 1)).localSteps).toBe(3);
+  expect(lines).toContainEqual(
+    expect.stringMatching(/^warn: the job does not train on webgpu .*no Vulkan driver.*Install/),
+  );
+  vi.unstubAllEnvs();
+});
+
+describe.skipIf(skipped !== undefined)('WebGPU in the cage', () => {
+  beforeAll(() => {
+    for (const [name, value] of Object.entries(SOFTWARE_VULKAN)) vi.stubEnv(name, value);
+    return () => vi.unstubAllEnvs();
+  });
+
+  test('a job trains there as on the CPU', async () => {
+    const gpu = await opened('webgpu');
+    const cpu = await opened('cpu');
+    const [there, here] = await Promise.all([
+      gpu.trainer.prepare(noiseJob()),
+      cpu.trainer.prepare(noiseJob()),
+    ]);
+    console.log([...gpu.lines, ...(await gpu.trainer.cage())].join('\n'));
+    expect(gpu.lines).toContainEqual(expect.stringContaining('info: the job trains on webgpu'));
+    const update = await there.train(there.initial, 5);
+    const wanted = await here.train(here.initial, 5);
+    const { norm, trainingLoss, localSteps } = wanted;
+    expect(update).toMatchObject({ localSteps, examples: wanted.examples });
+    expect(Math.abs(update.trainingLoss - trainingLoss) / trainingLoss).toBeLessThan(1e-5);
+    expect(Math.abs(update.norm - norm) / norm).toBeLessThan(1e-4);
+    expect(update.update).toHaveLength(wanted.update.length);
+    expect(gpu.lines.filter((line) => line.startsWith('warn: the job'))).toEqual([]);
+  });
+
+  test('auto leaves a slow one alone and says so', async () => {
+    const { trainer, lines } = await opened('auto');
+    await trainer.prepare(noiseJob());
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^info: the job does not train on webgpu .*it is slower: /),
+    );
+    console.log(
+      (await trainer.devices()).map(({ device, detail }) => `${device}: ${detail}`).join('\n'),
+    );
+    expect(await trainer.devices()).toContainEqual(
+      expect.objectContaining({ device: 'webgpu', usable: true }),
+    );
+  });
+
+  test('a job whose process dies there goes on on the CPU', async () => {
+    const { trainer, lines } = await opened('webgpu');
+    const job = await trainer.prepare(noiseJob({}, 1000));
+    const training = job.train(job.initial, 1);
+    const pid = trainer.pids[0]!;
+    await until(() => trainer.pids.length === 1);
+    process.kill(pid, 'SIGKILL');
+    expect((await training).localSteps).toBe(3000);
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^warn: the job failed on webgpu and goes on on the CPU .*SIGKILL/),
+    );
+  });
+});
