@@ -1,7 +1,7 @@
 import { type Codec, decodeCanonical, fromHex, type PeerId } from '@starling/core';
 import { signingKeyFromSeed } from '@starling/crypto';
 import { describe, expect, test } from 'vitest';
-import { revive, testVectors, vectorsBeside } from '../../../test/helpers/vectors.ts';
+import { revive, vectorsBeside, walkBad, walkGood } from '../../../test/helpers/vectors.ts';
 import {
   credentialBodyFor,
   credentialCodec,
@@ -31,15 +31,16 @@ const CODECS: Readonly<Record<string, Codec<unknown>>> = {
 };
 const BYTES_MAX = MEMBERSHIP_LIMITS.messageBytesMax;
 
-testVectors({
-  beside: import.meta.url,
-  codecs: CODECS,
-  bytesMax: BYTES_MAX,
-  files: ['bad.json', 'good.json', 'identities.json'],
-  must: '[M-1] [M-2]',
+const vectors = { beside: import.meta.url, codecs: CODECS, bytesMax: BYTES_MAX };
+const { files, read } = vectorsBeside(import.meta.url);
+
+test('every file of vectors is walked', () => {
+  const walked = ['bad.json', 'good.json', 'identities.json'];
+  expect(files).toEqual(walked.sort());
 });
 
-const { read } = vectorsBeside(import.meta.url);
+describe('good vectors', () => walkGood(vectors));
+describe('bad vectors [M-1] [M-2]', () => walkBad(vectors));
 
 describe('identities', () => {
   const identity = (name: string) =>

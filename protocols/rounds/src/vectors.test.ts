@@ -40,15 +40,22 @@ const CODECS: Readonly<Record<string, Codec<unknown>>> = {
 };
 const key = signingKeyFromSeed(Uint8Array.from({ length: 32 }, (_, i) => i));
 
-testVectors({
-  beside: import.meta.url,
-  codecs: CODECS,
-  bytesMax: SYNC_ANSWER_BYTES_MAX,
-  files: ['good.json', 'bad.json', 'envelopes.json', 'bad-envelopes.json', 'identities.json'],
-  must: '[R-28]',
+const vectors = { beside: import.meta.url, codecs: CODECS, bytesMax: SYNC_ANSWER_BYTES_MAX };
+const { files, read } = vectorsBeside(import.meta.url);
+
+test('every file of vectors is walked', () => {
+  const walked = [
+    'good.json',
+    'bad.json',
+    'envelopes.json',
+    'bad-envelopes.json',
+    'identities.json',
+  ];
+  expect(files).toEqual(walked.sort());
 });
 
-const { read } = vectorsBeside(import.meta.url);
+describe('good vectors', () => walkGood(vectors));
+describe('bad vectors [R-28]', () => walkBad(vectors));
 
 interface EnvelopeVector {
   readonly name: string;
