@@ -4,8 +4,9 @@ import { describe, expect, test } from 'vitest';
 import {
   type BadVector,
   revive,
-  testVectors,
   vectorsBeside,
+  walkBad,
+  walkGood,
 } from '../../../test/helpers/vectors.ts';
 import {
   type Body,
