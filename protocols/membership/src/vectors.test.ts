@@ -1,14 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import {
-  type Codec,
-  decodeCanonical,
-  encodeCanonical,
-  fromHex,
-  type PeerId,
-  toHex,
-} from '@starling/core';
+import { type Codec, decodeCanonical, fromHex, type PeerId } from '@starling/core';
 import { signingKeyFromSeed } from '@starling/crypto';
 import { describe, expect, test } from 'vitest';
+import { revive, vectorsBeside, walkBad, walkGood } from '../../../test/helpers/vectors.ts';
 import {
   credentialBodyFor,
   credentialCodec,
@@ -36,49 +29,18 @@ const CODECS: Readonly<Record<string, Codec<unknown>>> = {
   request: joinRequestCodec as Codec<unknown>,
   answer: joinAnswerCodec as Codec<unknown>,
 };
-const RUNNERS = ['bad.json', 'good.json', 'identities.json'];
-const folder = new URL('../vectors/', import.meta.url);
 const BYTES_MAX = MEMBERSHIP_LIMITS.messageBytesMax;
 
-interface Vector {
-  readonly name: string;
-  readonly type: string;
-  readonly hex: string;
-}
-const read = <T>(file: string): readonly T[] =>
-  JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as T[];
+const vectors = { beside: import.meta.url, codecs: CODECS, bytesMax: BYTES_MAX };
+const { files, read } = vectorsBeside(import.meta.url);
 
-/** `0x…` stands for bytes. */
-function revive(value: unknown): unknown {
-  if (typeof value === 'string' && value.startsWith('0x')) return fromHex(value.slice(2));
-  if (Array.isArray(value)) return value.map(revive);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, revive(item)]));
-}
-
-test('every file of vectors has a runner', () => {
-  expect(readdirSync(folder).sort()).toEqual(RUNNERS);
+test('every file of vectors is walked', () => {
+  const walked = ['bad.json', 'good.json', 'identities.json'];
+  expect(files).toEqual(walked.sort());
 });
 
-describe('good vectors', () => {
-  test.each(read<Vector & { readonly value: unknown }>('good.json'))(
-    '$type: $name',
-    ({ type, value, hex }) => {
-      const wanted = revive(value);
-      expect(toHex(encodeCanonical(CODECS[type]!, wanted))).toBe(hex);
-      expect(decodeCanonical(CODECS[type]!, fromHex(hex), BYTES_MAX)).toEqual(wanted);
-    },
-  );
-});
-
-describe('bad vectors [M-1] [M-2]', () => {
-  test.each(read<Vector & { readonly why: string }>('bad.json'))(
-    '$type: $name',
-    ({ type, hex, why }) => {
-      expect(() => decodeCanonical(CODECS[type]!, fromHex(hex), BYTES_MAX)).toThrow(why);
-    },
-  );
-});
+describe('good vectors', () => walkGood(vectors));
+describe('bad vectors [M-1] [M-2]', () => walkBad(vectors));
 
 describe('identities', () => {
   const identity = (name: string) =>
