@@ -85,6 +85,8 @@ export class JobHost {
   /** Stops hearing the cell that this peer is in. */
   #cell: (() => void) | undefined;
   #training = 0;
+  /** Who waits for a `cancel` to be taken in. */
+  #cancelling: (() => void)[] = [];
   #stopped = false;
 
   constructor(parts: JobHostParts) {
@@ -142,6 +144,13 @@ export class JobHost {
     this.enqueue({ kind: 'participate', on: prepared !== undefined });
   }
 
+  /** Calls the job off; resolves when the engine has taken it in, and it is on disk. */
+  async cancel(signature: Uint8Array): Promise<void> {
+    const done = new Promise<void>((resolve) => this.#cancelling.push(resolve));
+    this.enqueue({ kind: 'cancel', signature, spread: true });
+    await done;
+  }
+
   /** Takes what came on one of the job's topics. @throws DecodeError */
   hear(message: Uint8Array, from: PeerId): void {
     const heard = this.#parts.node.wire.gossip(message);
@@ -150,6 +159,9 @@ export class JobHost {
       this.enqueue({ kind: 'head', from, round, certificate });
     }
     if (heard?.kind === 'envelope') this.receive(heard.envelope);
+    if (heard?.kind === 'cancel') {
+      this.#queue.push({ kind: 'cancel', signature: heard.signature }, { droppable: true });
+    }
     if (heard?.kind === 'evidence') this.enqueue({ kind: 'evidence', bytes: heard.bytes });
   }
 
@@ -168,6 +180,7 @@ export class JobHost {
     this.#timers.clear();
     this.#leaveCells();
     await this.#loop;
+    this.#tellCancelled();
     await this.#prepared?.close();
   }
 
@@ -178,9 +191,9 @@ export class JobHost {
 
   async #run(): Promise<void> {
     try {
-      const { certificates, joined, bans } = await this.#journal.recover();
+      const { certificates, ...kept } = await this.#journal.recover();
       const sound = this.#soundPart(certificates);
-      await this.#take({ kind: 'start', certificates: sound, joined, bans });
+      await this.#take({ kind: 'start', certificates: sound, ...kept });
       for (;;) {
         const event = await this.#queue.next();
         if (event === undefined) return;
@@ -216,6 +229,11 @@ export class JobHost {
       if (this.#stopped) return;
       await this.#perform(effect);
     }
+    if (event.kind === 'cancel') this.#tellCancelled();
+  }
+
+  #tellCancelled(): void {
+    for (const resolve of this.#cancelling.splice(0)) resolve();
   }
 
   async #perform(effect: EngineEffect): Promise<void> {
@@ -256,11 +274,20 @@ export class JobHost {
         this.#parts.vectors.release(job.id, `${job.id}/${effect.roundId}/`);
         return;
       case 'notice':
+        if (effect.notice.kind === 'cancelled') this.#endTraining();
         this.#parts.options.onNotice?.(job.id, effect.notice);
         return;
       default:
         this.#inBackground(this.#sync.perform(effect));
     }
+  }
+
+  /** No round will come: the trainer's memory is free for other jobs. */
+  #endTraining(): void {
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    this.#training += 1;
+    if (prepared !== undefined) this.#inBackground(prepared.close());
   }
 
   /** A failure of something under way is logged; a bug of ours ends the node. */

@@ -57,7 +57,9 @@ export type Phase =
       readonly statement: Statement;
       readonly hash: CertificateHash;
     }
-  | { readonly name: 'finished' };
+  | { readonly name: 'finished' }
+  /** Its launcher has called it off. */
+  | { readonly name: 'cancelled' };
 
 export interface EngineState {
   readonly config: EngineConfig;
@@ -77,6 +79,8 @@ export interface EngineState {
   /** Slots JOINed with the present update's keys. */
   readonly joined: ReadonlySet<string>;
   readonly pool: Pool;
+  /** The launcher's signature that calls the job off. */
+  readonly cancelled: Uint8Array | undefined;
   /** Who provably lied in this job. */
   readonly bans: ReadonlyMap<PeerId, Ban>;
   /** Envelopes of rounds that this peer has not reached yet. */
@@ -114,6 +118,7 @@ export function createEngine(config: EngineConfig): EngineState {
     barred: new Set(),
     joined: new Set(),
     pool: emptyPool,
+    cancelled: undefined,
     bans: new Map(),
     early: [],
     reachable: new Set(),
