@@ -83,6 +83,11 @@ export interface EngineState {
   readonly cancelled: Uint8Array | undefined;
   /** Who provably lied in this job. */
   readonly bans: ReadonlyMap<PeerId, Ban>;
+  /**
+   * Bans that others may not know yet, so that rosters may still name these peers: found by this
+   * peer alone (`own`), or shown to all since the attempt began (`told`).
+   */
+  readonly freshBans: ReadonlyMap<PeerId, 'own' | 'told'>;
   /** Envelopes of rounds that this peer has not reached yet. */
   readonly early: readonly Envelope[];
   /** Peers with a connection now. */
@@ -120,6 +125,7 @@ export function createEngine(config: EngineConfig): EngineState {
     pool: emptyPool,
     cancelled: undefined,
     bans: new Map(),
+    freshBans: new Map(),
     early: [],
     reachable: new Set(),
     lost: new Set(),
