@@ -8,6 +8,7 @@ import { registerGradcheck } from './commands/gradcheck.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerLaunch } from './commands/launch.ts';
 import { registerModel } from './commands/model.ts';
+import { registerPrivacy } from './commands/privacy.ts';
 import { registerSim } from './commands/sim.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerStop } from './commands/stop.ts';
@@ -27,7 +28,7 @@ export function createProgram(): Command {
     .configureOutput({ outputError: () => {} });
   const registrations = [
     ...[registerDemo, registerUp, registerStatus, registerStop, registerDoctor, registerData],
-    ...[registerLaunch, registerJobs, registerWatch, registerModel],
+    ...[registerLaunch, registerJobs, registerWatch, registerModel, registerPrivacy],
     ...[registerGradcheck, registerAutodiff, registerSim, registerBench],
   ];
   for (const register of registrations) register(program);

@@ -4,6 +4,7 @@ import type { Dataset } from '@starling/trainer';
 import { z } from 'zod';
 import { type DataSetView, dataViewSchema } from './data-schema.ts';
 import { errorOf, foreignAnswer } from './failure.ts';
+import { type PrivacyView, privacyViewSchema } from './privacy-schema.ts';
 import {
   type JobEvent,
   type JobFile,
@@ -33,6 +34,8 @@ export interface ControlClient {
   /** The files stay where they are. */
   removeData(name: string): Promise<DataSetView>;
   listData(): Promise<readonly DataSetView[]>;
+  /** What the daemon's data sets have given away. */
+  privacy(): Promise<PrivacyView>;
 }
 
 export function createControlClient(socket: string): ControlClient {
@@ -58,6 +61,7 @@ export function createControlClient(socket: string): ControlClient {
         method: 'DELETE',
         path: `/v1/data/${encodeURIComponent(name)}`,
       }),
+    privacy: () => get('/v1/privacy', privacyViewSchema),
     listData: () => get('/v1/data', z.array(dataViewSchema)),
   };
 }

@@ -278,4 +278,6 @@ export type Notice =
   | { readonly kind: 'rolled-back'; readonly toRound: number }
   | { readonly kind: 'refused'; readonly reason: string; readonly peer: PeerId }
   | { readonly kind: 'train-failed'; readonly reason: string }
+  /** No further update of the data set may be given away: this peer only watches from now on. */
+  | { readonly kind: 'budget-spent'; readonly round: number; readonly reason: string }
   | { readonly kind: 'finished'; readonly round: number };

@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import { assert, type BlobHash, type PeerId } from '@starling/core';
 import { hashHex, verifications } from '@starling/crypto';
-import { DEFAULT_AGGREGATION, DEFAULT_TRAINING, type Manifest } from '@starling/protocol-rounds';
+import {
+  DEFAULT_AGGREGATION,
+  DEFAULT_TRAINING,
+  type Manifest,
+  NO_PRIVACY,
+} from '@starling/protocol-rounds';
 import { type EngineCanary, type Notice, survivorCount } from '@starling/rounds';
 import type { ProtectionName, UnmaskingName } from '@starling/secagg';
 import { BEHAVIOURS, type Behaviour } from './adversaries/index.ts';
@@ -488,6 +493,7 @@ function manifestOf(
       unmasking: unmasking ?? 'local',
       phaseSeconds: 2,
     },
+    privacy: NO_PRIVACY,
     admission: {
       ...{ minPeers: 3, maxPeers: Math.max(128, peers) },
       ...{ joinWindowSeconds: 5, participation: 1 },
