@@ -149,7 +149,8 @@ describe('every route', () => {
         return { job: ID, copies: 1, peers: 1, privacy: null };
       },
     });
-    expect(await client.launch(FILE, model)).toEqual({ job: ID, copies: 1, peers: 1 });
+    const launched = { job: ID, copies: 1, peers: 1, privacy: null };
+    expect(await client.launch(FILE, model)).toEqual(launched);
     expect(Buffer.from(model).equals(got)).toBe(true);
   });
 
