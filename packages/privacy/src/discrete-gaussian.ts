@@ -80,9 +80,9 @@ export function discreteGaussian(sigma: number): DiscreteGaussian {
   };
 }
 
-/** The magnitude's words are of 31, 64 and 32 bits; the guide takes the first 14 of them. */
+/** The magnitude's words are of 31, 64 and 32 bits; the guide takes the first 16 of them. */
 const TOTAL = 2n ** 127n;
-const GUIDE_BITS = 14;
+const GUIDE_BITS = 16;
 const GUIDE_SHIFT = 31 - GUIDE_BITS;
 
 /** For each beginning of a word, the first entry at or above all words that begin so. */
