@@ -20,6 +20,7 @@ const LAYERS: ReadonlyMap<string, number> = new Map([
   ['crypto', 2],
   ['onnx', 2],
   ['autodiff', 4],
+  ['membership', 4],
   ['privacy', 4],
   ['secagg', 4],
   ['federation', 5],

@@ -1,10 +1,12 @@
 /**
- * Writes the test vectors of protocols/secagg and protocols/rounds. A published vector is never
+ * Writes the test vectors of protocols/secagg, protocols/rounds and
+ * protocols/membership. A published vector is never
  * edited: an entry that exists and would come out differently is an error, new ones are appended.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { derivationVectors } from './vectors/derivations.ts';
+import { membershipBad, membershipGood, membershipIdentities } from './vectors/membership.ts';
 import {
   badEnvelopes,
   envelopeVectors,
@@ -29,6 +31,9 @@ const FILES: Readonly<Record<string, () => readonly unknown[]>> = {
   'protocols/rounds/vectors/envelopes.json': envelopeVectors,
   'protocols/rounds/vectors/bad-envelopes.json': badEnvelopes,
   'protocols/rounds/vectors/identities.json': identityVectors,
+  'protocols/membership/vectors/good.json': membershipGood,
+  'protocols/membership/vectors/bad.json': membershipBad,
+  'protocols/membership/vectors/identities.json': membershipIdentities,
 };
 
 const nameOf = ({ name, type }: Named): string => `${type ?? ''}/${name}`;

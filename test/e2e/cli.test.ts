@@ -50,7 +50,8 @@ const COMMANDS = [
   ],
   ...['jobs approve', 'jobs refuse', 'watch', 'model pull', 'model verify', 'gradcheck'],
   ...['model eval', 'model export', 'doctor'],
-  ...['autodiff', 'sim', 'bench'],
+  ...['autodiff', 'sim', 'bench', 'swarm show', 'swarm create', 'swarm invite', 'swarm join'],
+  ...['swarm members', 'swarm revoke', 'swarm leave'],
 ];
 
 describe('usage', () => {
@@ -78,6 +79,10 @@ describe('usage', () => {
     ['an argument too many', ['status', 'now']],
     ['a number out of range', ['sim', '--peers', '2']],
     ['a peer id that is none', ['up', '--trust', 'nobody']],
+    ['a role that is none', ['swarm', 'invite', '--role', 'king']],
+    ['a duration that is none', ['swarm', 'invite', '--expires', 'soon']],
+    ['admins that are not named', ['swarm', 'create', '--admins', '2-of-3']],
+    ['nobody to revoke', ['swarm', 'revoke']],
   ])('%s exits 2 with one line', async (_, args) => {
     const { code, stderr, stdout } = await starling(...args);
     expect(code).toBe(2);
@@ -106,6 +111,8 @@ describe('without a daemon', () => {
     ['jobs approve', ['jobs', 'approve', 'x']],
     ['watch', ['watch', 'x']],
     ['data list', ['data', 'list']],
+    ['swarm show', ['swarm', 'show']],
+    ['swarm join', ['swarm', 'join', 'starling1-x']],
   ])('%s exits 1 and names the next step', async (_, args) => {
     const outcome = await starling(...args, '--json', '--state', await temporaryDirectory());
     expect(outcome.code).toBe(1);

@@ -7,18 +7,22 @@ import {
   equalBytes,
   fromHex,
   packWire,
+  toHex,
   unpackWire,
+  utf8,
   type Wire,
 } from '@starling/core';
 import { signingKeyFromSeed } from '@starling/crypto';
+import { Books, type Taken } from '@starling/membership';
 import * as blobs from '@starling/protocol-blobs';
+import * as membership from '@starling/protocol-membership';
 import * as rounds from '@starling/protocol-rounds';
 import * as secagg from '@starling/protocol-secagg';
 import { promise, type Target } from './target.ts';
 
 /** Above every limit of a message; a codec's own limits are its caller's business. */
 const BYTES_MAX = 8 * 1024 * 1024;
-const PROTOCOLS = { blobs, rounds, secagg };
+const PROTOCOLS = { blobs, membership, rounds, secagg };
 
 const isCodec = (value: unknown): value is Codec<unknown> =>
   typeof value === 'object' && value !== null && 'read' in value && 'write' in value;
@@ -63,6 +67,33 @@ function madeUp(all: readonly Uint8Array[]): readonly Uint8Array[] {
     encodeCanonical(rounds.proofCodec, { manifest, certificates }),
     ...certificates.map((each) => encodeCanonical(rounds.certificateBytesCodec, each)),
     encodeCanonical(rounds.trainingCodec, rounds.DEFAULT_TRAINING),
+    encodeCanonical(rounds.aggregationCodec, rounds.DEFAULT_AGGREGATION),
+    ...membershipParts(all),
+  ];
+}
+
+/** The parts of invites, credentials and revocations, whose codecs are targets of their own. */
+function membershipParts(all: readonly Uint8Array[]): readonly Uint8Array[] {
+  const read = <T>(codec: Codec<T>): readonly T[] =>
+    all
+      .filter((bytes) => decodes(codec, bytes))
+      .map((bytes) => decodeCanonical(codec, bytes, BYTES_MAX));
+  const revocations = read(membership.revocationCodec);
+  const words = revocations.map(membership.encodeRevocation);
+  const list = { version: words.length, words };
+  return [
+    ...read(membership.inviteCodec).flatMap(({ body, signatures }) => [
+      encodeCanonical(membership.inviteBodyCodec, body),
+      ...signatures.map((each) => encodeCanonical(membership.signatureOfCodec, each)),
+    ]),
+    ...read(membership.credentialCodec).map(({ body }) =>
+      encodeCanonical(membership.credentialBodyCodec, body),
+    ),
+    ...revocations.flatMap(({ body }) => [
+      encodeCanonical(membership.revocationBodyCodec, body),
+      encodeCanonical(membership.targetCodec, body.target),
+    ]),
+    encodeCanonical(membership.revocationListCodec, list),
   ];
 }
 
@@ -127,6 +158,51 @@ const job = (seeds: readonly Uint8Array[]): Target => ({
   },
 });
 
+/** The text of an invite, as people paste it. */
+const inviteTexts = (all: readonly Uint8Array[]): Target => ({
+  name: 'parseInvite',
+  format: 'words',
+  seeds: all
+    .filter((bytes) => decodes(membership.inviteCodec, bytes))
+    .map((bytes) => decodeCanonical(membership.inviteCodec, bytes, BYTES_MAX))
+    .map((invite) => utf8(membership.inviteText(invite))),
+  run: (bytes) => {
+    const invite = membership.parseInvite(new TextDecoder().decode(bytes));
+    const again = membership.parseInvite(membership.inviteText(invite));
+    promise(membership.inviteText(again) === membership.inviteText(invite), 'reads differently');
+    return membership.checkInvite(invite, invite.body.issued).ok ? 'signed' : 'forged';
+  },
+});
+
+/** What members tell each other: nothing unsigned comes into the books. */
+function books(all: readonly Uint8Array[]): readonly Target[] {
+  const credentials = all.filter((bytes) => decodes(membership.credentialCodec, bytes));
+  const words = all.filter((bytes) => decodes(membership.revocationCodec, bytes));
+  const descriptors = all
+    .filter((bytes) => decodes(membership.descriptorCodec, bytes))
+    .map((bytes) => decodeCanonical(membership.descriptorCodec, bytes, BYTES_MAX));
+  const published = new Set([...credentials, ...words].map(toHex));
+  const target = (
+    name: string,
+    seeds: readonly Uint8Array[],
+    take: (into: Books, bytes: Uint8Array) => Taken,
+  ): Target => ({
+    name,
+    format: 'msgpack',
+    seeds,
+    run: (bytes) => {
+      const answers = descriptors.map((descriptor) => take(new Books(descriptor), bytes));
+      const taken = answers.some(({ kind }) => kind === 'new');
+      promise(!taken || published.has(toHex(bytes)), 'forged, and taken');
+      return answers.map((each) => (each.kind === 'refused' ? each.reason : each.kind)).join();
+    },
+  });
+  return [
+    target('takeCredential', credentials, (into, bytes) => into.takeCredential(bytes)),
+    target('takeRevocation', words, (into, bytes) => into.takeRevocation(bytes)),
+  ];
+}
+
 /** Envelopes with every kind of body, sealed by a key that mutations do not have. */
 function envelopes(all: readonly Uint8Array[]): readonly Uint8Array[] {
   const key = signingKeyFromSeed(new Uint8Array(32).fill(7));
@@ -158,5 +234,7 @@ export function wireTargets(): readonly Target[] {
     prescan([...all.filter(unpacks), ...sealed]),
     openedEnvelope(sealed),
     job(outer),
+    inviteTexts(all),
+    ...books(all),
   ];
 }

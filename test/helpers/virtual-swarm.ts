@@ -1,4 +1,4 @@
-import type { BlobHash, JobId, Transport } from '@starling/core';
+import type { BlobHash, JobId, Membership, Transport } from '@starling/core';
 import { hashHex, type SigningKey, signingKeyFromSeed } from '@starling/crypto';
 import { inlineCompute, type NodeOptions, plainWire, StarlingNode } from '@starling/node';
 import {
@@ -38,6 +38,8 @@ export interface PeerSettings {
   policy: Policy;
   match: DataMatch;
   trainer: Trainer;
+  /** Everybody is one unless told. */
+  members: Membership | undefined;
 }
 
 /** One virtual peer whose disk outlives its node. */
@@ -89,7 +91,7 @@ export class VirtualSwarm {
     const trainer = fakeTrainer(this.#prng.fork());
     const peer = {
       key: this.keyOf(index),
-      settings: { policy: TRUST_ALL, match: HAS_DATA, trainer, ...changes },
+      settings: { policy: TRUST_ALL, match: HAS_DATA, trainer, members: undefined, ...changes },
       blobs: new MemoryBlobStore(),
       journal: new MemoryJournal(),
       notices: [],
@@ -161,6 +163,7 @@ export class VirtualSwarm {
       compute: inlineCompute,
       wire: plainWire,
       key,
+      ...(settings.members && { members: settings.members }),
     };
     return new StarlingNode(parts, options, { match: async () => settings.match });
   }

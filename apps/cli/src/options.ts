@@ -45,6 +45,30 @@ export const wholeNumber =
     throw new InvalidArgumentError(`expected a whole number ${range}`);
   };
 
+const SECONDS: Readonly<Record<string, number>> = {
+  s: 1,
+  min: 60,
+  h: 3_600,
+  d: 86_400,
+  w: 7 * 86_400,
+};
+
+/** Parser of an option that takes a duration; in seconds. */
+export function duration(text: string): number {
+  const [, count, unit] = /^(\d{1,6}) ?(s|min|h|d|w)$/.exec(text) ?? [];
+  const seconds = Number(count) * (SECONDS[unit ?? ''] ?? Number.NaN);
+  if (seconds > 0) return seconds;
+  throw new InvalidArgumentError('expected a duration such as 90s, 30min, 12h, 7d or 4w');
+}
+
+/** Parser of "k-of-n", as 2-of-3. */
+export function kOfN(text: string): { readonly k: number; readonly n: number } {
+  const [, first, second] = /^(\d{1,2})-of-(\d{1,2})$/.exec(text) ?? [];
+  const [k, n] = [Number(first), Number(second)];
+  if (k >= 1 && k <= n && n <= 16) return { k, n };
+  throw new InvalidArgumentError('expected k-of-n, as 2-of-3, with at most 16 admins');
+}
+
 /** Parser of an option that takes a part of the whole. */
 export function fraction(text: string): number {
   const value = Number(text);

@@ -12,6 +12,7 @@ import { registerPrivacy } from './commands/privacy.ts';
 import { registerSim } from './commands/sim.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerStop } from './commands/stop.ts';
+import { registerSwarm } from './commands/swarm.ts';
 import { registerUp } from './commands/up.ts';
 import { registerWatch } from './commands/watch.ts';
 import { registerDemo } from './demo/index.ts';
@@ -27,7 +28,8 @@ export function createProgram(): Command {
     .exitOverride()
     .configureOutput({ outputError: () => {} });
   const registrations = [
-    ...[registerDemo, registerUp, registerStatus, registerStop, registerDoctor, registerData],
+    ...[registerDemo, registerUp, registerStatus, registerStop, registerDoctor, registerSwarm],
+    registerData,
     ...[registerLaunch, registerJobs, registerWatch, registerModel, registerPrivacy],
     ...[registerGradcheck, registerAutodiff, registerSim, registerBench],
   ];

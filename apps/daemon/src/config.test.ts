@@ -14,7 +14,8 @@ test('nothing at all is a configuration', async () => {
   expect(parseConfig('', 'empty.yaml')).toEqual(defaults);
   expect(parseConfig('# only a comment\n', 'empty.yaml')).toEqual(defaults);
   expect(defaults.policy).toEqual({
-    ...{ trust: [], minPeers: 3, company: [], minCompany: 0, privacyBudget: {} },
+    ...{ trust: [], minPeers: 3, company: [], minCompany: 0, members: [] },
+    privacyBudget: {},
   });
 });
 

@@ -39,6 +39,8 @@ export const configSchema = z.strictObject({
       /** Launchers whose jobs start without asking. */
       trust: z.array(peer).default([]),
       minPeers: z.number().int().min(3).default(3),
+      /** Peers to have anything to do with; empty for all that the swarm lets in. */
+      members: z.array(peer).default([]),
       /** Peers whose owners this one trusts, and how many of them must be in a sum with it. */
       company: z.array(peer).default([]),
       minCompany: z.number().int().min(0).max(1023).default(0),

@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { IntervalHistogram } from 'node:perf_hooks';
-import { aggregationOf, type ControlHandlers, type JobFile, type JobView } from '@starling/control';
+import {
+  aggregationOf,
+  type ControlHandlers,
+  type JobFile,
+  type JobView,
+  type SwarmHandlers,
+} from '@starling/control';
 import {
   type BlobHash,
   ConfigError,
@@ -27,6 +33,7 @@ export interface ControlParts {
   readonly state: StateDirectory;
   readonly node: StarlingNode;
   readonly swarm: Swarm;
+  readonly swarmHandlers: SwarmHandlers;
   readonly data: DataRegistry;
   readonly watchers: Set<(job: JobId, notice: Notice) => void>;
   readonly stop: () => Promise<void>;
@@ -82,16 +89,17 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
         datasets: data.views().map(({ name }) => name),
         nameOf: (job) => node.job(job)?.job.manifest.name,
       }),
+    swarm: parts.swarmHandlers,
   };
 }
 
 async function status(parts: ControlParts) {
-  const { config, state, node, swarm, data, started, loopDelay } = parts;
+  const { state, node, swarm, data, started, loopDelay } = parts;
   const now = swarm.status();
   return {
     peerId: swarm.self,
     version: VERSION,
-    network: config.network,
+    network: now.network,
     addresses: [...swarm.addresses()],
     peers: [...swarm.peers()],
     routingTable: now.routingTableSize,

@@ -18,12 +18,13 @@ import {
   openStateDirectory,
   type StateDirectory,
 } from '@starling/store';
-import { createSwarm, type Swarm } from '@starling/swarm';
+import type { Swarm } from '@starling/swarm';
 import { createTrainer, dataOffers } from '@starling/trainer';
 import { type Config, policyOf } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
 import { systemClock, systemRandom } from './ports.ts';
+import { SwarmService } from './swarm-service.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -95,19 +96,15 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     ...{ limits: config.resources.trainer, device: config.resources.trainer.device },
   });
   undo.push(() => trainer.close());
-  const swarm = await openSwarm(assembly);
+  const service = await SwarmService.open({
+    ...{ config, journal, key, log, file: state.swarm },
+    ...{ seed: state.identitySeed, peers: state.peers },
+  });
+  const { swarm } = service;
   undo.push(() => swarm.stop());
   const { transport, traffic } = metered(swarm);
 
-  let finish: () => void = () => {};
-  const stopped = new Promise<void>((resolve) => {
-    finish = resolve;
-  });
-  let stopping: Promise<void> | undefined;
-  const stop = (): Promise<void> => {
-    stopping ??= stopAll().finally(finish);
-    return stopping;
-  };
+  const { stopped, stop } = once(stopAll);
   const logNotice = noticeLog(log, key.peerId);
   const watchers = new Set<(job: JobId, notice: Notice) => void>();
   const node = new StarlingNode(
@@ -122,6 +119,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
       compute: createComputePool(entry('kernel-worker')),
       wire: plainWire,
       key,
+      members: service.membership,
       ...(hooks.observer && { observer: hooks.observer }),
     },
     {
@@ -144,26 +142,29 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const loopDelay = monitorEventLoopDelay({ resolution: 10 });
   loopDelay.enable();
   const started = performance.now();
-  const parts = { config, state, node, swarm, data, watchers, stop, started, loopDelay };
+  const parts = {
+    ...{ config, state, node, swarm, data, watchers, stop, started, loopDelay },
+    swarmHandlers: service,
+  };
   const server: ControlServer = await createControlServer(socket, controlHandlers(parts));
   undo.push(() => server.close());
   log.info('daemon is up', { peerId: key.peerId, addresses: swarm.addresses(), socket });
   return { node, swarm, data, socket, traffic, stopped, stop };
 }
 
-const openSwarm = ({ config, state, log }: Assembly): Promise<Swarm> =>
-  createSwarm(
-    {
-      seed: state.identitySeed,
-      network: config.network,
-      listen: config.listen,
-      announce: config.announce,
-      bootstrap: config.bootstrap,
-      mdns: config.mdns,
-      datastore: state.peers,
-    },
-    { clock: systemClock, random: systemRandom, log },
-  );
+/** `work` done once, however often it is asked for, and a promise of its end. */
+function once(work: () => Promise<void>) {
+  let finish: () => void = () => {};
+  const stopped = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopping ??= work().finally(finish);
+    return stopping;
+  };
+  return { stopped, stop };
+}
 
 /** Between two lines of a training's progress. */
 const PROGRESS_MS = 30_000;

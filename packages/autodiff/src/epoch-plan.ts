@@ -20,7 +20,7 @@ export interface MinibatchPlan {
 /** The same, and steps of the optimiser in several epochs. */
 export interface EpochPlan extends MinibatchPlan {
   readonly epochs: number;
-  /** Steps of the optimiser in all epochs. */
+  /** Steps of the optimiser in all epochs, of which the last may be cut off. */
   readonly steps: number;
 }
 
@@ -29,18 +29,21 @@ export interface EpochPlanOptions {
   /** More than there are examples means all of them. */
   readonly batchSize: number;
   readonly epochs: number;
+  /** Most steps of the optimiser; as many as the epochs have when absent or 0. */
+  readonly stepsMax?: number;
   /** 1 unless told. */
   readonly accumulation?: number;
 }
 
 export function planEpochs(options: EpochPlanOptions): EpochPlan {
-  const { examples, epochs, accumulation = 1 } = options;
+  const { examples, epochs, stepsMax = 0, accumulation = 1 } = options;
   assert(examples >= 1 && epochs >= 1, `${epochs} epochs of ${examples} examples`);
   const batchSize = Math.min(options.batchSize, examples);
   const batches = Math.ceil(examples / batchSize);
   const lastBatch = examples - (batches - 1) * batchSize;
   const together = Math.min(accumulation, batches);
-  const steps = epochs * Math.ceil(batches / together);
+  const all = epochs * Math.ceil(batches / together);
+  const steps = stepsMax === 0 ? all : Math.min(all, stepsMax);
   return { batchSize, lastBatch, batches, epochs, accumulation: together, steps };
 }
 

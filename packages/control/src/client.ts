@@ -18,6 +18,19 @@ import {
   type Status,
   statusSchema,
 } from './schemas.ts';
+import {
+  type CreateInvite,
+  type CreateSwarm,
+  type InviteView,
+  inviteViewSchema,
+  type MemberView,
+  memberViewSchema,
+  type Revoke,
+  type RevokedView,
+  revokedViewSchema,
+  type SwarmView,
+  swarmViewSchema,
+} from './swarm-schemas.ts';
 
 /** The API of one daemon, typed. Errors come back as its own ConfigError or ProtocolError. */
 export interface ControlClient {
@@ -36,6 +49,18 @@ export interface ControlClient {
   listData(): Promise<readonly DataSetView[]>;
   /** What the daemon's data sets have given away. */
   privacy(): Promise<PrivacyView>;
+  readonly swarm: SwarmClient;
+}
+
+export interface SwarmClient {
+  show(): Promise<SwarmView>;
+  create(wanted: CreateSwarm): Promise<SwarmView>;
+  invite(wanted: CreateInvite): Promise<InviteView>;
+  sign(invite: string): Promise<InviteView>;
+  join(invite: string, addresses?: readonly string[]): Promise<SwarmView>;
+  members(): Promise<readonly MemberView[]>;
+  revoke(wanted: Revoke): Promise<RevokedView>;
+  leave(): Promise<SwarmView>;
 }
 
 export function createControlClient(socket: string): ControlClient {
@@ -63,6 +88,16 @@ export function createControlClient(socket: string): ControlClient {
       }),
     privacy: () => get('/v1/privacy', privacyViewSchema),
     listData: () => get('/v1/data', z.array(dataViewSchema)),
+    swarm: {
+      show: () => get('/v1/swarm', swarmViewSchema),
+      create: (wanted) => post('/v1/swarm', wanted, swarmViewSchema),
+      invite: (wanted) => post('/v1/swarm/invites', wanted, inviteViewSchema),
+      sign: (invite) => post('/v1/swarm/invites/sign', { invite }, inviteViewSchema),
+      join: (invite, addresses) => post('/v1/swarm/join', { invite, addresses }, swarmViewSchema),
+      members: () => get('/v1/swarm/members', z.array(memberViewSchema)),
+      revoke: (wanted) => post('/v1/swarm/revoke', wanted, revokedViewSchema),
+      leave: () => post('/v1/swarm/leave', {}, swarmViewSchema),
+    },
   };
 }
 

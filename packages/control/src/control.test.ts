@@ -16,6 +16,7 @@ import {
   jobFileSchema,
   type Status,
 } from './index.ts';
+import { swarmHandlers } from './testing/swarm-handlers.ts';
 
 const ID = 'ab'.repeat(32);
 
@@ -88,6 +89,7 @@ async function running(handlers: Partial<ControlHandlers> = {}) {
     addData: async () => DATA,
     removeData: async () => DATA,
     listData: async () => [DATA],
+    swarm: swarmHandlers(),
     ...handlers,
   });
   onTestFinished(() => server.close());

@@ -5,3 +5,5 @@ export { controlSocket, defaultStateDirectory } from './paths.ts';
 export * from './privacy-schema.ts';
 export * from './schemas.ts';
 export { type ControlHandlers, type ControlServer, createControlServer } from './server.ts';
+export type { SwarmHandlers } from './swarm-routes.ts';
+export * from './swarm-schemas.ts';

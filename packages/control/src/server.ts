@@ -16,6 +16,7 @@ import {
   type Pulled,
   type Status,
 } from './schemas.ts';
+import { type SwarmHandlers, swarmRoutes } from './swarm-routes.ts';
 
 /** What the daemon does for the API; all may throw a ConfigError that names the next step. */
 export interface ControlHandlers {
@@ -34,6 +35,7 @@ export interface ControlHandlers {
   removeData(name: string): Promise<DataSetView>;
   listData(): Promise<readonly DataSetView[]>;
   privacy(): Promise<PrivacyView>;
+  readonly swarm: SwarmHandlers;
 }
 
 export interface ControlServer {
@@ -98,6 +100,7 @@ function routes(app: FastifyInstance, handlers: ControlHandlers): void {
   app.get('/v1/jobs/:id/model', ({ params }) => handlers.pull(id(params)));
   app.get('/v1/jobs/:id/events', ({ params }, reply) => streamEvents(reply, handlers, id(params)));
   app.get('/v1/privacy', () => handlers.privacy());
+  swarmRoutes(app, handlers.swarm);
   app.get('/v1/data', () => handlers.listData());
   app.post('/v1/data', ({ body }) => handlers.addData(dataSchema.parse(body)));
   app.delete('/v1/data/:name', ({ params }) =>

@@ -94,6 +94,10 @@ const lossOptionsSchema = z.strictObject({
 export const trainingSchema = z
   .strictObject({
     epochs: z.number().int().positive().max(1000).default(1),
+    /** Most steps in a round; 0 for as many as the epochs have. */
+    steps: z.number().int().min(0).max(10_000_000).default(0),
+    /** Epochs without a lower validation loss after which training stops; 0 for never. */
+    patience: z.number().int().min(0).max(1000).default(0),
     batchSize: z.number().int().positive().max(65_536).default(32),
     accumulation: z.number().int().positive().max(65_536).default(1),
     optimizer: z

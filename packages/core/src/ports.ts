@@ -83,3 +83,20 @@ export interface Transport {
   /** Peers that announced `key`; a hint only, they may be gone. */
   findProviders(key: Uint8Array, options: RequestOptions): Promise<readonly PeerId[]>;
 }
+
+/** What a member's role may let it do, beside following jobs and serving blobs. */
+export type MemberRight = 'train' | 'train-light' | 'launch';
+
+/** Who may take part in a swarm. Its answers change with time and with what comes from others. */
+export interface Membership {
+  /** Why a peer may not speak here, as `not-a-member: …`; undefined when it may. */
+  refusal(peer: PeerId): string | undefined;
+  may(peer: PeerId, right: MemberRight): boolean;
+  /**
+   * Whether a job of this launcher may be taken up: a role that is over by now still stands for the
+   * jobs of its time, a revoked one does not.
+   */
+  mayHaveLaunched(peer: PeerId): boolean;
+  /** Whether the peer was ever a member that may train: also one that is revoked since. */
+  mayHaveTrained(peer: PeerId): boolean;
+}

@@ -37,6 +37,13 @@ import { SyncClient } from './sync-client.ts';
 import { trainRound } from './training.ts';
 import type { VectorStore } from './vectors.ts';
 
+/** Whether this peer's role lets it train as a light peer only. */
+const mustBeLight = ({ members, transport }: NodeParts): boolean =>
+  members !== undefined && !members.may(transport.self, 'train');
+
+const mayJoinIn = ({ members }: NodeParts) =>
+  members && ((peer: PeerId, light: boolean) => members.may(peer, light ? 'train-light' : 'train'));
+
 /** Events waiting for the engine; beyond that, what peers send is dropped. */
 const QUEUE_MAX = 4_096;
 /** Envelopes that the engine takes in one step: a turn of the loop stays short. */
@@ -97,7 +104,9 @@ export class JobHost {
     this.#state = createEngine({
       job,
       key: node.key,
-      weight: options.weight,
+      weight: mustBeLight(node) ? 0 : options.weight,
+      mayJoin: mayJoinIn(node),
+      mayHaveJoined: node.members && ((peer) => node.members!.mayHaveTrained(peer)),
       protection: options.protection,
       veto: vetoOf(options.policy()),
       canary: options.canary,

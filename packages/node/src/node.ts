@@ -32,7 +32,6 @@ import {
   codecOf,
   consentTo,
   type DataOffers,
-  type Guarantee,
   guaranteeOf,
   layoutFault,
   type ModelDescription,
@@ -44,8 +43,9 @@ import { type BlobExchange, createBlobExchange } from './blob-exchange.ts';
 import { Catalogue, type Decision } from './catalogue.ts';
 import { JobHost } from './job-host.ts';
 import type { JobModel, JobReport, JobStanding, Launched } from './job-report.ts';
+import { type KnownJob, report } from './known-job.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
-import { type PrivacyGate, privacyGate } from './privacy-gate.ts';
+import { privacyGate } from './privacy-gate.ts';
 import { PrivacyLedger, type Spent } from './privacy-ledger.ts';
 import { askSync } from './sync-client.ts';
 import { answerSync } from './sync-server.ts';
@@ -56,21 +56,6 @@ const JOBS_MAX = 256;
 const MODEL_TIMEOUT_MS = 120_000;
 const PROVIDERS_TIMEOUT_MS = 2_000;
 const NOTHING = new Uint8Array(0);
-
-interface KnownJob {
-  readonly job: Job;
-  readonly manifest: Uint8Array;
-  readonly host: JobHost;
-  readonly leave: () => void;
-  readonly privacy: PrivacyGate;
-  /** What the job promises, once the model is read; undefined for a job without noise. */
-  guarantee: Guarantee | undefined;
-  /** Settles when the model is read and the owner's earlier decision has been followed. */
-  ready: Promise<void>;
-  /** Counts decisions: what was begun before the last one has no effect. */
-  turn: number;
-  standing: JobStanding;
-}
 
 /**
  * One peer: its jobs, and what it says to others. The same code in the daemon and the simulator.
@@ -152,6 +137,7 @@ export class StarlingNode {
   async launch(manifest: Manifest, model: Uint8Array): Promise<Launched> {
     const fault = manifestFault(manifest);
     if (fault !== undefined) throw new ConfigError('job', fault);
+    this.#demandLauncher();
     const { layout } = await this.describe(model, manifest.training.frozen);
     const unfit = layoutFault(manifest, layout);
     if (unfit !== undefined) throw new ConfigError('job.privacy', unfit);
@@ -215,6 +201,14 @@ export class StarlingNode {
     throw new ConfigError('job', `no job ${id}`, '`starling jobs` lists those this node knows');
   }
 
+  /** @throws ConfigError when this peer's role does not let it launch */
+  #demandLauncher(): void {
+    const { members, transport } = this.#parts;
+    if (members === undefined || members.may(transport.self, 'launch')) return;
+    const reason = members.refusal(transport.self) ?? 'this peer’s role does not let it launch';
+    throw new ConfigError('swarm', reason, 'Ask an admin for an invite with --role launcher');
+  }
+
   async #handOut(manifest: Uint8Array): Promise<number> {
     const { transport, log } = this.#parts;
     const wanted = Math.min(this.#options.launchCopies, transport.peers().length);
@@ -251,6 +245,10 @@ export class StarlingNode {
     if (this.#jobs.has(job.id)) return;
     const fault = manifestFault(job.manifest);
     if (fault !== undefined) throw new ProtocolError('manifest', fault);
+    if (this.#parts.members?.mayHaveLaunched(job.launcher) === false) {
+      const reason = `${job.launcher}, who launched "${job.manifest.name}", may not launch here`;
+      throw new ProtocolError('not-a-launcher', reason);
+    }
     if (this.#jobs.size >= JOBS_MAX)
       throw new ProtocolError('full', `keeps ${JOBS_MAX} jobs already`);
     const { blobs, transport } = this.#parts;
@@ -349,8 +347,13 @@ export class StarlingNode {
   }
 
   async #participate(known: KnownJob, wanted: string | undefined): Promise<void> {
-    const { trainer, blobs } = this.#parts;
+    const { trainer, blobs, members, transport } = this.#parts;
     const { job, host } = known;
+    if (members?.may(transport.self, 'train-light') === false) {
+      const reason = members.refusal(transport.self) ?? 'your role in this swarm does not train';
+      known.standing = { kind: 'refused', reason };
+      return;
+    }
     const { data, training, aggregation, loss } = job.manifest;
     const schema = {
       task: data.task,
@@ -479,12 +482,3 @@ export class StarlingNode {
     this.#options.onFatal(error);
   }
 }
-
-const report = ({ job, standing, guarantee, host }: KnownJob): JobReport => ({
-  job,
-  standing,
-  guarantee,
-  phase: host.state.phase.name,
-  progress: host.progress,
-  certificates: host.state.chain,
-});

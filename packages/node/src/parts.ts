@@ -1,4 +1,13 @@
-import type { BlobStore, Clock, JobId, Journal, Log, Random, Transport } from '@starling/core';
+import type {
+  BlobStore,
+  Clock,
+  JobId,
+  Journal,
+  Log,
+  Membership,
+  Random,
+  Transport,
+} from '@starling/core';
 import type { SigningKey } from '@starling/crypto';
 import type { EngineCanary, Notice, Policy, Slot, Trainer } from '@starling/rounds';
 import type { ProtectionName } from '@starling/secagg';
@@ -17,6 +26,8 @@ export interface NodeParts {
   readonly compute: Compute;
   readonly key: SigningKey;
   readonly wire: Wire;
+  /** Who may train and launch; everybody when absent. */
+  readonly members?: Membership;
   /**
    * Sees what no product may show, a peer's own unmasked input. Only the demo and the simulator
    * have one to compare secure sums with plain ones.

@@ -14,7 +14,7 @@ import { onAccusations, onConflict, onEvidence } from './bans.ts';
 import { certificateReady, enterCertifying, hurryCertifying, isQuorumAway } from './certify.ts';
 import { type Chain, firstDifference, isBetter, isOver } from './chain.ts';
 import { advanceJoining, enterJoining, onRosterTimeout } from './joining.ts';
-import { barKey, isJoinCurrent } from './joins.ts';
+import { barKey, isAdmitted, isJoinCurrent } from './joins.ts';
 import { advancePlacing } from './placing.ts';
 import { addAllToPool, emptyPool } from './pool.ts';
 import { compareSlots, drawOf, parseSlot, type Slot, slotAfter, slotKey } from './round-id.ts';
@@ -46,6 +46,8 @@ export interface EngineStep {
 const EARLY_MAX = 4_096;
 /** Restarts beyond our own whose messages are kept. */
 const RESTARTS_AHEAD = 4;
+/** Marks of a round up to which strangers are told of: keys cost nothing. */
+const MARKED_MAX = 1_024;
 const RETRAIN_MS = 5_000;
 /** The wait doubles so often, up to some five minutes. */
 const RETRAIN_DOUBLINGS = 6;
@@ -245,6 +247,7 @@ function onEnvelopes(d: Draft, envelopes: readonly Envelope[]): void {
   const ours: Envelope[] = [];
   const others: Envelope[] = [];
   for (const envelope of envelopes) {
+    if (isFromStranger(d, envelope)) continue;
     if (isOfThisRound(d, envelope)) ours.push(envelope);
     else others.push(envelope);
   }
@@ -254,6 +257,21 @@ function onEnvelopes(d: Draft, envelopes: readonly Envelope[]): void {
   for (const [first, second] of conflicts) onConflict(d, first, second);
   onAccusations(d, added);
   deliverEnvelopes(d, added);
+}
+
+/** A JOIN or a ROSTER of a peer that the swarm does not let train; told once for each. */
+function isFromStranger(d: Draft, envelope: Envelope): boolean {
+  const { body, sender } = envelope;
+  if (body.kind !== 'join' && body.kind !== 'roster') return false;
+  if (isAdmitted(d, envelope)) return false;
+  if (d.marks.size < MARKED_MAX && once(d, `stranger/${sender}`)) {
+    notice(d, {
+      kind: 'refused',
+      reason: `${body.kind}: may not train in this swarm`,
+      peer: sender,
+    });
+  }
+  return true;
 }
 
 function isOfThisRound(d: Draft, envelope: Envelope): boolean {

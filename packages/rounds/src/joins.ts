@@ -51,11 +51,19 @@ export function isJoinCurrent(s: EngineState, envelope: Envelope): boolean {
   );
 }
 
-/** Valid JOINs of a slot, by peers that are not banned. */
+/** Whether the swarm lets the sender of a JOIN train, now. Spec protocols/membership §8. */
+export function isAdmitted({ config }: EngineState, { body, sender }: Envelope): boolean {
+  if (config.mayJoin === undefined) return true;
+  // A proposer has JOINed, too: what its JOIN says of it is looked at there.
+  return config.mayJoin(sender, body.kind !== 'join' || body.weight === 0);
+}
+
+/** Valid JOINs of a slot, by peers that are not banned and still members. */
 export function joinsInSlot(s: EngineState, slot: Slot): Map<PeerId, Pooled> {
   const joins = joinsOf(s.pool, currentRoundId(s, slot.restarts), slot.attempt);
   for (const peer of s.bans.keys()) if (isBanned(s, peer)) joins.delete(peer);
-  return joins;
+  if (s.config.mayJoin === undefined) return joins;
+  return new Map([...joins].filter(([, { envelope }]) => isAdmitted(s, envelope)));
 }
 
 /** The proposer of attempt a: the member with the a-th lowest rank. */

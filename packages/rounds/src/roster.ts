@@ -2,7 +2,7 @@ import { compareText, type PeerId } from '@starling/core';
 import type { BodyOf, Envelope } from '@starling/protocol-rounds';
 import { isBanned, showRefusal } from './bans.ts';
 import { rosterDigest } from './cells.ts';
-import { barKey, joinsInSlot, proposerOf } from './joins.ts';
+import { barKey, isAdmitted, joinsInSlot, proposerOf } from './joins.ts';
 import { inSlot, type Pooled } from './pool.ts';
 import type { Slot } from './round-id.ts';
 import { currentRoundId, type Draft, notice, once, type Placing, selfOf } from './state.ts';
@@ -67,6 +67,7 @@ function rosterMembers(
   for (const { envelope: join } of joined) byHash.set(join.hash, join);
   const members = joins.flatMap((hash) => byHash.get(hash) ?? []);
   if (members.length !== joins.length) return undefined;
+  if (!members.every((join) => isAdmitted(d, join))) return undefined;
   const peers = members.map(({ sender }) => sender);
   if (peers.some((peer, i) => i > 0 && compareText(peers[i - 1]!, peer) >= 0)) return undefined;
   if (proposerOf(envelope.roundId, slot.attempt, peers) !== envelope.sender) return undefined;

@@ -181,7 +181,7 @@ function graft(d: Draft, from: PeerId, certificates: readonly Certificate[]): Ch
   const rules = { jobId: job.id, manifest: job.manifest };
   const chain = [...baseOf(d, certificates[0]!.statement.round)];
   for (const certificate of certificates) {
-    const reason = certificateFault(certificate, chain, rules);
+    const reason = certificateFault(certificate, chain, rules) ?? strangerIn(d, certificate);
     if (reason !== undefined) {
       const round = certificate.statement.round;
       notice(d, {
@@ -194,6 +194,13 @@ function graft(d: Draft, from: PeerId, certificates: readonly Certificate[]): Ch
     chain.push(withOwnSignatures(d, certificate));
   }
   return chain;
+}
+
+/** Made-up keys sign whatever they like: a roster that was never of the swarm proves nothing. */
+function strangerIn({ config }: Draft, { statement }: Certificate): string | undefined {
+  const { mayHaveJoined } = config;
+  const stranger = mayHaveJoined && statement.roster.find((peer) => !mayHaveJoined(peer));
+  return stranger && `${stranger} never was a member that may train`;
 }
 
 /**

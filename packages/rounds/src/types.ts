@@ -33,6 +33,13 @@ export interface EngineConfig {
   readonly protection: ProtectionName;
   /** What its owner asks of a sum that holds this peer's update. */
   readonly veto?: OwnerVeto;
+  /**
+   * Whether the swarm lets this peer train, as a light peer if it says so; everybody when absent.
+   * What it answers may change with time: each peer decides by what it knows.
+   */
+  readonly mayJoin?: ((peer: PeerId, light: boolean) => boolean) | undefined;
+  /** The same of a peer in a certificate from others, at whatever time that was. */
+  readonly mayHaveJoined?: ((peer: PeerId) => boolean) | undefined;
   /** A rule switched off to prove that a checker sees it; only the simulator sets it. */
   readonly canary?: EngineCanary | undefined;
 }

@@ -5,4 +5,4 @@
 export { FileBlobStore } from './file-blob-store.ts';
 export { LevelJournal } from './level-journal.ts';
 export { MemoryBlobStore, MemoryJournal } from './memory.ts';
-export { openStateDirectory, type StateDirectory } from './state-directory.ts';
+export { openStateDirectory, type SecretFile, type StateDirectory } from './state-directory.ts';

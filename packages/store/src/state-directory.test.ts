@@ -27,6 +27,19 @@ test('creates a private directory with a seed that stays', async () => {
   await second.close();
 });
 
+test('the file of the swarm is its owner’s alone, replaced whole, and can be removed', async () => {
+  const path = await temporaryDirectory();
+  const state = await openStateDirectory(path, countingRandom());
+  expect(await state.swarm.read()).toBeUndefined();
+  await state.swarm.write(new Uint8Array([1, 2, 3]));
+  await state.swarm.write(new Uint8Array([4]));
+  expect(await state.swarm.read()).toEqual(new Uint8Array([4]));
+  expect((await stat(join(path, 'swarm'))).mode & 0o777).toBe(0o600);
+  await state.swarm.remove();
+  expect(await state.swarm.read()).toBeUndefined();
+  await state.close();
+});
+
 test('a second opener is told which process holds it', async () => {
   const path = await temporaryDirectory();
   const first = await openStateDirectory(path, countingRandom());

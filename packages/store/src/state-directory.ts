@@ -8,6 +8,13 @@ import { takeLock } from './lock.ts';
 const VERSION = '1';
 const SEED_BYTES = 32;
 
+/** One small file that only its owner may read; whole or not there, after a crash too. */
+export interface SecretFile {
+  read(): Promise<Uint8Array | undefined>;
+  write(bytes: Uint8Array): Promise<void>;
+  remove(): Promise<void>;
+}
+
 /** A locked directory that holds all that a node must not forget. */
 export interface StateDirectory {
   readonly path: string;
@@ -17,6 +24,8 @@ export interface StateDirectory {
   readonly journal: string;
   /** For libp2p's peer store. */
   readonly peers: string;
+  /** What this node keeps of its private swarm: the pre-shared key, its own credential. */
+  readonly swarm: SecretFile;
   /** Gives the lock back; close what was opened inside first. */
   close(): Promise<void>;
 }
@@ -36,6 +45,7 @@ export async function openStateDirectory(path: string, random: Random): Promise<
       blobs: join(path, 'blobs'),
       journal: join(path, 'journal'),
       peers: join(path, 'peers'),
+      swarm: secretFile(join(path, 'swarm')),
       close: release,
     };
   } catch (error) {
@@ -43,6 +53,15 @@ export async function openStateDirectory(path: string, random: Random): Promise<
     throw error;
   }
 }
+
+const secretFile = (path: string): SecretFile => ({
+  read: async () => {
+    const found = await unlessMissing(readFile(path));
+    return found && new Uint8Array(found);
+  },
+  write: (bytes) => writeDurably(path, `${path}.tmp`, bytes),
+  remove: () => rm(path, { force: true }),
+});
 
 /** Numbers probes, so that two calls in one process do not share a file. */
 let probes = 0;

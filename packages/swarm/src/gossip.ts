@@ -1,5 +1,6 @@
 import { type GossipSub, type Message, TopicValidatorResult } from '@libp2p/gossipsub';
 import { errorMessage, LIMITS, type Log, type PeerId, ProtocolError } from '@starling/core';
+import type { Admission } from './admission.ts';
 import { peerOf } from './identity.ts';
 import type { ProtocolIds } from './protocol-ids.ts';
 
@@ -13,6 +14,12 @@ export interface TopicStatus {
   readonly mesh: number;
 }
 
+export interface GossipParts {
+  readonly ids: ProtocolIds;
+  readonly admission: Admission;
+  readonly log: Log;
+}
+
 /**
  * Small messages to everybody who listens on a topic. Messages carry the author's libp2p signature
  * (StrictSign), for two reasons: `from` is then the author and not the last hop; and a message's id
@@ -23,12 +30,14 @@ export interface TopicStatus {
 export class Gossip {
   readonly #pubsub: GossipSub;
   readonly #ids: ProtocolIds;
+  readonly #admission: Admission;
   readonly #log: Log;
   readonly #handlers = new Map<string, Set<GossipHandler>>();
 
-  constructor(pubsub: GossipSub, ids: ProtocolIds, log: Log) {
+  constructor(pubsub: GossipSub, { ids, admission, log }: GossipParts) {
     this.#pubsub = pubsub;
     this.#ids = ids;
+    this.#admission = admission;
     this.#log = log;
     pubsub.addEventListener('message', ({ detail }) => this.#deliver(detail));
   }
@@ -50,7 +59,7 @@ export class Gossip {
     handlers.add(entry);
     if (!this.#handlers.has(name)) {
       this.#handlers.set(name, handlers);
-      this.#pubsub.topicValidators.set(name, validate);
+      this.#pubsub.topicValidators.set(name, (_sender, message) => this.#validate(message));
       this.#pubsub.subscribe(name);
     }
     return () => {
@@ -69,6 +78,17 @@ export class Gossip {
     }));
   }
 
+  /**
+   * What is too large is neither delivered nor passed on, and counts against who sent it. What a
+   * stranger wrote is dropped too, and counts against nobody: who passed it on may know its author.
+   */
+  #validate(message: Message): TopicValidatorResult {
+    if (message.data.length > LIMITS.controlBytesMax) return TopicValidatorResult.Reject;
+    const author = message.type === 'signed' ? peerOf(message.from) : undefined;
+    const refusal = author && this.#admission.refuses(author, 'gossip');
+    return refusal === undefined ? TopicValidatorResult.Accept : TopicValidatorResult.Ignore;
+  }
+
   #deliver(message: Message): void {
     const handlers = this.#handlers.get(message.topic);
     if (handlers === undefined || message.type !== 'signed') return;
@@ -84,12 +104,6 @@ export class Gossip {
       }
     }
   }
-}
-
-/** What is too large is neither delivered nor passed on, and counts against who sent it. */
-function validate(_peer: unknown, { data }: Message): TopicValidatorResult {
-  const fits = data.length <= LIMITS.controlBytesMax;
-  return fits ? TopicValidatorResult.Accept : TopicValidatorResult.Reject;
 }
 
 interface MeshView {

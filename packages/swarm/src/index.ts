@@ -4,9 +4,11 @@
  */
 import './polyfill.ts';
 
+export type { RefusedBy } from './gate.ts';
 export type { TopicStatus } from './gossip.ts';
 export type { BootstrapStatus } from './keeper.ts';
 export type { UnreachablePeer } from './known-peers.ts';
 export type { MonitorOptions, RedialOptions, SwarmOptions, SwarmParts } from './options.ts';
 export type { PeerChange } from './peers.ts';
+export { type Redeemed, type RedeemParts, redeemInvite } from './redeem-invite.ts';
 export { type ConnectionStatus, createSwarm, type Swarm, type SwarmStatus } from './swarm.ts';

@@ -61,6 +61,11 @@ export class KnownPeers {
     return true;
   }
 
+  /** One that is wanted no more. */
+  forget(peer: PeerId): void {
+    this.#targets.delete(peer);
+  }
+
   get(peer: PeerId): Target | undefined {
     return this.#targets.get(peer);
   }

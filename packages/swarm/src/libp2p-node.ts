@@ -3,18 +3,20 @@ import { noise } from '@chainsafe/libp2p-noise';
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2';
 import { type GossipSub, gossipsub, StrictSign } from '@libp2p/gossipsub';
 import { type Identify, identify } from '@libp2p/identify';
-import { FaultTolerance } from '@libp2p/interface';
+import { type ConnectionGater, type ConnectionProtector, FaultTolerance } from '@libp2p/interface';
 import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht';
 import { mdns } from '@libp2p/mdns';
 import { type Ping, ping } from '@libp2p/ping';
+import { preSharedKey } from '@libp2p/pnet';
 import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
-import { LIMITS } from '@starling/core';
+import { LIMITS, toHex, utf8 } from '@starling/core';
 import type { LevelDatastore } from 'datastore-level';
 import { createLibp2p, type Libp2p } from 'libp2p';
 import { privateKeyOf } from './identity.ts';
 import type { CheckedOptions } from './options.ts';
 import type { ProtocolIds } from './protocol-ids.ts';
+import { guarded, type Passes } from './service-guard.ts';
 
 /** A type, not an interface: libp2p asks for an index signature. */
 export type Services = { identify: Identify; ping: Ping; dht: KadDHT; pubsub: GossipSub };
@@ -40,6 +42,38 @@ const CONNECTION_MANAGER = {
   inboundUpgradeTimeout: HANDSHAKE_MS,
 };
 
+/** What keeps strangers away from a node. */
+export interface NodeGuard {
+  readonly gater: ConnectionGater;
+  /** Where peers must show that they are members: whether their streams pass. */
+  readonly doors?: { readonly services: Passes; readonly identify: Passes };
+  /** 32 bytes: nobody without them gets as far as the Noise handshake. */
+  readonly key?: Uint8Array | undefined;
+}
+
+/** For the two nonces of pnet: a peer without the key, or a silent one, waits for nothing. */
+const NONCES_MS = 5_000;
+
+/** The socket's cipher (pnet 1.0.0), from a key in libp2p's text form. */
+export function protector(
+  key: Uint8Array,
+  onReached: () => void = () => {},
+): () => ConnectionProtector {
+  const make = preSharedKey({ psk: utf8(`/key/swarm/psk/1.0.0/\n/base16/\n${toHex(key)}`) });
+  return () => {
+    const inner = make();
+    return {
+      protect: (connection) => {
+        onReached();
+        return inner.protect(connection, { signal: AbortSignal.timeout(NONCES_MS) });
+      },
+    };
+  };
+}
+
+const behindDoor = <C extends object, T>(factory: (components: C) => T, door?: Passes) =>
+  door === undefined ? factory : guarded(factory, door);
+
 /**
  * A libp2p node that is not started yet. Many of libp2p's defaults break a LAN or a small swarm
  * without a word; each setting here that differs says why.
@@ -48,6 +82,7 @@ export async function createNode(
   options: CheckedOptions,
   ids: ProtocolIds,
   datastore: LevelDatastore | undefined,
+  { gater, doors, key }: NodeGuard,
 ): Promise<Node> {
   const { listen, announce, monitor } = options;
   return createLibp2p<Services>({
@@ -63,8 +98,10 @@ export async function createNode(
     },
     transports: [
       tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } }),
-      circuitRelayTransport(),
+      behindDoor(circuitRelayTransport(), doors?.services),
     ],
+    ...(key === undefined ? {} : { connectionProtector: protector(key) }),
+    connectionGater: gater,
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
@@ -82,12 +119,23 @@ export async function createNode(
       pingTimeout: { minTimeout: monitor.timeoutMs, maxTimeout: monitor.timeoutMs },
     },
     peerDiscovery: options.mdns ? [mdns({ serviceTag: ids.mdns })] : [],
-    services: {
-      identify: identify({ timeout: IDENTIFY_MS }),
-      // The DHT and the connection monitor ping over the same protocol, of which one stream each
-      // way is allowed by default: when they meet, the monitor ABORTS the healthy connection.
-      ping: ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }),
-      dht: kadDHT({
+    services: servicesOf(ids, doors),
+  });
+}
+
+/** What runs over connections; behind doors, where there are any. */
+function servicesOf(ids: ProtocolIds, doors: NodeGuard['doors']) {
+  return {
+    // Behind a door the gate calls it: whom identify does not know, no service knows.
+    identify: behindDoor(
+      identify({ timeout: IDENTIFY_MS, runOnConnectionOpen: doors === undefined }),
+      doors?.identify,
+    ),
+    // The DHT and the connection monitor ping over the same protocol, of which one stream each
+    // way is allowed by default: when they meet, the monitor ABORTS the healthy connection.
+    ping: behindDoor(ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }), doors?.services),
+    dht: behindDoor(
+      kadDHT({
         protocol: ids.dht,
         // Unset means client until a public address is seen: on a LAN nobody would answer.
         clientMode: false,
@@ -99,7 +147,10 @@ export async function createNode(
         disjointPaths: 2,
         initialQuerySelfInterval: 1_000,
       }),
-      pubsub: gossipsub({
+      doors?.services,
+    ),
+    pubsub: behindDoor(
+      gossipsub({
         // Why messages are signed twice: see `Gossip`.
         globalSignaturePolicy: StrictSign,
         fallbackToFloodsub: false,
@@ -109,6 +160,7 @@ export async function createNode(
         // Unbounded by default: a hung subscriber would take all memory. `Gossip` reopens.
         maxOutboundBufferSize: GOSSIP_BUFFER_BYTES,
       }),
-    },
-  });
+      doors?.services,
+    ),
+  };
 }

@@ -1,5 +1,13 @@
 import { multiaddr } from '@multiformats/multiaddr';
-import { type Clock, ConfigError, errorMessage, type Log, type Random } from '@starling/core';
+import {
+  type Clock,
+  ConfigError,
+  errorMessage,
+  type Log,
+  type PeerId,
+  type Random,
+} from '@starling/core';
+import type { Members } from '@starling/membership';
 
 export interface SwarmOptions {
   /** 32 bytes, the seed of the Ed25519 identity. */
@@ -19,6 +27,12 @@ export interface SwarmOptions {
   readonly mdns?: boolean;
   /** Directory for what is known about other peers; in memory when absent. */
   readonly datastore?: string;
+  /** The swarm's members; `network` must then be theirs. Without, a name is all that it takes. */
+  readonly members?: Members;
+  /** The owner's own list of peers to have anything to do with; everybody when absent. */
+  readonly allow?: readonly PeerId[];
+  /** How long a connection may stay on which nobody has shown a credential. */
+  readonly graceMs?: number;
   readonly monitor?: MonitorOptions;
   readonly redial?: RedialOptions;
 }
@@ -41,12 +55,16 @@ export interface SwarmParts {
   readonly log: Log;
 }
 
-export type CheckedOptions = Required<Omit<SwarmOptions, 'datastore'>> & {
+type Optional = 'datastore' | 'members' | 'allow';
+export type CheckedOptions = Required<Omit<SwarmOptions, Optional>> & {
   readonly datastore: string | undefined;
+  readonly members: Members | undefined;
+  readonly allow: ReadonlySet<PeerId> | undefined;
 };
 
 /** 8 s let a peer's event loop block that long, which a loaded laptop does. */
 const MONITOR: MonitorOptions = { intervalMs: 10_000, timeoutMs: 8_000 };
+const GRACE_MS = 10_000;
 const REDIAL: RedialOptions = { firstMs: 500, maxMs: 30_000 };
 /** With its prefix it must fit into one DNS label (63 bytes), for mDNS. */
 const NETWORK = /^[a-z0-9][a-z0-9-]{0,47}$/;
@@ -66,6 +84,10 @@ export function checkOptions(options: SwarmOptions): CheckedOptions {
   if (!(redial.firstMs > 0 && redial.firstMs <= redial.maxMs)) {
     throw new ConfigError('redial', 'firstMs must be positive and at most maxMs');
   }
+  const { members, allow } = options;
+  if (members !== undefined && members.network !== options.network) {
+    throw new ConfigError('network', `${options.network} is not the name of the members' swarm`);
+  }
   checkAddresses('listen', options.listen);
   checkAddresses('announce', options.announce ?? []);
   checkAddresses('bootstrap', options.bootstrap ?? []);
@@ -77,6 +99,9 @@ export function checkOptions(options: SwarmOptions): CheckedOptions {
     bootstrap: options.bootstrap ?? [],
     mdns: options.mdns ?? false,
     datastore: options.datastore,
+    graceMs: options.graceMs ?? GRACE_MS,
+    members,
+    allow: allow && new Set(allow),
   };
 }
 

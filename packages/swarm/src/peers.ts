@@ -15,7 +15,7 @@ export class Peers {
   readonly #membership: string;
   readonly #log: Log;
   readonly #connected = new Set<PeerId>();
-  readonly #foreign = new WeakSet<Connection>();
+  readonly #reasons = new WeakMap<Connection, ProtocolError>();
   readonly #listeners = new Set<PeerChange>();
 
   constructor(node: Node, membership: string, log: Log) {
@@ -55,13 +55,10 @@ export class Peers {
         outcome();
       };
       const onClose = (): void =>
-        settle(() =>
-          reject(
-            this.#foreign.has(connection)
-              ? otherNetwork(peer)
-              : new ProtocolError('connection-lost', `${peer} hung up`),
-          ),
-        );
+        settle(() => {
+          const known = this.#reasons.get(connection);
+          reject(known ?? new ProtocolError('connection-lost', `${peer} hung up`));
+        });
       const onAbort = (): void => settle(() => reject(signal.reason));
       const stopListening = this.onChange((changed, connected) => {
         if (changed === peer && connected) settle(() => resolve(peer));
@@ -72,12 +69,18 @@ export class Peers {
     });
   }
 
+  /** Ends a connection for a reason, which whoever waits in `admitted` is given. */
+  reject(connection: Connection, reason: ProtocolError): void {
+    this.#reasons.set(connection, reason);
+    const peer = connection.remotePeer.toString();
+    this.#log.debug('hung up', { peer, reason: reason.message });
+    connection.abort(reason);
+  }
+
   #onIdentified(remote: RemoteId, protocols: readonly string[], connection: Connection): void {
     const peer = peerOf(remote);
     if (peer === undefined || !protocols.includes(this.#membership)) {
-      this.#foreign.add(connection);
-      this.#log.debug('hung up on a peer of another swarm', { peer: remote.toString() });
-      connection.abort(new Error('a peer of another swarm'));
+      this.reject(connection, otherNetwork(remote.toString()));
       return;
     }
     // Identify answers a moment later; the peer may have gone meanwhile.

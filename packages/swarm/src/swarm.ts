@@ -1,5 +1,5 @@
 import './polyfill.ts';
-import type { Connection } from '@libp2p/interface';
+import type { Connection, Stream, StreamHandler } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import {
   assert,
@@ -12,15 +12,20 @@ import {
   type RequestOptions,
   type Transport,
 } from '@starling/core';
+import type { Members } from '@starling/membership';
+import { MEMBERSHIP_LIMITS, MEMBERSHIP_PROTOCOL } from '@starling/protocol-membership';
 import { LevelDatastore } from 'datastore-level';
+import type { Key } from 'interface-datastore';
+import { Admission } from './admission.ts';
 import { withDeadline } from './deadline.ts';
 import { FramedStream } from './framed-stream.ts';
+import { Gate, type RefusedBy } from './gate.ts';
 import { Gossip, type GossipHandler, type TopicStatus } from './gossip.ts';
 import { GossipMedic } from './gossip-medic.ts';
 import { peerOf, remoteOf } from './identity.ts';
 import { type BootstrapStatus, Keeper } from './keeper.ts';
 import { KnownPeers, type UnreachablePeer } from './known-peers.ts';
-import { createNode, IDENTIFY_MS, type Node } from './libp2p-node.ts';
+import { createNode, IDENTIFY_MS, type Node, type NodeGuard } from './libp2p-node.ts';
 import {
   type CheckedOptions,
   checkOptions,
@@ -31,6 +36,7 @@ import { type PeerChange, Peers } from './peers.ts';
 import { type ProtocolIds, protocolIds } from './protocol-ids.ts';
 import { Providers } from './providers.ts';
 import { type Answer, Requests } from './requests.ts';
+import { guardedHandler } from './service-guard.ts';
 
 export interface ConnectionStatus {
   readonly peer: PeerId;
@@ -50,6 +56,10 @@ export interface SwarmStatus {
   readonly bootstrap: readonly BootstrapStatus[];
   /** Known peers that could not be dialled, with the reason; the worst first, at most 20. */
   readonly unreachable: readonly UnreachablePeer[];
+  /** What was refused to peers that are not members, by reason. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** Peers that do not let us in, and why. */
+  readonly refusedBy: readonly RefusedBy[];
 }
 
 /** The libp2p adapter of `Transport`, and what its owner needs beside. */
@@ -92,8 +102,18 @@ export async function assembleSwarm(
   const ids = protocolIds(checked.network);
   const datastore = await openDatastore(checked.datastore);
   try {
-    const node = await createNode(checked, ids, datastore);
-    const swarm = new Libp2pSwarm({ node, ids, options: checked, parts, datastore });
+    const { members, allow } = checked;
+    const admission = new Admission({ members, allow, log: parts.log });
+    // The node's doors are made before the gate that keeps them, which needs the node.
+    let gate: Gate | undefined;
+    const node = await createNode(
+      checked,
+      ids,
+      datastore,
+      guardOf(checked, admission, () => gate),
+    );
+    const swarm = new Libp2pSwarm({ node, ids, options: checked, parts, datastore, admission });
+    gate = swarm.gate;
     await swarm.start();
     return { swarm, node };
   } catch (error) {
@@ -102,9 +122,58 @@ export async function assembleSwarm(
   }
 }
 
+function guardOf(
+  { members }: CheckedOptions,
+  admission: Admission,
+  gate: () => Gate | undefined,
+): NodeGuard {
+  if (members === undefined) {
+    const isBarred = (remote: Connection['remotePeer']): boolean => {
+      const peer = peerOf(remote);
+      return peer !== undefined && admission.refuses(peer, 'a connection') !== undefined;
+    };
+    return {
+      gater: {
+        denyDialPeer: isBarred,
+        denyInboundEncryptedConnection: isBarred,
+        denyOutboundEncryptedConnection: isBarred,
+      },
+    };
+  }
+  const later = (): Gate => {
+    const made = gate();
+    assert(made !== undefined, 'a connection before the start');
+    return made;
+  };
+  return {
+    gater: {
+      denyDialPeer: (remote) => later().gater().denyDialPeer!(remote),
+      denyInboundEncryptedConnection: (remote, connection) =>
+        later().gater().denyInboundEncryptedConnection!(remote, connection),
+      denyOutboundEncryptedConnection: (remote, connection) =>
+        later().gater().denyOutboundEncryptedConnection!(remote, connection),
+    },
+    doors: {
+      services: (connection) => later().passes(connection),
+      identify: (connection) => later().passesIdentify(connection),
+    },
+    key: members.record.key ?? undefined,
+  };
+}
+
+/**
+ * libp2p's peer store takes a read that failed for a peer that is not there, and writes what it was
+ * to add over what it knew: a read that is given up, as many are at the stop, would cost addresses.
+ */
+class PatientDatastore extends LevelDatastore {
+  override get(key: Key): ReturnType<LevelDatastore['get']> {
+    return super.get(key);
+  }
+}
+
 async function openDatastore(path: string | undefined): Promise<LevelDatastore | undefined> {
   if (path === undefined) return undefined;
-  const datastore = new LevelDatastore(path);
+  const datastore = new PatientDatastore(path);
   try {
     await datastore.open();
   } catch (error) {
@@ -119,6 +188,7 @@ interface SwarmInit {
   readonly options: CheckedOptions;
   readonly parts: SwarmParts;
   readonly datastore: LevelDatastore | undefined;
+  readonly admission: Admission;
 }
 
 class Libp2pSwarm implements Swarm {
@@ -130,17 +200,19 @@ class Libp2pSwarm implements Swarm {
   readonly #gossip: Gossip;
   readonly #providers: Providers;
   readonly #requests: Requests;
+  readonly gate: Gate | undefined;
+  #joins: Requests | undefined;
   readonly #handled = new Set<string>();
   #stopping: Promise<void> | undefined;
 
   constructor(init: SwarmInit) {
-    const { node, ids, options, parts } = init;
+    const { node, ids, options, parts, admission } = init;
     const { clock, log, random } = parts;
     this.#init = init;
     this.self = peerOf(node.peerId)!;
     this.#peers = new Peers(node, ids.membership, log);
     this.#known = new KnownPeers({ self: this.self, redial: options.redial, random });
-    this.#gossip = new Gossip(node.services.pubsub, ids, log);
+    this.#gossip = new Gossip(node.services.pubsub, { ids, admission, log });
     this.#providers = new Providers({ dht: node.services.dht, self: this.self, clock, random });
     this.#requests = new Requests({
       clock,
@@ -148,6 +220,7 @@ class Libp2pSwarm implements Swarm {
       bodyBytesMax: LIMITS.bodyBytesMax,
       open: (peer, protocol, signal) => this.#open(peer, protocol, signal),
     });
+    this.gate = options.members && this.#createGate(options.members);
     const medic = new GossipMedic(node, clock, {
       patienceMs: 3 * options.monitor.intervalMs,
       hangUp: (peer) => this.#hangUp(peer, 'no gossip stream'),
@@ -160,7 +233,10 @@ class Libp2pSwarm implements Swarm {
         connected: () => this.peers(),
         dial: (target) => this.#dial(target),
         walk: () => this.#providers.walk(),
-        heal: () => medic.visit(this.peers()),
+        heal: () => {
+          medic.visit(this.peers());
+          this.gate?.visit();
+        },
       },
       // One list may serve a whole swarm, the bootstrap peers included.
       options.bootstrap.filter((address) => !address.endsWith(`/p2p/${this.self}`)),
@@ -173,6 +249,15 @@ class Libp2pSwarm implements Swarm {
     await node.handle(ids.membership, (stream) => stream.abort(new Error('nothing to say')));
     node.addEventListener('peer:discovery', ({ detail }) => this.#learn(peerOf(detail.id)));
     this.#peers.onChange((peer, connected) => this.#onPeerChange(peer, connected));
+    const { gate } = this;
+    if (gate !== undefined) {
+      node.addEventListener('connection:open', ({ detail }) => gate.opened(detail));
+      await node.handle(
+        ids.direct(MEMBERSHIP_PROTOCOL),
+        (stream, { remotePeer }) => this.#serveJoins(gate, stream, remotePeer),
+        STREAM_OPTIONS,
+      );
+    }
     try {
       await node.start();
     } catch (error) {
@@ -208,11 +293,11 @@ class Libp2pSwarm implements Swarm {
     node
       .handle(
         ids.direct(protocol),
-        async (stream, { remotePeer }) => {
+        this.#behindDoor(async (stream, { remotePeer }) => {
           const from = peerOf(remotePeer);
           if (from === undefined) stream.abort(new Error('not an Ed25519 peer'));
-          else await this.#requests.serve(stream, from, answer);
-        },
+          else await this.#requests.serve(stream, from, this.#forMembers(protocol, answer));
+        }),
         STREAM_OPTIONS,
       )
       .catch((error: unknown) => {
@@ -257,12 +342,15 @@ class Libp2pSwarm implements Swarm {
       topics: this.#gossip.status(),
       bootstrap: this.#keeper.bootstrapStatus(),
       unreachable: this.#known.unreachable(),
+      refused: this.#init.admission.counts(),
+      refusedBy: this.gate?.refusedBy() ?? [],
     };
   }
 
   stop(): Promise<void> {
     this.#stopping ??= (async () => {
       this.#keeper.stop();
+      this.gate?.stop();
       await this.#init.node.stop();
       await this.#init.datastore?.close();
     })();
@@ -289,6 +377,7 @@ class Libp2pSwarm implements Swarm {
    */
   #identifyLate(connection: Connection, signal: AbortSignal): void {
     const peer = peerOf(connection.remotePeer);
+    if (this.gate !== undefined) return;
     const ageMs = Date.now() - connection.timeline.open;
     if (peer === undefined || this.#peers.has(peer) || ageMs < IDENTIFY_MS) return;
     this.#init.node.services.identify
@@ -299,16 +388,80 @@ class Libp2pSwarm implements Swarm {
   async #open(peer: PeerId, protocol: string, signal: AbortSignal): Promise<FramedStream> {
     const { node, ids } = this.#init;
     try {
-      const stream = await node.dialProtocol(remoteOf(peer), ids.direct(protocol), {
-        signal,
-        runOnLimitedConnection: true,
-      });
+      const connection = await node.dial(remoteOf(peer), { signal });
+      await this.gate?.passes(connection);
+      const options = { signal, runOnLimitedConnection: true };
+      const stream = await connection.newStream(ids.direct(protocol), options);
       return new FramedStream(stream);
     } catch (error) {
       const unknown = error instanceof Error && error.name === 'UnsupportedProtocolError';
       const code = unknown ? 'unsupported' : 'unreachable';
       throw new ProtocolError(code, `${protocol} to ${peer}: ${errorMessage(error)}`);
     }
+  }
+
+  #createGate(members: Members): Gate {
+    const { node, parts, admission, options } = this.#init;
+    const { clock, log } = parts;
+    const { graceMs } = options;
+    const joins = new Requests({
+      clock,
+      log,
+      bodyBytesMax: MEMBERSHIP_LIMITS.messageBytesMax,
+      open: (peer, protocol, signal) => this.#openJoin(peer, protocol, signal),
+    });
+    this.#joins = joins;
+    return new Gate({
+      members,
+      admission,
+      clock,
+      log,
+      graceMs,
+      request: (to, protocol, parcel, timeoutMs) => {
+        const bodyBytesMax = MEMBERSHIP_LIMITS.messageBytesMax;
+        return joins.request(to, protocol, parcel, { timeoutMs, bodyBytesMax });
+      },
+      connections: (peer) => node.getConnections(peer && remoteOf(peer)),
+      connected: () => this.peers(),
+      identify: (connection) => node.services.identify.identify(connection),
+      reject: (connection, reason) => {
+        const peer = peerOf(connection.remotePeer);
+        if (peer !== undefined && reason.code === 'revoked') this.#known.forget(peer);
+        this.#peers.reject(connection, reason);
+      },
+    });
+  }
+
+  /** On a connection that is there: the join protocol is no reason to dial. */
+  async #openJoin(peer: PeerId, protocol: string, signal: AbortSignal): Promise<FramedStream> {
+    const { node, ids } = this.#init;
+    const open = node.getConnections(remoteOf(peer)).find(({ status }) => status === 'open');
+    if (open === undefined) throw new ProtocolError('unreachable', `${peer} is not connected`);
+    const options = { signal, runOnLimitedConnection: true };
+    return new FramedStream(await open.newStream(ids.direct(protocol), options));
+  }
+
+  async #serveJoins(gate: Gate, stream: Stream, remote: Connection['remotePeer']): Promise<void> {
+    const from = peerOf(remote);
+    if (from === undefined) stream.abort(new Error('not an Ed25519 peer'));
+    else await this.#joins?.serve(stream, from, (parcel, peer) => gate.answer(parcel, peer));
+  }
+
+  /** A handler whose streams are admitted peers' only. */
+  #behindDoor(handler: StreamHandler): StreamHandler {
+    const { gate } = this;
+    if (gate === undefined) return handler;
+    const guarded = guardedHandler(handler, (connection) => gate.passes(connection));
+    return async (stream, connection) => void (await guarded(stream, connection));
+  }
+
+  /** Streams live long: whether their peer may still speak is asked again for each request. */
+  #forMembers(protocol: string, answer: Answer): Answer {
+    return async (parcel, from) => {
+      const refusal = this.#init.admission.refuses(from, protocol);
+      if (refusal !== undefined) throw new ProtocolError('not-a-member', refusal);
+      return answer(parcel, from);
+    };
   }
 
   #learn(peer: PeerId | undefined): void {

@@ -102,6 +102,10 @@ const PRIVILEGES = [
   ...['--pdeathsig', 'KILL'],
 ];
 const PROBE_MS = 10_000;
+/** Of V8's heap: the least, a part of the memory, and what is young. */
+const HEAP_MIN_MIB = 64;
+const HEAP_PART = 4;
+const SEMI_SPACE_MIB = 4;
 
 /** What bounds a child's memory then: the watcher reads /proc, which only Linux has. */
 const WITHOUT_PRLIMIT = process.platform === 'linux' ? 'watched' : 'not limited here';
@@ -140,7 +144,11 @@ export function cagedCommand(
     ...(support.memoryLimit ? memoryPrefix(limits.memory) : []),
     ...shut[isolation](),
     ...(support.privileges ? PRIVILEGES : []),
-    ...[process.execPath, realpathSync(fileURLToPath(contents.entry))],
+    ...[
+      process.execPath,
+      ...heapOptions(limits.memory),
+      realpathSync(fileURLToPath(contents.entry)),
+    ],
   ];
   const names = [
     ...ENVIRONMENT,
@@ -176,6 +184,15 @@ export function describeCage(support: CageSupport, limits: TrainerLimits): reado
  */
 function memoryPrefix(bytes: number): string[] {
   return ['prlimit', `--data=${bytes}`, '--core=0'];
+}
+
+/**
+ * V8 collects garbage late where it knows of no limit: most of the memory is for tensors, which do
+ * not lie on its heap.
+ */
+function heapOptions(bytes: number): string[] {
+  const old = Math.max(HEAP_MIN_MIB, Math.floor(bytes / HEAP_PART / 2 ** 20));
+  return [`--max-old-space-size=${old}`, `--max-semi-space-size=${SEMI_SPACE_MIB}`];
 }
 
 function sealedPrefix({ entry, readable, device = 'cpu' }: CageContents): string[] {

@@ -26,6 +26,9 @@ function job(): LocalJob {
 
 /** A larger checkpoint is not sent: on its way it is in memory three times. */
 const CHECKPOINT_BYTES_MAX = 256 * 2 ** 20;
+const CHECKPOINT_SHARE = 0.1;
+/** Bytes that this process may take, since a job is prepared. */
+let memoryLimit = Number.POSITIVE_INFINITY;
 
 /** Sends news of a request, and waits until they are on their way. */
 type Tell = (news: ChildNews) => Promise<void>;
@@ -42,6 +45,7 @@ async function answer(
       const { path, plan, augment } = request.data;
       const source = await openDataSource(path, plan);
       const { threads, memory, device } = request;
+      memoryLimit = memory;
       prepared = await openLocalJob({
         ...{ job: request.job, source, threads, memory, device, augment: augment ?? undefined },
       });
@@ -68,11 +72,12 @@ function train(request: Extract<ChildRequest, { kind: 'train' }>, tell: Tell) {
   const { vector, seed, context, resume, seconds } = request;
   const progress = every(seconds.progress);
   const checkpoints = every(seconds.checkpoint);
+  const bytesMax = Math.min(CHECKPOINT_BYTES_MAX, CHECKPOINT_SHARE * memoryLimit);
   return job().train(vector, seed, context, {
     resume,
     onPause: async (now, checkpoint) => {
       const bytes = checkpoint.vector.byteLength + checkpoint.states.byteLength;
-      if (bytes <= CHECKPOINT_BYTES_MAX && checkpoints()) {
+      if (bytes <= bytesMax && checkpoints()) {
         await tell({ kind: 'checkpoint', checkpoint });
       }
       if (progress()) await tell({ kind: 'progress', progress: now });

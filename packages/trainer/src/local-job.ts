@@ -64,8 +64,12 @@ export interface LocalJob extends Omit<PreparedJob, 'train'> {
 }
 export type { Checkpoint };
 
+/** Validation examples that are scored after an epoch, to see whether it was better. */
+const VALIDATION_MAX = 10_000;
 const STEPS_MAX = 10_000_000;
-/** Part of the memory beside the least that examples may take; ONNX Runtime and V8 need theirs. */
+/** What ONNX Runtime and V8 take at work, beyond the least. */
+const RUNTIME_BYTES = 64 * 2 ** 20;
+/** Part of the memory beside all that, which examples may take. */
 const DATA_SHARE = 0.4;
 /** More in a shard would only make pauses between runs longer. */
 const SHARD_BYTES_MAX = 256 * 2 ** 20;
@@ -84,8 +88,9 @@ export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> 
   checkClasses(job, info);
   const split = new Split(info.count, { seed: SPLIT_SEED });
   // A peer with fewer examples than a batch trains on batches of what it has.
-  const plan = planEpochs({ ...job.training, examples: split.training });
-  const minibatches = plan.epochs * plan.batches;
+  const stepsMax = job.training.steps;
+  const plan = planEpochs({ ...job.training, stepsMax, examples: split.training });
+  const minibatches = plan.steps * plan.accumulation;
   if (minibatches > STEPS_MAX) {
     throw new ProtocolError('job-limit', `${minibatches} local minibatches, at most ${STEPS_MAX}`);
   }
@@ -102,26 +107,44 @@ export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> 
     device === 'webgpu'
       ? await DeviceTraining.open({ graphs: buildDeviceGraphs(graphOptions), threads })
       : await openLoop(graph, threads, device);
+  let opened: Promise<Scorer> | undefined;
+  const scorer = () => {
+    opened ??= openScorer({ job, model, examples, threads });
+    return opened;
+  };
   return new OpenJob({
-    ...{ job, plan, graph, examples, streamed: parts.room.shardBytes !== undefined },
+    ...{ job, plan, graph, examples, streamed: parts.room.shardBytes !== undefined, scorer },
     training: new LocalTraining({
       ...{ job, plan, graph, session, augment, batches: examples.batches },
       ...{ example: info.shape, examples: split.training },
+      validate: async (vector) => {
+        const score = await (await scorer()).score(vector, VALIDATION_MAX);
+        return score.lossSum / score.examples;
+      },
     }),
-    openScorer: async () => {
-      const { set, indices } = await examples.validation();
-      const { loss, training, data } = job;
-      const { lossOptions, frozen } = training;
-      return Scorer.open({
-        ...{ model, loss, lossOptions, frozen, set, indices, threads, classes: data.classes },
-      });
-    },
     close: async () => {
       await session.release();
       await source.close();
+      await (await opened)?.close();
     },
     initial: initialVector(model, job.training.frozen),
     warnings: modelState(model, job.training.frozen).warnings,
+  });
+}
+
+interface ScorerParts {
+  readonly job: TrainerJob;
+  readonly model: Model;
+  readonly examples: OpenExamples;
+  readonly threads: number;
+}
+
+async function openScorer({ job, model, examples, threads }: ScorerParts): Promise<Scorer> {
+  const { set, indices } = await examples.validation();
+  const { loss, training, data } = job;
+  const { lossOptions, frozen } = training;
+  return Scorer.open({
+    ...{ model, loss, lossOptions, frozen, set, indices, threads, classes: data.classes },
   });
 }
 
@@ -175,7 +198,7 @@ interface DataRoom {
  * @throws ProtocolError `job-limit` before any is taken
  */
 function dataRoom({ info, plan, least, memory }: RoomInput): DataRoom {
-  const room = DATA_SHARE * (memory - least);
+  const room = DATA_SHARE * Math.max(0, memory - least - RUNTIME_BYTES);
   const all = residentBytes(info);
   if (all <= room) return { shardBytes: undefined };
   const step = plan.accumulation * plan.batchSize * exampleBytes(info);
@@ -262,7 +285,7 @@ interface OpenJobParts {
   readonly graph: EpochGraph;
   readonly training: LocalTraining;
   readonly streamed: boolean;
-  readonly openScorer: () => Promise<Scorer>;
+  readonly scorer: () => Promise<Scorer>;
   readonly close: () => Promise<void>;
   readonly initial: Float32Array;
   readonly warnings: readonly string[];
@@ -275,7 +298,6 @@ class OpenJob implements LocalJob {
   readonly steps: number;
   readonly streamed: boolean;
   readonly #parts: OpenJobParts;
-  #scorer: Promise<Scorer> | undefined;
 
   constructor(parts: OpenJobParts) {
     this.#parts = parts;
@@ -298,13 +320,11 @@ class OpenJob implements LocalJob {
 
   async evaluate(vector: Float32Array, examplesMax: number): Promise<Evaluation> {
     this.#checkLength(vector);
-    this.#scorer ??= this.#parts.openScorer();
-    return (await this.#scorer).score(vector, examplesMax);
+    return (await this.#parts.scorer()).score(vector, examplesMax);
   }
 
   async close(): Promise<void> {
     await this.#parts.close();
-    await (await this.#scorer)?.close();
   }
 
   #checkLength(vector: Float32Array): void {

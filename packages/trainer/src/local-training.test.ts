@@ -19,7 +19,7 @@ import type { DataSource, TargetInfo } from './data/source.ts';
 import { SPLIT_SEED, Split } from './data/split.ts';
 import { inputTensor, residentData } from './inputs.ts';
 import { type LocalJob, type LocalJobOptions, openLocalJob } from './local-job.ts';
-import { LocalTraining } from './local-training.ts';
+import { type Checkpoint, LocalTraining, type TrainingHooks } from './local-training.ts';
 import { createSession } from './ort.ts';
 import { type TargetForm, targetForm, targetTensor } from './targets.ts';
 import { linearModel, testJob } from './testing/jobs.ts';
@@ -240,6 +240,7 @@ describe('a set that is larger than memory', () => {
         new LocalTraining({
           ...{ job, plan, graph, session, batches, augment: undefined },
           ...{ example: set.info.shape, examples: split.training },
+          validate: async () => 0,
         }).train(initialVector(model), 9, { round: 0, rounds: 1 });
       const lists = [0, 1].map((epoch) => epochList(shardBytes, 9, epoch));
       const streamed = await train(streamedBatches({ source, split, plan, form, shardBytes }));
@@ -338,4 +339,55 @@ describe('targets', () => {
       'the model takes whole numbers of shape [] as the target of each example; the data have no',
     );
   });
+});
+
+describe('a training that may stop early', () => {
+  /** Noise cannot be learned: what is learned by heart makes the validation loss worse. */
+  const STUBBORN = { epochs: 12, batchSize: 16, learningRate: 0.2 };
+  const settings = (changes: Partial<TrainingSettings>) => ({
+    job: testJob({ training: { ...testJob().training, ...STUBBORN, ...changes } }),
+  });
+
+  test('ends some epochs after the best one, with the weights of that one', async () => {
+    const { update, localSteps } = await withJob(settings({ patience: 2 }), (open) =>
+      open.train(open.initial, 3),
+    );
+    // 142 examples in batches of 16.
+    const perEpoch = 9;
+    expect(localSteps % perEpoch).toBe(0);
+    const epochs = localSteps / perEpoch;
+    expect(epochs).toBeLessThan(STUBBORN.epochs - 2);
+    // As if it had been told to train so many epochs, but for the order of additions in its norm.
+    const told = await withJob(settings({ epochs }), (open) => open.train(open.initial, 3));
+    expect(told.localSteps).toBe(localSteps);
+    for (const [i, value] of update.entries()) expect(value).toBeCloseTo(told.update[i]!, 5);
+  });
+
+  test('goes on where it was broken off, to the same bits', async () => {
+    const options = settings({ patience: 3 });
+    const whole = await withJob(options, (open) => open.train(open.initial, 3));
+    const resumed = await withJob(options, async (open) => {
+      const checkpoints: Checkpoint[] = [];
+      const now = clock(1);
+      const onPause: TrainingHooks['onPause'] = async (_, checkpoint) => {
+        checkpoints.push(structuredClone(checkpoint));
+      };
+      await open.train(open.initial, 3, undefined, { now, onPause });
+      const resume = checkpoints[Math.floor(checkpoints.length / 2)]!;
+      expect(resume.best).toBeDefined();
+      return open.train(open.initial, 3, undefined, { resume });
+    });
+    expect(resumed).toEqual(whole);
+  });
+});
+
+test('a bound of steps ends a training in the middle of an epoch', async () => {
+  const train = (training: Partial<TrainingSettings>) =>
+    withJob({ job: testJob({ training: { ...testJob().training, ...training } }) }, (open) =>
+      open.train(open.initial, 3),
+    );
+  const bounded = await train({ epochs: 3, batchSize: 16, steps: 13 });
+  expect(bounded.localSteps).toBe(13);
+  const unbounded = await train({ epochs: 3, batchSize: 16, steps: 1_000 });
+  expect(unbounded.localSteps).toBe(27);
 });

@@ -14,6 +14,7 @@ import {
   NUMBERS_PER_MOVE,
   noiseWords,
   orderShape,
+  stepsPerEpoch,
   stepTables,
   variesWithinRun,
   WORDS_PER_DROPOUT,
@@ -22,6 +23,7 @@ import { ProtocolError } from '@starling/core';
 import type { ClientUpdate, TrainerJob, TrainingContext, TrainingProgress } from '@starling/rounds';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { type Batches, STREAM, type Stretch } from './batches.ts';
+import { clippedUpdate } from './clip.ts';
 import type { EpochRunner } from './device-training.ts';
 import { loadOrt, scalarOf, tensorFeeds } from './ort.ts';
 import { Pace } from './pace.ts';
@@ -36,6 +38,19 @@ export interface Checkpoint {
   readonly states: Float32Array;
   /** Sum of the losses of all steps so far. */
   readonly lossSum: number;
+  /** The best epoch so far, where training may stop early. */
+  readonly best?: BestEpoch | undefined;
+}
+
+/** Where the loss on validation examples was lowest. */
+export interface BestEpoch {
+  readonly loss: number;
+  readonly step: number;
+  readonly vector: Float32Array;
+  /** Sum of the losses of the steps up to it. */
+  readonly lossSum: number;
+  /** Epochs since. */
+  readonly age: number;
 }
 
 export interface TrainingHooks {
@@ -58,6 +73,8 @@ export interface LocalTrainingParts {
   /** Examples that train. */
   readonly examples: number;
   readonly augment: Augmentation | undefined;
+  /** Mean loss of a vector on the validation examples. */
+  readonly validate: (vector: Float32Array) => Promise<number>;
 }
 
 /** Seeds of what dropouts drop and of what augmentation draws: streams beside that of the order. */
@@ -83,7 +100,8 @@ export class LocalTraining {
     context: TrainingContext,
     hooks: TrainingHooks = {},
   ): Promise<ClientUpdate> {
-    const { plan, batches, examples, session, graph } = this.#parts;
+    const { plan, batches, examples, session, graph, job } = this.#parts;
+    const { patience } = job.training;
     const { onPause, now = () => performance.now() } = hooks;
     let at: Checkpoint = hooks.resume ?? {
       ...{ step: 0, vector, states: new Float32Array(graph.states), lossSum: 0 },
@@ -95,10 +113,11 @@ export class LocalTraining {
     const { step: first } = at;
     const began = now();
     for (;;) {
+      const most = patience === 0 ? plan.steps : endOfEpoch(plan, at.step);
+      const stretch = await reader.next(this.#pace.next(most - at.step));
       const started = now();
-      const stretch = await reader.next(this.#pace.next(plan.steps - at.step));
       const range = { from: at.step, to: at.step + stretch.steps };
-      const isLast = range.to === plan.steps;
+      const isLast = range.to === plan.steps && patience === 0;
       const feeds = {
         ...fixed,
         ...(await this.#runFeeds(at, stretch, range)),
@@ -118,11 +137,31 @@ export class LocalTraining {
         const trainingLoss = lossSum / plan.steps;
         return { update, norm, trainingLoss, localSteps: plan.steps, examples };
       }
-      at = { step: range.to, lossSum, ...carriedOf(results) };
+      at = { step: range.to, lossSum, ...carriedOf(results), best: at.best };
       const { step } = at;
+      if (patience > 0 && step === endOfEpoch(plan, range.from)) {
+        const best = await this.#judge(at);
+        at = { ...at, best };
+        if (best.age >= patience || step === plan.steps) return this.#updateOf(vector, best);
+      }
       const seconds = (now() - began) / 1000;
       await onPause?.(progressOf({ plan, examples, first, step, seconds }), at);
     }
+  }
+
+  /** The best epoch, now that another one is over. A loss that is no number is never the best. */
+  async #judge({ step, vector, lossSum, best }: Checkpoint): Promise<BestEpoch> {
+    const loss = await this.#parts.validate(vector);
+    if (best !== undefined && !(loss < best.loss)) return { ...best, age: best.age + 1 };
+    return { loss, step, vector, lossSum, age: 0 };
+  }
+
+  #updateOf(before: Float32Array, { vector, step, lossSum }: BestEpoch): ClientUpdate {
+    const { job, graph, examples } = this.#parts;
+    const { layout } = graph;
+    const { update, norm } = clippedUpdate(before, vector, { layout, clip: job.clippingNorm });
+    checkUpdate(update, norm, lossSum / step);
+    return { update, norm, trainingLoss: lossSum / step, localSteps: step, examples };
   }
 
   #carriedOutputs(): readonly string[] {
@@ -233,6 +272,12 @@ export class LocalTraining {
       );
     };
   }
+}
+
+/** The step behind the epoch that step `from` is in. */
+function endOfEpoch(plan: EpochPlan, from: number): number {
+  const perEpoch = stepsPerEpoch(plan);
+  return Math.min(plan.steps, (Math.floor(from / perEpoch) + 1) * perEpoch);
 }
 
 interface StepSpan {

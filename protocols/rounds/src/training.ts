@@ -46,6 +46,10 @@ const i32 = mapped(
  */
 export const trainingCodec = struct({
   epochs: u32(1_000),
+  /** Most steps of the optimiser in a round, 0 for as many as the epochs have. */
+  steps: u32(10_000_000),
+  /** Epochs without a lower loss on validation examples after which a peer stops; 0 for never. */
+  patience: u32(1_000),
   batchSize: u32(65_536),
   /** Minibatches whose mean gradient makes one step of the optimiser. */
   accumulation: u32(65_536),
@@ -104,6 +108,8 @@ export type Training = Decoded<typeof trainingCodec>;
 /** One epoch of plain SGD. */
 export const DEFAULT_TRAINING: Training = {
   epochs: 1,
+  steps: 0,
+  patience: 0,
   batchSize: 32,
   accumulation: 1,
   optimizer: 'sgd',

@@ -1,14 +1,13 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import {
-  type Codec,
-  decodeCanonical,
-  encodeCanonical,
-  fromHex,
-  type RoundId,
-  toHex,
-} from '@starling/core';
+import { type Codec, decodeCanonical, fromHex, type RoundId, toHex } from '@starling/core';
 import { signingKeyFromSeed } from '@starling/crypto';
 import { describe, expect, test } from 'vitest';
+import {
+  type BadVector,
+  revive,
+  vectorsBeside,
+  walkBad,
+  walkGood,
+} from '../../../test/helpers/vectors.ts';
 import {
   type Body,
   bodyCodec,
@@ -40,53 +39,24 @@ const CODECS: Readonly<Record<string, Codec<unknown>>> = {
   'sync-request': syncRequestCodec as Codec<unknown>,
   'sync-answer': syncAnswerCodec as Codec<unknown>,
 };
-const RUNNERS = [
-  'good.json',
-  'bad.json',
-  'envelopes.json',
-  'bad-envelopes.json',
-  'identities.json',
-];
-const folder = new URL('../vectors/', import.meta.url);
 const key = signingKeyFromSeed(Uint8Array.from({ length: 32 }, (_, i) => i));
 
-interface Vector {
-  readonly name: string;
-  readonly type: string;
-  readonly hex: string;
-}
-const read = <T>(file: string): readonly T[] =>
-  JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as T[];
+const vectors = { beside: import.meta.url, codecs: CODECS, bytesMax: SYNC_ANSWER_BYTES_MAX };
+const { files, read } = vectorsBeside(import.meta.url);
 
-/** `0x…` stands for bytes. */
-function revive(value: unknown): unknown {
-  if (typeof value === 'string' && value.startsWith('0x')) return fromHex(value.slice(2));
-  if (Array.isArray(value)) return value.map(revive);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, revive(item)]));
-}
-
-test('every vector file has a runner here', () => {
-  expect(readdirSync(folder).sort()).toEqual([...RUNNERS].sort());
+test('every file of vectors is walked', () => {
+  const walked = [
+    'good.json',
+    'bad.json',
+    'envelopes.json',
+    'bad-envelopes.json',
+    'identities.json',
+  ];
+  expect(files).toEqual(walked.sort());
 });
 
-test.each(read<Vector & { readonly value: unknown }>('good.json'))(
-  'good vector: $type: $name',
-  ({ type, value, hex }) => {
-    const codec = CODECS[type]!;
-    const wanted = revive(value);
-    expect(toHex(encodeCanonical(codec, wanted))).toBe(hex);
-    expect(decodeCanonical(codec, fromHex(hex), SYNC_ANSWER_BYTES_MAX)).toEqual(wanted);
-  },
-);
-
-test.each(read<Vector & { readonly why: string }>('bad.json'))(
-  'bad vector: $type: $name [R-28]',
-  ({ type, hex, why }) => {
-    const decode = () => decodeCanonical(CODECS[type]!, fromHex(hex), SYNC_ANSWER_BYTES_MAX);
-    expect(decode).toThrow(expect.objectContaining({ name: 'DecodeError', message: why }));
-  },
-);
+describe('good vectors', () => walkGood(vectors));
+describe('bad vectors [R-28]', () => walkBad(vectors));
 
 interface EnvelopeVector {
   readonly name: string;
@@ -108,7 +78,7 @@ describe('envelopes', () => {
     expect(openEnvelope(fromHex(hex))).toEqual({ ...sealed, hash });
   });
 
-  test.each(read<Vector & { readonly why: string }>('bad-envelopes.json'))(
+  test.each(read<Omit<BadVector, 'type'>>('bad-envelopes.json'))(
     'bad: $name [R-2]',
     ({ hex, why }) => {
       if (why === 'signature') expect(openEnvelope(fromHex(hex))).toBeUndefined();
@@ -140,7 +110,7 @@ describe('identities', () => {
   });
 
   test('the signatures of the certificate hold, and only for their own member', () => {
-    const { hex } = read<Vector>('good.json').find(({ type }) => type === 'certificate')!;
+    const { hex } = read<BadVector>('good.json').find(({ type }) => type === 'certificate')!;
     const { statement, signatures } = decodeCanonical(certificateCodec, fromHex(hex), 64 * 1024);
     for (const { member, signature } of signatures) {
       for (const [index, peer] of statement.roster.entries()) {

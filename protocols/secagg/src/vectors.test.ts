@@ -1,13 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import {
-  type Codec,
-  decodeCanonical,
-  encodeCanonical,
-  fromHex,
-  LIMITS,
-  packWire,
-  toHex,
-} from '@starling/core';
+import { type Codec, fromHex, LIMITS, packWire, toHex } from '@starling/core';
 import {
   agreementKeyFromSeed,
   combineShares,
@@ -17,6 +8,12 @@ import {
   splitSecret,
 } from '@starling/crypto';
 import { describe, expect, test } from 'vitest';
+import {
+  type GoodVector,
+  vectorsBeside,
+  walkBad,
+  walkGood,
+} from '../../../test/helpers/vectors.ts';
 import {
   chunkHeaderCodec,
   decisionValueCodec,
@@ -37,54 +34,25 @@ const CODECS: Readonly<Record<string, Codec<unknown>>> = {
   'chunk-header': chunkHeaderCodec as Codec<unknown>,
   'open-request': openRequestCodec as Codec<unknown>,
 };
-// Derivations belong to the session: packages/secagg/src/known-answers.test.ts walks them.
-const RUNNERS = ['good.json', 'bad.json', 'known-answers.json', 'derivations.json'];
-const folder = new URL('../vectors/', import.meta.url);
 
-interface Vector {
-  readonly name: string;
-  readonly type: string;
-  readonly hex: string;
-}
-const read = <T>(file: string): readonly T[] =>
-  JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as T[];
+const vectors = { beside: import.meta.url, codecs: CODECS, bytesMax: LIMITS.controlBytesMax };
+const { files, read } = vectorsBeside(import.meta.url);
 
-/** `0x…` stands for bytes. */
-function revive(value: unknown): unknown {
-  if (typeof value === 'string' && value.startsWith('0x')) return fromHex(value.slice(2));
-  if (Array.isArray(value)) return value.map(revive);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, revive(item)]));
-}
-
-test('every vector file has a runner here', () => {
-  expect(readdirSync(folder).sort()).toEqual([...RUNNERS].sort());
+test('every file of vectors is walked', () => {
+  // Derivations belong to the session: packages/secagg/src/known-answers.test.ts walks them.
+  const walked = ['good.json', 'bad.json', 'known-answers.json', 'derivations.json'];
+  expect(files).toEqual(walked.sort());
 });
 
-const good = read<Vector & { readonly value: unknown }>('good.json');
-describe('good vectors', () => {
-  test.each(good)('$type: $name', ({ type, value, hex }) => {
-    const codec = CODECS[type]!;
-    const wanted = revive(value);
-    expect(toHex(encodeCanonical(codec, wanted))).toBe(hex);
-    expect(decodeCanonical(codec, fromHex(hex), LIMITS.controlBytesMax)).toEqual(wanted);
-  });
+describe('good vectors', () => walkGood(vectors));
+describe('bad vectors [S-1]', () => walkBad(vectors));
 
-  test('there is one for every kind of message', () => {
-    const kinds = good.flatMap(({ type, value }) =>
-      type === 'message' ? [(value as { kind: string }).kind] : [],
-    );
-    expect(new Set(kinds).size).toBe(16);
-  });
+test('there is a good vector for every kind of message', () => {
+  const kinds = read<GoodVector>('good.json').flatMap(({ type, value }) =>
+    type === 'message' ? [(value as { kind: string }).kind] : [],
+  );
+  expect(new Set(kinds).size).toBe(16);
 });
-
-test.each(read<Vector & { readonly why: string }>('bad.json'))(
-  'bad vector: $type: $name [S-1]',
-  ({ type, hex, why }) => {
-    const decode = () => decodeCanonical(CODECS[type]!, fromHex(hex), LIMITS.controlBytesMax);
-    expect(decode).toThrow(expect.objectContaining({ name: 'DecodeError', message: why }));
-  },
-);
 
 describe('known answers', () => {
   type Answer = Readonly<Record<string, never>>;

@@ -37,7 +37,7 @@ export class DemoSwarm {
         listen: ['/ip4/127.0.0.1/tcp/0'],
         bootstrap: this.alive.flatMap((peer) => peer.addresses),
         mdns: false,
-        policy: { trust: launcher === undefined ? [] : [launcher], minPeers: 3 },
+        policy: { trust: launcher === undefined ? [] : [launcher], minPeers: 3, members: [] },
         log: 'info',
       },
       stateDirectory: join(directory, `peer-${index}`),

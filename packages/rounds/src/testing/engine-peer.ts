@@ -4,7 +4,7 @@ import { type Body, type Envelope, type Job, openEnvelope } from '@starling/prot
 import { engineStep } from '../engine.ts';
 import type { Slot } from '../round-id.ts';
 import { createEngine, currentRoundId, type EngineState, stateHashOf } from '../state.ts';
-import type { EngineEffect, EngineEvent, Notice } from '../types.ts';
+import type { EngineConfig, EngineEffect, EngineEvent, Notice } from '../types.ts';
 import { hashNamed } from './fixtures.ts';
 
 type EffectOf<K> = Extract<EngineEffect, { kind: K }>;
@@ -21,9 +21,9 @@ export class EnginePeer {
   readonly #key: SigningKey;
   #updates = 0;
 
-  constructor(job: Job, key: SigningKey) {
+  constructor(job: Job, key: SigningKey, more: Partial<EngineConfig> = {}) {
     this.#key = key;
-    this.state = createEngine({ job, key, weight: 1, protection: 'none' });
+    this.state = createEngine({ job, key, weight: 1, protection: 'none', ...more });
   }
 
   get peer(): PeerId {

@@ -1,4 +1,4 @@
-import { BATCH_ROWS, type Cell, type TableBatch, type TableFile } from './table.ts';
+import { batchRows, type Cell, type TableBatch, type TableFile } from './table.ts';
 
 /** Where a row of a text file starts. */
 export interface Mark {
@@ -50,12 +50,13 @@ export class RowFile implements TableFile {
     const wanted = columns.map((name) => this.columns.indexOf(name));
     const mark = this.#marks.findLast(({ row }) => row <= from)!;
     let row = mark.row;
+    const size = batchRows(this.columns.length);
     let batch = new RowBatch(this.name, wanted);
     for await (const { cells, bytes, lines } of this.#parts.records(mark)) {
       if (row >= to) break;
       if (row >= from) batch.add(cells, mark.line + lines);
       row++;
-      if (row % BATCH_ROWS !== 0) continue;
+      if (row % size !== 0) continue;
       this.#note({ row, byte: mark.byte + bytes, line: mark.line + lines });
       if (batch.count > 0) yield batch;
       batch = new RowBatch(this.name, wanted);

@@ -30,8 +30,13 @@ export interface TableFileOptions {
   readonly progress?: Progress;
 }
 
-/** Rows of a batch at most, where a format does not say otherwise. */
-export const BATCH_ROWS = 16_384;
+/** Fields of a batch of text: each is a string of its own until it is read. */
+const BATCH_FIELDS = 65_536;
+const BATCH_ROWS_MAX = 16_384;
+
+/** Rows of a batch in a file of text with so many columns. */
+export const batchRows = (columns: number): number =>
+  Math.min(BATCH_ROWS_MAX, Math.max(1, Math.floor(BATCH_FIELDS / columns)));
 
 const MISSING = new Set(['', 'na', 'n/a', 'nan', 'null', 'none', '?']);
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;

@@ -1,0 +1,344 @@
+import { randomBytes } from 'node:crypto';
+import type { RevokedView, SwarmHandlers } from '@starling/control';
+import {
+  ConfigError,
+  type Journal,
+  type Log,
+  type Membership,
+  type PeerId,
+  ProtocolError,
+} from '@starling/core';
+import type { SigningKey } from '@starling/crypto';
+import {
+  countersign,
+  decodeRecord,
+  demandAuthority,
+  encodeRecord,
+  issueInvite,
+  Members,
+  newSwarm,
+  type SwarmRecord,
+} from '@starling/membership';
+import {
+  checkInvite,
+  type Invite,
+  type InviteId,
+  inviteIdOf,
+  MEMBERSHIP_LIMITS,
+  parseInvite,
+  swarmIdOf,
+  type Target,
+} from '@starling/protocol-membership';
+import type { SecretFile } from '@starling/store';
+import { createSwarm, redeemInvite, type Swarm } from '@starling/swarm';
+import { ChangeableSwarm } from './changeable-swarm.ts';
+import type { Config } from './config.ts';
+import { systemClock, systemRandom } from './ports.ts';
+import { inviteView, memberViews, OPEN_WARNING, swarmView } from './swarm-views.ts';
+
+export interface SwarmServiceParts {
+  readonly config: Config;
+  readonly journal: Journal;
+  readonly file: SecretFile;
+  readonly seed: Uint8Array;
+  readonly key: SigningKey;
+  /** Directory of libp2p's peer store. */
+  readonly peers: string;
+  readonly log: Log;
+}
+
+const wallSeconds = (): number => Date.now() / 1000;
+
+/** The swarm this daemon is in: which, in what role, and the change to another. */
+export class SwarmService implements SwarmHandlers {
+  readonly swarm: ChangeableSwarm;
+  /** For the node: where there are no members, everybody may do everything. */
+  readonly membership: Membership = {
+    refusal: (peer) => this.#members?.refusal(peer),
+    may: (peer, right) => this.#members?.may(peer, right) ?? true,
+    mayHaveLaunched: (peer) => this.#members?.mayHaveLaunched(peer) ?? true,
+    mayHaveTrained: (peer) => this.#members?.mayHaveTrained(peer) ?? true,
+  };
+  readonly #parts: SwarmServiceParts;
+  #members: Members | undefined;
+
+  private constructor(parts: SwarmServiceParts, members: Members | undefined, first: Swarm) {
+    this.#parts = parts;
+    this.#members = members;
+    this.swarm = new ChangeableSwarm(first);
+  }
+
+  /** Enters the swarm that is kept on disk, or the one of the configured name. */
+  static async open(parts: SwarmServiceParts): Promise<SwarmService> {
+    const found = await parts.file.read();
+    const record = found && readRecord(found);
+    const members = record && (await openMembers(record, parts));
+    if (members !== undefined && parts.config.network !== DEFAULT_NETWORK) {
+      const { name } = members.descriptor;
+      parts.log.warn(`in the swarm ${name}: the configured network counts for nothing`);
+    }
+    return new SwarmService(parts, members, await enter(parts, members));
+  }
+
+  async show() {
+    return swarmView(this.#members, this.swarm.status(), this.#parts.config);
+  }
+
+  async create(wanted: Parameters<SwarmHandlers['create']>[0]) {
+    this.#demandNone();
+    const record = newSwarm({
+      name: wanted.name,
+      access: wanted.public ? 'open' : 'members',
+      admins: [this.#parts.key.peerId, ...(wanted.admins as PeerId[])],
+      threshold: wanted.threshold,
+      withKey: wanted.preSharedKey,
+      entropy: new Uint8Array(randomBytes(40)),
+    });
+    await this.#changeTo(record);
+    return this.show();
+  }
+
+  async invite(wanted: Parameters<SwarmHandlers['invite']>[0]) {
+    const members = this.#demandMembers();
+    demandAuthority(members, 'issue invites');
+    const bootstrap = wanted.addresses ?? inviteAddresses(this.swarm.addresses());
+    if (bootstrap.length === 0) {
+      const hint = 'Give --address with one where newcomers reach a member';
+      throw new ConfigError('address', 'this daemon listens nowhere', hint);
+    }
+    const { role, singleUse, redeemSeconds, memberSeconds } = wanted;
+    const nonce = new Uint8Array(randomBytes(12));
+    const invite = await issueInvite(members, {
+      ...{ role, singleUse, redeemSeconds, memberSeconds },
+      ...{ bootstrap, nonce },
+    });
+    return inviteView(invite);
+  }
+
+  async sign(text: string) {
+    return inviteView(await countersign(this.#demandMembers(), readInvite(text)));
+  }
+
+  async join(text: string, addresses: readonly string[] | undefined) {
+    const invite = readInvite(text);
+    const verdict = checkInvite(invite, wallSeconds());
+    // The others of the authority must come in before they can sign.
+    const isOfAuthority = invite.body.swarm.admins.includes(this.#parts.key.peerId);
+    const isEarly = isOfAuthority && !verdict.ok && verdict.reason === 'too-few-signatures';
+    if (!verdict.ok && !isEarly)
+      throw new ProtocolError(verdict.reason, `${verdict.reason}: ${verdict.detail}`);
+    const { swarm: descriptor, key, bootstrap } = invite.body;
+    const present = this.#members;
+    if (present !== undefined && present.swarm !== swarmIdOf(descriptor)) this.#demandNone();
+    const places = addresses ?? bootstrap;
+    const { key: own, seed, log } = this.#parts;
+    const record = { descriptor, key, bootstrap: places, credential: null };
+    // One of the authority is a member by that; so is everybody in an open swarm.
+    if (isOfAuthority || descriptor.access === 'open') {
+      await this.#changeTo(record);
+      return this.show();
+    }
+    const redeemed = await redeemAt(invite, places, { clock: systemClock, log, seed, key: own });
+    const { credential } = redeemed;
+    if (present === undefined) await this.#changeTo({ ...record, credential });
+    else {
+      await this.#parts.file.write(encodeRecord({ ...record, credential }));
+      await present.take({ credentials: [credential] });
+    }
+    // So that the answer already shows a peer; if it cannot be, the keeper goes on trying.
+    await this.swarm.dial(redeemed.address).catch(() => {});
+    return this.show();
+  }
+
+  async members() {
+    return memberViews(this.#demandMembers(), new Set(this.swarm.peers()));
+  }
+
+  async revoke({ peer, invite, reason }: Parameters<SwarmHandlers['revoke']>[0]) {
+    const members = this.#demandMembers();
+    demandAuthority(members, 'revoke');
+    const target: Target =
+      peer !== undefined
+        ? { kind: 'peer', peer: peer as PeerId }
+        : { kind: 'invite', invite: inviteIn(members, invite!) };
+    await members.revoke(target, reason);
+    return revokedView(members, target);
+  }
+
+  /** Back to the network of the configured name. What is known of the members stays on disk. */
+  async leave() {
+    this.#demandMembers();
+    const left = this.#members;
+    await this.#parts.file.remove();
+    this.#members = undefined;
+    const back = () => enter(this.#parts, undefined);
+    await this.swarm.change(back, () => enter(this.#parts, left));
+    return this.show();
+  }
+
+  /** On disk first: a daemon that dies in the middle comes up in the new swarm. */
+  async #changeTo(record: SwarmRecord): Promise<void> {
+    const before = this.#members;
+    const members = await openMembers(record, this.#parts);
+    await this.#parts.file.write(encodeRecord(record));
+    this.#members = members;
+    try {
+      await this.swarm.change(
+        () => enter(this.#parts, members),
+        () => enter(this.#parts, before),
+      );
+    } catch (error) {
+      this.#members = before;
+      if (before === undefined) await this.#parts.file.remove();
+      else await this.#parts.file.write(encodeRecord(before.record));
+      throw error;
+    }
+  }
+
+  #demandMembers(): Members {
+    if (this.#members !== undefined) return this.#members;
+    const hint = 'Make one with `starling swarm create`, or enter one with `starling swarm join`';
+    throw new ConfigError('swarm', `only in the network "${this.#parts.config.network}"`, hint);
+  }
+
+  #demandNone(): void {
+    if (this.#members === undefined) return;
+    const { name } = this.#members.descriptor;
+    const hint = 'Leave it with `starling swarm leave`, or choose another --state';
+    const reason = `wrong swarm: this daemon is in ${name} (${this.#members.swarm.slice(0, 12)})`;
+    throw new ConfigError('swarm', reason, hint);
+  }
+}
+
+const DEFAULT_NETWORK = 'starling';
+
+async function openMembers(
+  record: SwarmRecord,
+  { journal, key, log }: SwarmServiceParts,
+): Promise<Members> {
+  const members = await Members.open(record, { journal, key, now: wallSeconds });
+  const tell = (): void => {
+    const refusal = members.refusal(members.self);
+    if (refusal === undefined) return;
+    log.warn(`this peer is no member of ${members.descriptor.name}`, { reason: refusal });
+  };
+  tell();
+  members.onNews(({ revocations }) => {
+    if (revocations.length > 0) tell();
+  });
+  return members;
+}
+
+function enter(parts: SwarmServiceParts, members: Members | undefined): Promise<Swarm> {
+  const { config, log, seed, peers } = parts;
+  if (members?.descriptor.access === 'open') log.warn(OPEN_WARNING);
+  const bootstrap = new Set([...config.bootstrap, ...(members?.record.bootstrap ?? [])]);
+  const allow = config.policy.members as PeerId[];
+  return createSwarm(
+    {
+      seed,
+      network: members?.network ?? config.network,
+      listen: config.listen,
+      announce: config.announce,
+      bootstrap: [...bootstrap],
+      mdns: config.mdns,
+      datastore: peers,
+      ...(members && { members }),
+      ...(allow.length > 0 && { allow }),
+    },
+    { clock: systemClock, random: systemRandom, log },
+  );
+}
+
+async function redeemAt(
+  invite: Invite,
+  addresses: readonly string[],
+  parts: Parameters<typeof redeemInvite>[2],
+) {
+  try {
+    return await redeemInvite(invite, addresses, parts);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    const { name } = invite.body.swarm;
+    const text = `cannot join ${name}: ${error.code}: ${error.message}. ${nextStep(error.code)}`;
+    throw new ProtocolError(error.code, text);
+  }
+}
+
+/** What to do about a refusal. */
+function nextStep(code: string): string {
+  switch (code) {
+    case 'unreachable':
+      return 'Check that a member is up, and name its address with --bootstrap';
+    case 'no-quorum':
+    case 'issuer-away':
+    case 'not-an-admin':
+      return 'Try again when enough admins are up';
+    case 'revoked':
+      return 'Ask an admin; a revoked peer id never comes back';
+    default:
+      return 'Ask an admin for a new invite';
+  }
+}
+
+function readRecord(found: Uint8Array): SwarmRecord {
+  try {
+    return decodeRecord(found);
+  } catch {
+    const hint = 'Restore it from a copy, or remove it and join again with an invite';
+    throw new ConfigError('stateDirectory', 'its file `swarm` is damaged', hint);
+  }
+}
+
+function readInvite(text: string): Invite {
+  try {
+    return parseInvite(text);
+  } catch (error) {
+    const reason = error instanceof ProtocolError ? error.message : 'it is damaged';
+    throw new ConfigError(
+      'invite',
+      reason,
+      'Copy the whole text that `starling swarm invite` gave',
+    );
+  }
+}
+
+/** An invite that is known here, by the beginning of its id. */
+function inviteIn(members: Members, beginning: string): InviteId {
+  const ids = new Set([
+    ...members.invites().map(({ body }) => inviteIdOf(body)),
+    ...members.books.credentials().map(({ body }) => body.invite),
+  ]);
+  const found = [...ids].filter((id) => id.startsWith(beginning));
+  if (found.length === 1) return found[0]!;
+  const problem = found.length === 0 ? 'no invite is called' : 'more than one invite is called';
+  throw new ConfigError('invite', `${problem} "${beginning}"`, '`starling swarm show` lists them');
+}
+
+/** Loopback is for nobody else, unless there is nothing else. */
+function inviteAddresses(own: readonly string[]): readonly string[] {
+  const far = own.filter((address) => !/^\/ip4\/127\.|^\/ip6\/::1\//.test(address));
+  return (far.length > 0 ? far : own).slice(0, MEMBERSHIP_LIMITS.addressesMax);
+}
+
+function revokedView(members: Members, target: Target): RevokedView {
+  const { threshold } = members.descriptor;
+  const words = members.books.wordsAbout(target).length;
+  const warnings: string[] = [];
+  if (target.kind === 'peer') {
+    const invite = members.books.credential(target.peer)?.body.invite;
+    const known = members.invites().find(({ body }) => inviteIdOf(body) === invite);
+    if (invite !== undefined && known?.body.singleUse !== true) {
+      warnings.push(
+        `it came by an invite for many, and may come back by it under another key: ` +
+          `\`starling swarm revoke --invite ${invite.slice(0, 12)}\``,
+      );
+    }
+  }
+  return {
+    target: target.kind === 'peer' ? target.peer : target.invite,
+    revoked: words >= threshold,
+    missing: Math.max(0, threshold - words),
+    warnings,
+  };
+}

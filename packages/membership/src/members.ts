@@ -1,0 +1,254 @@
+import {
+  decodeCanonical,
+  encodeCanonical,
+  InvariantError,
+  type Journal,
+  type MemberRight,
+  type Membership,
+  type PeerId,
+  utf8,
+} from '@starling/core';
+import type { SigningKey } from '@starling/crypto';
+import {
+  type Credential,
+  type Descriptor,
+  decodeCredential,
+  decodeRevocation,
+  encodeCredential,
+  encodeRevocation,
+  hasRight,
+  type Invite,
+  type InviteId,
+  inviteCodec,
+  inviteIdOf,
+  MEMBERSHIP_LIMITS,
+  networkOf,
+  placeOf,
+  type Revocation,
+  type Role,
+  type SwarmId,
+  signRevocation,
+  swarmIdOf,
+  type Target,
+} from '@starling/protocol-membership';
+import { Books, type Standing, type Taken } from './books.ts';
+import type { SwarmRecord } from './record.ts';
+
+export interface MembersParts {
+  readonly journal: Journal;
+  readonly key: SigningKey;
+  /** The wall clock, in seconds since 1970: for expiry alone (design decision 14a). */
+  readonly now: () => number;
+}
+
+/** What came in and was new, to be passed on. */
+export interface News {
+  readonly credentials: readonly Uint8Array[];
+  readonly revocations: readonly Uint8Array[];
+}
+
+/** `from` is who told us, if somebody did. */
+export type NewsListener = (news: News, from: PeerId | undefined) => void;
+
+export interface MemberView {
+  readonly peer: PeerId;
+  readonly role: Role;
+  readonly standing: Standing;
+  readonly credential: Credential | undefined;
+}
+
+/**
+ * The members of one swarm as this peer knows them: `Books` that are on disk before anybody hears
+ * of them. Redeeming is in `redeem.ts`.
+ */
+export class Members implements Membership {
+  readonly descriptor: Descriptor;
+  readonly swarm: SwarmId;
+  readonly network: string;
+  readonly record: SwarmRecord;
+  readonly books: Books;
+  readonly #parts: MembersParts;
+  readonly #prefix: string;
+  readonly #listeners = new Set<NewsListener>();
+  readonly #used = new Map<InviteId, PeerId>();
+  readonly #issued = new Map<InviteId, Invite>();
+
+  private constructor(record: SwarmRecord, parts: MembersParts) {
+    this.record = record;
+    this.descriptor = record.descriptor;
+    this.swarm = swarmIdOf(record.descriptor);
+    this.network = networkOf(this.swarm);
+    this.books = new Books(record.descriptor);
+    this.#parts = parts;
+    this.#prefix = `membership/${this.swarm}/`;
+  }
+
+  /** Reads back what was kept. What no longer decodes is left out: others still have it. */
+  static async open(record: SwarmRecord, parts: MembersParts): Promise<Members> {
+    const members = new Members(record, parts);
+    const prefix = members.#prefix;
+    const credentials: Uint8Array[] = [];
+    for await (const [key, value] of parts.journal.entries(prefix)) {
+      const [kind, name] = key.slice(prefix.length).split('/') as [string, string];
+      if (kind === 'credential') credentials.push(value);
+      else if (kind === 'word') members.books.takeRevocation(value);
+      else if (kind === 'used') {
+        members.#used.set(name as InviteId, new TextDecoder().decode(value) as PeerId);
+      } else if (kind === 'issued') {
+        members.#issued.set(name as InviteId, readInvite(value));
+      }
+    }
+    for (const credential of credentials) members.books.takeCredential(credential);
+    if (record.credential !== null) await members.take({ credentials: [record.credential] });
+    return members;
+  }
+
+  get self(): PeerId {
+    return this.#parts.key.peerId;
+  }
+
+  get key(): SigningKey {
+    return this.#parts.key;
+  }
+
+  now(): number {
+    return this.#parts.now();
+  }
+
+  standing(peer: PeerId): Standing {
+    return this.books.standing(peer, this.now());
+  }
+
+  refusal(peer: PeerId): string | undefined {
+    const standing = this.standing(peer);
+    return standing.ok ? undefined : `${standing.reason}: ${standing.detail}`;
+  }
+
+  may(peer: PeerId, right: MemberRight): boolean {
+    const standing = this.standing(peer);
+    return standing.ok && hasRight(standing.role, right);
+  }
+
+  mayHaveLaunched(peer: PeerId): boolean {
+    const role = this.books.roleEver(peer);
+    return role !== undefined && hasRight(role, 'launch');
+  }
+
+  mayHaveTrained(peer: PeerId): boolean {
+    const isAlways = this.descriptor.access === 'open' || this.descriptor.admins.includes(peer);
+    const role = this.books.credential(peer)?.body.role;
+    return isAlways || (role !== undefined && hasRight(role, 'train-light'));
+  }
+
+  /** Whether this peer is of the authority: only such a one issues invites and revokes. */
+  get isOfAuthority(): boolean {
+    return this.descriptor.admins.includes(this.self);
+  }
+
+  /** This peer's own credential as it is shown to others; null for the authority. */
+  ownCredential(): Uint8Array | null {
+    const own = this.books.credential(this.self);
+    return own === undefined ? null : encodeCredential(own);
+  }
+
+  onNews(listener: NewsListener): () => void {
+    const entry: NewsListener = (news, from) => listener(news, from);
+    this.#listeners.add(entry);
+    return () => this.#listeners.delete(entry);
+  }
+
+  /**
+   * Takes what others know into the books, on disk before listeners are told what was new.
+   * Answers why the first thing that was refused was refused.
+   */
+  async take(
+    given: Partial<News>,
+    from?: PeerId,
+  ): Promise<Extract<Taken, { kind: 'refused' }> | undefined> {
+    const news = { credentials: [] as Uint8Array[], revocations: [] as Uint8Array[] };
+    let refusal: Extract<Taken, { kind: 'refused' }> | undefined;
+    // One by one, with the disk between: a thousand signatures in one turn would hold the loop up.
+    const takeAll = async (
+      items: readonly Uint8Array[],
+      take: (item: Uint8Array) => Taken,
+      kept: Uint8Array[],
+      keyOf: (item: Uint8Array) => string,
+    ): Promise<void> => {
+      for (const item of items) {
+        const taken = take(item);
+        if (taken.kind === 'refused') refusal ??= taken;
+        if (taken.kind !== 'new') continue;
+        await this.#parts.journal.put(this.#prefix + keyOf(item), item);
+        kept.push(item);
+      }
+    };
+    // Revocations first: whoever is revoked must not be told as new.
+    const { books } = this;
+    const [words, members] = [given.revocations ?? [], given.credentials ?? []];
+    await takeAll(words, (item) => books.takeRevocation(item), news.revocations, wordKey);
+    await takeAll(members, (item) => books.takeCredential(item), news.credentials, memberKey);
+    if (news.revocations.length + news.credentials.length > 0) this.#tell(news, from);
+    return refusal;
+  }
+
+  /** Everybody known, this peer and the authority included, by peer id. */
+  all(): readonly MemberView[] {
+    const credentials = this.books.credentials();
+    const peers = new Set([...this.descriptor.admins, ...credentials.map(({ body }) => body.peer)]);
+    return [...peers].sort().map((peer) => {
+      const credential = this.books.credential(peer);
+      const standing = this.standing(peer);
+      const role = credential?.body.role ?? 'admin';
+      return { peer, role, standing, credential };
+    });
+  }
+
+  /** Keeps an invite of this peer's making, or that it has signed. */
+  async keepInvite(invite: Invite): Promise<void> {
+    const id = inviteIdOf(invite.body);
+    this.#issued.set(id, invite);
+    const encoded = encodeCanonical(inviteCodec, invite);
+    await this.#parts.journal.put(`${this.#prefix}issued/${id}`, encoded);
+  }
+
+  invites(): readonly Invite[] {
+    return [...this.#issued.values()];
+  }
+
+  usedBy(invite: InviteId): PeerId | undefined {
+    return this.#used.get(invite);
+  }
+
+  /**
+   * Gives a single-use invite to the first peer that asks, for good: on disk before it is signed.
+   * Answers whom it belongs to.
+   */
+  async claim(invite: InviteId, peer: PeerId): Promise<PeerId> {
+    const holder = this.#used.get(invite);
+    if (holder !== undefined) return holder;
+    // Before the first await: two that ask at once must not both be first.
+    this.#used.set(invite, peer);
+    await this.#parts.journal.put(`${this.#prefix}used/${invite}`, utf8(peer));
+    return peer;
+  }
+
+  /** This admin's word against a member or an invite. */
+  async revoke(target: Target, reason: string): Promise<Revocation> {
+    if (!this.isOfAuthority) throw new InvariantError('only the authority revokes');
+    const at = Math.floor(this.now());
+    const word = signRevocation({ swarm: this.swarm, target, at, reason }, this.key);
+    await this.take({ revocations: [encodeRevocation(word)] });
+    return word;
+  }
+
+  #tell(news: News, from: PeerId | undefined): void {
+    for (const listener of [...this.#listeners]) listener(news, from);
+  }
+}
+
+const readInvite = (encoded: Uint8Array): Invite =>
+  decodeCanonical(inviteCodec, encoded, MEMBERSHIP_LIMITS.inviteBytesMax);
+
+const wordKey = (encoded: Uint8Array): string => `word/${placeOf(decodeRevocation(encoded))}`;
+const memberKey = (encoded: Uint8Array): string =>
+  `credential/${decodeCredential(encoded).body.peer}`;

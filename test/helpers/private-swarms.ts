@@ -1,0 +1,33 @@
+import type { PeerId } from '@starling/core';
+import type { Members } from '@starling/membership';
+import { MemoryJournal } from '@starling/store';
+import type { SwarmOptions } from '@starling/swarm';
+import { NOW, type TestSwarm } from '../../packages/membership/src/testing/swarm-of.ts';
+import { type TestNode, testNode } from './swarms.ts';
+
+export interface PrivateNode extends TestNode {
+  readonly members: Members;
+  readonly peer: PeerId;
+  readonly journal: MemoryJournal;
+}
+
+export interface Enter {
+  /** Wall clock, in seconds since 1970. */
+  readonly now?: () => number;
+  readonly journal?: MemoryJournal;
+  /** Without a credential. */
+  readonly stranger?: boolean;
+  readonly options?: Partial<SwarmOptions>;
+}
+
+/** A node of a test swarm on loopback; `peer` indexes the swarm's keys. */
+export async function privateNode(
+  swarm: TestSwarm,
+  peer: number,
+  { now = () => NOW, journal = new MemoryJournal(), stranger = false, options = {} }: Enter = {},
+): Promise<PrivateNode> {
+  const members = await swarm.open(peer, journal, { now, stranger });
+  const seed = new Uint8Array(32).fill(swarm.seeds[peer]!);
+  const node = await testNode({ seed, network: members.network, members, ...options });
+  return { ...node, members, peer: members.self, journal };
+}
