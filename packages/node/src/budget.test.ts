@@ -41,7 +41,7 @@ const roundsOf = (peer: VirtualPeer, job: JobId) => peer.node.job(job)!.certific
 const spentOf = (peer: VirtualPeer) => peer.node.privacySpent();
 const joinsOf = (peer: VirtualPeer) => peer.notices.filter(({ kind }) => kind === 'joining').length;
 
-test('a peer gives what its budget covers and then only watches; the others go on', async () => {
+test('a peer gives what its budget covers and then only watches; the others go on [R-55]', async () => {
   const swarm = await swarmOf([undefined, undefined, undefined, budgetFor(2.5)]);
   const { job, guarantee } = await launch(swarm, hidden(4, 5));
   expect(guarantee).toMatchObject({ updatesMax: 5, noiseMultiplier: 2, rho });
@@ -76,14 +76,14 @@ test('what was charged stays charged after a restart, and a greater budget goes 
   expect(spentOf(modest)[0]!.updates).toBeGreaterThan(1);
 });
 
-test('a job has no more updates of a peer than its guarantee covers', async () => {
+test('a job has no more updates of a peer than its guarantee covers [R-55]', async () => {
   const swarm = await swarmOf([undefined, undefined, undefined]);
   const { job } = await launch(swarm, hidden(3));
   await swarm.until(() => roundsOf(swarm.peers[0]!, job) === 3);
   for (const peer of swarm.peers) expect(spentOf(peer)[0]).toMatchObject({ updates: 3 });
 });
 
-test('the charge is on disk before the JOIN goes out, and a data set with a budget has no plain job', async () => {
+test('the charge is on disk before the JOIN [R-54], and a set with a budget has no plain job', async () => {
   const swarm = await swarmOf([undefined, undefined, undefined]);
   const peer = swarm.peers[0]!;
   const order: string[] = [];

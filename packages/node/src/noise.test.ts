@@ -36,7 +36,7 @@ const stepsOf = (word: number): number => {
 };
 
 describe('an update with noise', () => {
-  test('has noise of the size that was asked for, and no other', () => {
+  test('has noise of the size that was asked for, and no other [R-53]', () => {
     const words = hide(new Float32Array(WEIGHTS), 1);
     expect(words).toHaveLength(WEIGHTS);
     const steps = Float64Array.from(words, stepsOf);
@@ -61,7 +61,7 @@ describe('an update with noise', () => {
     }
   });
 
-  test('is rounded anew until its norm is within what is accounted for', () => {
+  test('is rounded anew until its norm is within what is accounted for [R-52]', () => {
     // All values half a step from the grid: the bound is two deviations of a rounding away.
     const coarse: JobCodec = { ...codec, bits: 16, peersMax: 300 };
     const rough = updateCodec({ ...coarse, noise: { ...codec.noise!, multiplier: 1 } });

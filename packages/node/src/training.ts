@@ -28,7 +28,7 @@ export async function trainRound(input: RoundInput): Promise<Update> {
     throw new ProtocolError('state-missing', `state ${stateHash} is not held`);
   const { model } = await node.compute.run('decode', { state });
   const codec = codecOf(job.manifest);
-  // Metrics would need noise of their own: a job with noise has none (see decision 0021).
+  // Metrics would need noise of their own: a job with noise has none (decision 0020).
   const evaluation =
     codec.noise === undefined
       ? await prepared.evaluate(model, examplesMax(updateCodec(codec)))

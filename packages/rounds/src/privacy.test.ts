@@ -80,7 +80,7 @@ describe('the guarantee', () => {
   });
 });
 
-describe('what a manifest with noise must not have', () => {
+describe('what a manifest with noise must not have [R-50] [R-51]', () => {
   test('a sound one has no fault', () => {
     expect(manifestFault(hidden())).toBeUndefined();
     expect(manifestFault(testManifest())).toBeUndefined();
