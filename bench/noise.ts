@@ -1,7 +1,7 @@
 /**
  * Draws of discrete Gaussian noise a second: `npx tsx bench/noise.ts [--json]`. Beside them the
- * keystream that they eat, which is the ceiling, and how long the table takes to make. Each a median of
- * five after one that is not counted.
+ * keystream that they eat, which is the ceiling, and how long the table takes to make. Each a
+ * median of five after one that is not counted.
  */
 import { keystreamFrom, Secret } from '@starling/crypto';
 import { discreteGaussian } from '@starling/privacy';

@@ -68,14 +68,15 @@ export function updateCodec(options: CodecOptions): UpdateCodec {
 /** So few steps of the grid and the sum of peers' noise is no discrete Gaussian any more. */
 const SIGMA_MIN = 3;
 /**
- * Standard deviations of a sum's noise that its range has room for: a sum of honest updates is beyond
- * with a probability of 2·e^−72.
+ * Standard deviations of a sum's noise that its range has room for: a sum of honest updates is
+ * beyond with a probability of 2·e^−72.
  */
 const DEVIATIONS = 12;
 
 /**
- * The finest grid on which value and noise of `peersMax` peers fit the ring. Noise of σ has its share
- * z · c / √h of all that h honest peers add. + − × ÷ and square roots alone: peers agree on it.
+ * The finest grid on which value and noise of `peersMax` peers fit the ring. Noise of σ has its
+ * share z · c / √h of all that h honest peers add. + − × ÷ and square roots alone: peers agree on
+ * it.
  */
 function noisyCodec(options: CodecOptions, noise: NoiseOptions, widest: number): UpdateCodec {
   const { bits, peersMax, clippingNorm } = options;
@@ -108,7 +109,9 @@ export function addNoise(words: Uint32Array, noise: Int32Array, codec: UpdateCod
   for (let i = 0; i < words.length; i++) words[i] = (words[i]! + noise[i]! + codec.offset) & mask;
 }
 
-/** Sum of squares of grid points around 0, in steps; exact below 2^53. For grids with noise alone. */
+/**
+ * Sum of squares of grid points around 0, in steps; exact below 2^53. For grids with noise alone.
+ */
 export function squaredSteps(words: Uint32Array, codec: UpdateCodec): number {
   const zero = codec.valueMax / 2;
   let squares = 0;

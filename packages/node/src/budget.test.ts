@@ -41,7 +41,7 @@ const roundsOf = (peer: VirtualPeer, job: JobId) => peer.node.job(job)!.certific
 const spentOf = (peer: VirtualPeer) => peer.node.privacySpent();
 const joinsOf = (peer: VirtualPeer) => peer.notices.filter(({ kind }) => kind === 'joining').length;
 
-test('a peer gives what its budget covers and then only watches; the others go on [R-55]', async () => {
+test('a peer gives what its budget covers, then watches; the others go on [R-55]', async () => {
   const swarm = await swarmOf([undefined, undefined, undefined, budgetFor(2.5)]);
   const { job, guarantee } = await launch(swarm, hidden(4, 5));
   expect(guarantee).toMatchObject({ updatesMax: 5, noiseMultiplier: 2, rho });
@@ -61,7 +61,7 @@ test('a peer gives what its budget covers and then only watches; the others go o
   expect(metrics.every(({ examples }) => examples === 0)).toBe(true);
 });
 
-test('what was charged stays charged after a restart, and a greater budget goes on from there', async () => {
+test('charges outlive a restart, and a greater budget goes on from there', async () => {
   const swarm = await swarmOf([undefined, undefined, undefined, budgetFor(1.5)]);
   const { job } = await launch(swarm, hidden(6, 9));
   const modest = swarm.peers[3]!;
@@ -83,7 +83,7 @@ test('a job has no more updates of a peer than its guarantee covers [R-55]', asy
   for (const peer of swarm.peers) expect(spentOf(peer)[0]).toMatchObject({ updates: 3 });
 });
 
-test('the charge is on disk before the JOIN [R-54], and a set with a budget has no plain job', async () => {
+test('charges are on disk before JOINs [R-54]; no plain job on a set with a budget', async () => {
   const swarm = await swarmOf([undefined, undefined, undefined]);
   const peer = swarm.peers[0]!;
   const order: string[] = [];

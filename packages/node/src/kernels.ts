@@ -197,8 +197,8 @@ export const kernels: Kernels = {
 };
 
 /**
- * Rounds `update` to the grid, anew until its norm is within what the accountant counts with, and adds
- * noise: what leaves here is hidden from all who know only the sum.
+ * Rounds `update` to the grid, anew until its norm is within what the accountant counts with, and
+ * adds noise: what leaves here is hidden from all who know only the sum.
  */
 function writeHidden(
   update: Float32Array,

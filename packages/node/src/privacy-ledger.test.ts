@@ -57,7 +57,7 @@ describe('the ledger', () => {
     expect(ledger.refusal({ ...own('c'), job: two }, undefined)).toBeUndefined();
   });
 
-  test('a job without noise may have nothing of a data set with a budget, and is not counted', async () => {
+  test('a job without noise gets nothing of a set with a budget, and is not counted', async () => {
     const ledger = new PrivacyLedger(new MemoryJournal());
     const plain = charge({ rho: undefined, updatesMax: 0 });
     expect(ledger.refusal(plain, budget)).toContain('adds no noise');

@@ -64,12 +64,13 @@ export class PrivacyLedger {
     if (epsilon <= budget.epsilon) return undefined;
     const before = epsilonOf(spent, budget.delta);
     const figures = `epsilon ${before.toFixed(3)} of ${budget.epsilon} is spent`;
-    return `the privacy budget of data set ${dataset} is used up: ${figures}, another update makes it ${epsilon.toFixed(3)}`;
+    const next = `another update makes it ${epsilon.toFixed(3)}`;
+    return `the privacy budget of data set ${dataset} is used up: ${figures}, ${next}`;
   }
 
   /**
-   * Charges one update, if it may be; on disk when it resolves. It counts from the call on, so that two
-   * jobs cannot spend the same rest.
+   * Charges one update, if it may be; on disk when it resolves. It counts from the call on, so
+   * that two jobs cannot spend the same rest.
    * @returns why not
    */
   async spend(

@@ -17,8 +17,8 @@ interface RoundInput {
 }
 
 /**
- * One round's local work: evaluate the incoming model, train, clip, quantise, add the job's noise. The ring words stay
- * in the vector store under the update's handle.
+ * One round's local work: evaluate the incoming model, train, clip, quantise, add the job's noise.
+ * The ring words stay in the vector store under the update's handle.
  * @throws ProtocolError when the state is not held, or the update is not finite
  */
 export async function trainRound(input: RoundInput): Promise<Update> {

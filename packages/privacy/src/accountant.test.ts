@@ -26,7 +26,7 @@ const range = (from: number, to: number) =>
 
 describe('Rényi accounting against dp_accounting and Opacus', () => {
   test('the Gaussian at one order', () => {
-    // biome-ignore lint/suspicious/noApproximativeNumericConstant: the numbers of dp_accounting's test
+    // biome-ignore lint/suspicious/noApproximativeNumericConstant: dp_accounting's numbers
     close(gaussianRdp(2.71828)(3.14159), 0.212584272, 1e-8);
   });
 
@@ -223,7 +223,10 @@ describe('the distributed discrete Gaussian against google-research/federated', 
   });
 });
 
-/** Agarwal, Kairouz & Liu 2021, corollary 3.1: the mechanism that was not chosen, as a second opinion. */
+/**
+ * Agarwal, Kairouz & Liu 2021, corollary 3.1: the mechanism that was not chosen, as a second
+ * opinion.
+ */
 const skellamRdp =
   (given: {
     norm: number;

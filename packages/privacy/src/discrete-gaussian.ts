@@ -20,11 +20,11 @@ export const SIGMA_MAX = 2 ** 14;
 const SIGMA_MIN = 0.1;
 
 /**
- * The discrete Gaussian on the integers, P[k] ∝ exp(−k² / 2σ²) (Canonne, Kamath & Steinke 2020), by
- * inversion: thresholds of 127 bits on the magnitude, one bit for the sign. The table is made in whole
- * numbers alone, so that no rounding of floats shapes the tail: n draws are within n · bound · 2^-127
- * of true ones in statistical distance. Time depends on what is drawn: not for use where an attacker
- * measures single draws.
+ * The discrete Gaussian on the integers, P[k] ∝ exp(−k² / 2σ²) (Canonne, Kamath & Steinke 2020),
+ * by inversion: thresholds of 127 bits on the magnitude, one bit for the sign. The table is made
+ * in whole numbers alone, so that no rounding of floats shapes the tail: n draws are within n ·
+ * bound · 2^-127 of true ones in statistical distance. Time depends on what is drawn: not for
+ * use where an attacker measures single draws.
  */
 export function discreteGaussian(sigma: number): DiscreteGaussian {
   assert(sigma >= SIGMA_MIN && sigma <= SIGMA_MAX, `sigma of a discrete Gaussian: ${sigma}`);

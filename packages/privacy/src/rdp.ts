@@ -26,8 +26,8 @@ export const composed =
     times * curve(order);
 
 /**
- * The Gaussian mechanism on a Poisson sample of rate `rate` (Mironov, Talwar & Zhang 2019, §3.3). No
- * guarantee of this project rests on it: who takes part in a round is public, so sampling hides
+ * The Gaussian mechanism on a Poisson sample of rate `rate` (Mironov, Talwar & Zhang 2019, §3.3).
+ * No guarantee of this project rests on it: who takes part in a round is public, so sampling hides
  * nobody. It is here to compare with other accountants.
  */
 export const sampledGaussianRdp =

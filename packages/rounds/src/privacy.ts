@@ -50,7 +50,7 @@ export function privacyFault(manifest: Manifest): string | undefined {
     ],
     [
       aggregation.algorithm !== 'fednova',
-      'privacy cannot have aggregation.algorithm fednova: numbers of steps would travel without noise',
+      'privacy cannot have algorithm fednova: numbers of steps would travel without noise',
     ],
     [
       stop.target === null,
@@ -67,9 +67,8 @@ function ringFault(manifest: Manifest): string | undefined {
     return undefined;
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    const way =
-      'raise aggregation.ringBits or admission.minPeers, lower admission.maxPeers, or change privacy';
-    return `${error.message}: ${way}`;
+    const way = 'raise aggregation.ringBits or admission.minPeers, or lower admission.maxPeers';
+    return `${error.message}: ${way}, or change privacy`;
   }
 }
 
@@ -81,8 +80,8 @@ export function layoutFault({ privacy }: Manifest, { buffers }: VectorLayout): s
 }
 
 /**
- * ρ of one update among the fewest honest peers that a sum may have: the inflated clipping norm over
- * the noise of those, and what the sum of their noise lacks of a Gaussian.
+ * ρ of one update among the fewest honest peers that a sum may have: the inflated clipping norm
+ * over the noise of those, and what the sum of their noise lacks of a Gaussian.
  */
 export function rhoOfUpdate(manifest: Manifest, parameters: number): number {
   const { honestMin } = fewestInSum(manifest);

@@ -19,8 +19,8 @@ export function ringShapeOf(manifest: Manifest, length: number, members: number)
 }
 
 /**
- * Bits of one honest coordinate without noise: what the ring leaves when those of a whole cell are added, 18 at
- * most.
+ * Bits of one honest coordinate without noise: what the ring leaves when those of a whole cell are
+ * added, 18 at most.
  */
 export function valueBitsOf(manifest: Manifest): number {
   const { ringBits } = manifest.aggregation;
