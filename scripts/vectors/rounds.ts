@@ -71,6 +71,9 @@ const manifest: Manifest = {
     unmasking: 'shared',
     phaseSeconds: 2.5,
   },
+  privacy: {
+    ...{ mechanism: 'distributed-gaussian', noiseMultiplier: 1.5, delta: 1e-5, updatesMax: 11 },
+  },
   admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5, participation: 0.5 },
   stop: { rounds: 10, target: { metric: 'accuracy', value: 0.97 } },
   nonce: ramp(16),

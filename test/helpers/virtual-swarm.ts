@@ -1,7 +1,12 @@
 import type { BlobHash, JobId, Membership, Transport } from '@starling/core';
 import { hashHex, type SigningKey, signingKeyFromSeed } from '@starling/crypto';
 import { inlineCompute, type NodeOptions, plainWire, StarlingNode } from '@starling/node';
-import { DEFAULT_AGGREGATION, DEFAULT_TRAINING, type Manifest } from '@starling/protocol-rounds';
+import {
+  DEFAULT_AGGREGATION,
+  DEFAULT_TRAINING,
+  type Manifest,
+  NO_PRIVACY,
+} from '@starling/protocol-rounds';
 import type { DataMatch, Notice, Policy, Trainer } from '@starling/rounds';
 import { NO_FAULTS } from '@starling/sim';
 import { MemoryBlobStore, MemoryJournal } from '@starling/store';
@@ -21,6 +26,7 @@ export const virtualManifest = (changes: Partial<Manifest> = {}): Manifest => ({
   loss: 'softmax-cross-entropy',
   training: { ...DEFAULT_TRAINING, batchSize: 1 },
   aggregation: { ...DEFAULT_AGGREGATION, phaseSeconds: 2 },
+  privacy: NO_PRIVACY,
   admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5, participation: 1 },
   stop: { rounds: 2, target: null },
   nonce: new Uint8Array(16),

@@ -9,6 +9,7 @@ import { registerGradcheck } from './commands/gradcheck.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerLaunch } from './commands/launch.ts';
 import { registerModel } from './commands/model.ts';
+import { registerPrivacy } from './commands/privacy.ts';
 import { registerSim } from './commands/sim.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerStop } from './commands/stop.ts';
@@ -31,6 +32,7 @@ export function createProgram(): Command {
     ...[registerDemo, registerUp, registerStatus, registerStop, registerDoctor, registerSwarm],
     registerData,
     ...[registerLaunch, registerJobs, registerWatch, registerCancel, registerModel],
+    registerPrivacy,
     ...[registerGradcheck, registerAutodiff, registerSim, registerBench],
   ];
   for (const register of registrations) register(program);

@@ -13,7 +13,14 @@ const round = (number: number, salt = '0'): Round => ({
 
 const view = (rounds: readonly Round[], phase = 'training'): JobView => ({
   ...{ id: ID, name: 'mnist', launcher: 'x', standing: 'participating', detail: 'data set a' },
-  ...{ phase, progress: null, rounds: [...rounds], roundsWanted: 3, stateHash: null },
+  ...{
+    phase,
+    progress: null,
+    privacy: null,
+    rounds: [...rounds],
+    roundsWanted: 3,
+    stateHash: null,
+  },
 });
 
 const event = (kind: string, extra: { text?: string; view?: JobView } = {}) => ({

@@ -15,6 +15,7 @@ test('nothing at all is a configuration', async () => {
   expect(parseConfig('# only a comment\n', 'empty.yaml')).toEqual(defaults);
   expect(defaults.policy).toEqual({
     ...{ trust: [], minPeers: 3, company: [], minCompany: 0, members: [] },
+    privacyBudget: {},
   });
 });
 
@@ -30,7 +31,21 @@ test('a file is read with defaults for what it leaves out', async () => {
   expect(policyOf(config)).toEqual({
     ...{ trust: [PEER], minPeers: 3 },
     company: { peers: [], least: 0 },
+    privacyBudgets: new Map(),
   });
+});
+
+test('a budget of a data set, its delta left out', () => {
+  const text =
+    'policy:\n  privacyBudget:\n    scans: {epsilon: 4}\n    notes: {epsilon: 1, delta: 1.0e-7}\n';
+  expect(policyOf(parseConfig(text, 'a.yaml')).privacyBudgets).toEqual(
+    new Map([
+      ['scans', { epsilon: 4, delta: 1e-5 }],
+      ['notes', { epsilon: 1, delta: 1e-7 }],
+    ]),
+  );
+  const wrong = () => parseConfig('policy:\n  privacyBudget:\n    scans: {epsilon: 0}\n', 'a.yaml');
+  expect(wrong).toThrow('a.yaml, line 3, policy.privacyBudget.scans.epsilon');
 });
 
 test.each([

@@ -44,6 +44,16 @@ export const configSchema = z.strictObject({
       /** Peers whose owners this one trusts, and how many of them must be in a sum with it. */
       company: z.array(peer).default([]),
       minCompany: z.number().int().min(0).max(1023).default(0),
+      /** By data set: what its updates may give away in all. */
+      privacyBudget: z
+        .record(
+          z.string(),
+          z.strictObject({
+            epsilon: z.number().positive().max(1_000),
+            delta: z.number().positive().max(0.01).default(1e-5),
+          }),
+        )
+        .default({}),
     })
     .refine(({ company, minCompany }) => minCompany <= company.length, {
       path: ['minCompany'],
@@ -79,6 +89,7 @@ export const policyOf = ({ policy }: Config): Policy => ({
   trust: policy.trust as PeerId[],
   minPeers: policy.minPeers,
   company: { peers: policy.company as PeerId[], least: policy.minCompany },
+  privacyBudgets: new Map(Object.entries(policy.privacyBudget)),
 });
 
 /**

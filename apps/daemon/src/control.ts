@@ -7,17 +7,24 @@ import {
   type JobView,
   type SwarmHandlers,
 } from '@starling/control';
-import { type BlobHash, ConfigError, encodeCanonical, type JobId } from '@starling/core';
+import {
+  type BlobHash,
+  ConfigError,
+  encodeCanonical,
+  type JobId,
+  ProtocolError,
+} from '@starling/core';
 import { hashHex } from '@starling/crypto';
 import { decodeState } from '@starling/federation';
 import type { StarlingNode } from '@starling/node';
-import { type Manifest, proofCodec } from '@starling/protocol-rounds';
-import type { Notice } from '@starling/rounds';
+import { type Manifest, NO_PRIVACY, type Privacy, proofCodec } from '@starling/protocol-rounds';
+import { manifestFault, type Notice, noiseForJob } from '@starling/rounds';
 import type { StateDirectory } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
 import { applyVector } from '@starling/trainer';
-import type { Config } from './config.ts';
+import { type Config, policyOf } from './config.ts';
 import type { DataRegistry } from './data-registry.ts';
+import { guaranteeView, privacyView } from './privacy-view.ts';
 import { VERSION } from './version.ts';
 import { jobEvent, jobView } from './views.ts';
 
@@ -44,7 +51,11 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
     stop: () => void parts.stop(),
     jobs: async () => node.jobs().map(jobView),
     job: async (id) => find(id),
-    launch: async (file, model) => node.launch(manifestOf(file, model), model),
+    launch: async (file, model) => {
+      const manifest = await withNoise(node, file, model);
+      const { guarantee, ...launched } = await node.launch(manifest, model);
+      return { ...launched, privacy: guaranteeView(guarantee) };
+    },
     approve: async (id, dataset) => jobView(await node.approve(findJob(node, id), dataset)),
     refuse: async (id) => jobView(await node.refuse(findJob(node, id))),
     cancel: async (id) => jobView(await node.cancel(findJob(node, id))),
@@ -72,6 +83,13 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
       throw new ConfigError('data', `job "${user.job.manifest.name}" trains on "${name}"`, hint);
     },
     listData: async () => data.views(),
+    privacy: async () =>
+      privacyView({
+        spent: node.privacySpent(),
+        budgets: policyOf(parts.config).privacyBudgets ?? new Map(),
+        datasets: data.views().map(({ name }) => name),
+        nameOf: (job) => node.job(job)?.job.manifest.name,
+      }),
     swarm: parts.swarmHandlers,
   };
 }
@@ -133,6 +151,40 @@ function usualTarget({ classes, input }: JobFile['data']): Manifest['data']['tar
   return input.dtype === 'int32' ? 'sequence' : 'classes';
 }
 
+/** A tenth more than the rounds: an update that an attempt burns is one that was given. */
+const spareUpdates = (rounds: number): number => Math.ceil(rounds / 10);
+
+function privacyOf({ privacy, stop }: JobFile): Privacy {
+  const { mechanism, noiseMultiplier = 0, delta = 1e-5, updatesMax } = privacy;
+  if (mechanism === 'none') return NO_PRIVACY;
+  const updates = updatesMax ?? stop.rounds + spareUpdates(stop.rounds);
+  return { mechanism, noiseMultiplier, delta, updatesMax: updates };
+}
+
+/** The job's manifest; where its file names an epsilon, with the noise that gives it. */
+async function withNoise(node: StarlingNode, file: JobFile, model: Uint8Array): Promise<Manifest> {
+  const manifest = manifestOf(file, model);
+  const { epsilon } = file.privacy;
+  if (epsilon === undefined) return manifest;
+  const { privacy } = manifest;
+  // The faults of everything but the noise come first, and by their own names.
+  const fault = manifestFault({ ...manifest, privacy: NO_PRIVACY });
+  if (fault !== undefined) throw new ConfigError('job', fault);
+  const { layout } = await node.describe(model, manifest.training.frozen);
+  const noiseMultiplier = noiseOf(manifest, layout.parameters, epsilon);
+  return { ...manifest, privacy: { ...privacy, noiseMultiplier } };
+}
+
+function noiseOf(manifest: Manifest, parameters: number, epsilon: number): number {
+  try {
+    return noiseForJob(manifest, parameters, epsilon);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    const hint = 'Raise aggregation.ringBits or admission.minPeers, or lower admission.maxPeers';
+    throw new ConfigError('job.privacy.epsilon', error.message, hint);
+  }
+}
+
 function manifestOf(file: JobFile, model: Uint8Array): Manifest {
   return {
     name: file.name,
@@ -146,6 +198,7 @@ function manifestOf(file: JobFile, model: Uint8Array): Manifest {
     loss: file.loss,
     training: file.training,
     aggregation: aggregationOf(file.aggregation),
+    privacy: privacyOf(file),
     admission: file.admission,
     stop: { rounds: file.stop.rounds, target: file.stop.target ?? null },
     nonce: new Uint8Array(randomBytes(16)),

@@ -3,9 +3,11 @@ import type { JobId } from '@starling/core';
 import type { JobReport, JobStanding } from '@starling/node';
 import { statementHash } from '@starling/protocol-rounds';
 import { isSettled, type Notice, survivorCount, type TrainingProgress } from '@starling/rounds';
+import { guaranteeView } from './privacy-view.ts';
 
 /** A job as the API shows it. */
-export function jobView({ job, standing, phase, progress, certificates }: JobReport): JobView {
+export function jobView(report: JobReport): JobView {
+  const { job, standing, phase, progress, certificates, guarantee } = report;
   const rounds = certificates.map(({ statement }, i): Round => {
     const { lossSum, correct, examples } = statement.metrics;
     return {
@@ -30,6 +32,7 @@ export function jobView({ job, standing, phase, progress, certificates }: JobRep
     detail: detailOf(standing),
     phase,
     progress: progress ?? null,
+    privacy: guaranteeView(guarantee),
     rounds,
     roundsWanted: job.manifest.stop.rounds,
     stateHash: rounds.at(-1)?.stateHash ?? null,
@@ -102,6 +105,8 @@ function textOf(notice: Notice): string {
       return `round ${notice.round}: ${notice.peer} lied (${notice.reason})`;
     case 'banned':
       return `${notice.peer} lied (${notice.reason}): left out until round ${notice.until}`;
+    case 'budget-spent':
+      return `round ${notice.round}: only watching, since ${notice.reason}`;
     case 'train-failed':
       return `training failed: ${notice.reason}`;
     case 'cancelled':

@@ -4,6 +4,7 @@ import type { Dataset } from '@starling/trainer';
 import { z } from 'zod';
 import { type DataSetView, dataViewSchema } from './data-schema.ts';
 import { errorOf, foreignAnswer } from './failure.ts';
+import { type PrivacyView, privacyViewSchema } from './privacy-schema.ts';
 import {
   type JobEvent,
   type JobFile,
@@ -47,6 +48,8 @@ export interface ControlClient {
   /** The files stay where they are. */
   removeData(name: string): Promise<DataSetView>;
   listData(): Promise<readonly DataSetView[]>;
+  /** What the daemon's data sets have given away. */
+  privacy(): Promise<PrivacyView>;
   readonly swarm: SwarmClient;
 }
 
@@ -85,6 +88,7 @@ export function createControlClient(socket: string): ControlClient {
         method: 'DELETE',
         path: `/v1/data/${encodeURIComponent(name)}`,
       }),
+    privacy: () => get('/v1/privacy', privacyViewSchema),
     listData: () => get('/v1/data', z.array(dataViewSchema)),
     swarm: {
       show: () => get('/v1/swarm', swarmViewSchema),

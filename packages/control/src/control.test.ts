@@ -32,7 +32,14 @@ const STATUS: Status = {
 
 const JOB: JobView = {
   ...{ id: ID, name: 'größe', launcher: 'me', standing: 'participating', detail: 'data set a' },
-  ...{ phase: 'training', progress: null, rounds: [], roundsWanted: 2, stateHash: null },
+  ...{
+    phase: 'training',
+    progress: null,
+    privacy: null,
+    rounds: [],
+    roundsWanted: 2,
+    stateHash: null,
+  },
 };
 
 const DATA: DataSetView = {
@@ -73,12 +80,13 @@ async function running(handlers: Partial<ControlHandlers> = {}) {
     stop: () => {},
     jobs: async () => [JOB],
     job: async () => JOB,
-    launch: async () => ({ job: ID, copies: 2, peers: 3 }),
+    launch: async () => ({ job: ID, copies: 2, peers: 3, privacy: null }),
     approve: async () => JOB,
     refuse: async () => ({ ...JOB, standing: 'refused' }),
     cancel: async () => ({ ...JOB, phase: 'cancelled' }),
     watch: () => () => {},
     pull: async () => ({ round: 1, model: 'AAAA', proof: 'AAAA' }),
+    privacy: async () => ({ datasets: [] }),
     addData: async () => DATA,
     removeData: async () => DATA,
     listData: async () => [DATA],
@@ -142,10 +150,11 @@ describe('every route', () => {
       launch: async (job, bytes) => {
         expect(job).toEqual(FILE);
         got = bytes;
-        return { job: ID, copies: 1, peers: 1 };
+        return { job: ID, copies: 1, peers: 1, privacy: null };
       },
     });
-    expect(await client.launch(FILE, model)).toEqual({ job: ID, copies: 1, peers: 1 });
+    const launched = { job: ID, copies: 1, peers: 1, privacy: null };
+    expect(await client.launch(FILE, model)).toEqual(launched);
     expect(Buffer.from(model).equals(got)).toBe(true);
   });
 

@@ -2,6 +2,7 @@ export { aggregationOf } from './aggregation-schema.ts';
 export { type ControlClient, createControlClient } from './client.ts';
 export * from './data-schema.ts';
 export { controlSocket, defaultStateDirectory } from './paths.ts';
+export * from './privacy-schema.ts';
 export * from './schemas.ts';
 export { type ControlHandlers, type ControlServer, createControlServer } from './server.ts';
 export type { SwarmHandlers } from './swarm-routes.ts';

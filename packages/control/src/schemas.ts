@@ -2,6 +2,7 @@ import { INPUT_TYPES, LOSS_NAMES, TARGET_KINDS, TARGET_METRICS } from '@starling
 import { z } from 'zod';
 import { aggregationSchema } from './aggregation-schema.ts';
 import { lengthWithin, text } from './lengths.ts';
+import { guaranteeSchema, privacySchema } from './privacy-schema.ts';
 import { trainingSchema } from './training-schema.ts';
 
 /**
@@ -35,7 +36,7 @@ export const jobFileSchema = z
     loss: z.enum(LOSS_NAMES).default('softmax-cross-entropy'),
     training: trainingSchema.prefault({}),
     aggregation: aggregationSchema.prefault({}),
-    privacy: z.strictObject({ mechanism: z.literal('none').default('none') }).prefault({}),
+    privacy: privacySchema.prefault({}),
     admission: z
       .strictObject({
         minPeers: z.number().int().min(3).max(1024).default(3),
@@ -112,22 +113,37 @@ export const roundSchema = z.object({
 });
 export type Round = z.infer<typeof roundSchema>;
 
+const STANDINGS = [
+  'waiting-for-approval',
+  'refused',
+  'no-data',
+  'failed',
+  'budget-spent',
+  'participating',
+] as const;
+
 export const jobSchema = z.object({
   id: hash,
   name: z.string(),
   launcher: z.string(),
-  standing: z.enum(['waiting-for-approval', 'refused', 'no-data', 'failed', 'participating']),
+  standing: z.enum(STANDINGS),
   /** Why the job stands there, or the data set it uses. */
   detail: z.string(),
   phase: z.string(),
   progress: progressSchema.nullable(),
+  /** Null for a job without noise, and until its model is read. */
+  privacy: guaranteeSchema.nullable(),
   rounds: z.array(roundSchema),
   roundsWanted: count,
   stateHash: hash.nullable(),
 });
 export type JobView = z.infer<typeof jobSchema>;
 
-export const launchedSchema = z.object({ job: hash, copies: count, peers: count });
+export const launchedSchema = z.object({
+  ...{ job: hash, copies: count, peers: count },
+  /** Null for a job without noise. */
+  privacy: guaranteeSchema.nullable(),
+});
 export type LaunchedView = z.infer<typeof launchedSchema>;
 
 /** The trained model, and what proves where it comes from (base64). */

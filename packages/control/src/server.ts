@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { type DataSetView, dataSchema } from './data-schema.ts';
 import { failureOf } from './failure.ts';
+import type { PrivacyView } from './privacy-schema.ts';
 import {
   approveSchema,
   type JobEvent,
@@ -35,6 +36,7 @@ export interface ControlHandlers {
   addData(data: Dataset): Promise<DataSetView>;
   removeData(name: string): Promise<DataSetView>;
   listData(): Promise<readonly DataSetView[]>;
+  privacy(): Promise<PrivacyView>;
   readonly swarm: SwarmHandlers;
 }
 
@@ -100,6 +102,7 @@ function routes(app: FastifyInstance, handlers: ControlHandlers): void {
   app.post('/v1/jobs/:id/cancel', ({ params }) => handlers.cancel(id(params)));
   app.get('/v1/jobs/:id/model', ({ params }) => handlers.pull(id(params)));
   app.get('/v1/jobs/:id/events', ({ params }, reply) => streamEvents(reply, handlers, id(params)));
+  app.get('/v1/privacy', () => handlers.privacy());
   swarmRoutes(app, handlers.swarm);
   app.get('/v1/data', () => handlers.listData());
   app.post('/v1/data', ({ body }) => handlers.addData(dataSchema.parse(body)));

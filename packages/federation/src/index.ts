@@ -1,7 +1,10 @@
 export {
+  addNoise,
   type CodecOptions,
   dequantiseSum,
+  type NoiseOptions,
   quantise,
+  squaredSteps,
   type UpdateCodec,
   updateCodec,
 } from './codec.ts';

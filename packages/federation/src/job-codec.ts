@@ -28,12 +28,13 @@ export const bufferCodec = (codec: JobCodec): UpdateCodec =>
 
 /**
  * Words behind the model's: a weight and a number of steps where the job has them, and the metrics.
+ * With noise there are none: it would have to hide them, too.
  */
-export const tailWords = ({
-  weightCap,
-  referenceSteps,
-}: Pick<JobCodec, 'weightCap' | 'referenceSteps'>): number =>
-  (weightCap === undefined ? 0 : 1) + (referenceSteps === undefined ? 0 : 1) + METRIC_WORDS;
+export function tailWords(codec: Pick<JobCodec, 'weightCap' | 'referenceSteps' | 'noise'>): number {
+  const { weightCap, referenceSteps, noise } = codec;
+  if (noise !== undefined) return 0;
+  return (weightCap === undefined ? 0 : 1) + (referenceSteps === undefined ? 0 : 1) + METRIC_WORDS;
+}
 
 /** Bounded weighting: w = min(examples, cap) / cap, from 0 to 1; 1 when all count the same. */
 export function weightOf({ weightCap }: JobCodec, { examples }: Effort): number {
@@ -50,6 +51,7 @@ export function normalisationOf({ referenceSteps }: JobCodec, { localSteps }: Ef
 
 /** One peer's words behind its model's. */
 export function encodeTail(codec: JobCodec, effort: Effort, metrics: Metrics): Uint32Array {
+  if (codec.noise !== undefined) return new Uint32Array(0);
   const grid = updateCodec(codec);
   const { weightCap, referenceSteps } = codec;
   const words: number[] = [];
@@ -63,6 +65,8 @@ export function encodeTail(codec: JobCodec, effort: Effort, metrics: Metrics): U
   }
   return Uint32Array.of(...words, ...encodeMetrics(metrics, grid));
 }
+
+const NO_METRICS: Metrics = { lossSum: 0, correct: 0, examples: 0 };
 
 /** What the tail of a sum says of the sum. */
 export interface Tail {
@@ -80,6 +84,7 @@ export interface Tail {
  */
 export function decodeTail(codec: JobCodec, sums: Uint32Array, count: number): Tail {
   assert(sums.length === tailWords(codec), `${sums.length} words behind the model`);
+  if (codec.noise !== undefined) return { divisor: count, steps: 1, metrics: NO_METRICS };
   const grid = updateCodec(codec);
   checkSums(sums, count, grid);
   const { weightCap, referenceSteps } = codec;

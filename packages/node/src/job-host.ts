@@ -30,6 +30,7 @@ import {
 import type { BlobExchange } from './blob-exchange.ts';
 import { JobJournal } from './job-journal.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
+import type { PrivacyGate } from './privacy-gate.ts';
 import { EventQueue } from './queue.ts';
 import { SessionHost } from './session-host.ts';
 import { SyncClient } from './sync-client.ts';
@@ -54,6 +55,9 @@ export interface JobHostParts {
   readonly job: Job;
   readonly blobs: BlobExchange;
   readonly vectors: VectorStore;
+  readonly privacy: PrivacyGate;
+  /** Told why no further update may leave: consent is to be taken back. */
+  readonly onBudgetSpent: (reason: string) => void;
   /** Called when the host ends by a bug of ours: the daemon must not go on. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -61,6 +65,12 @@ export interface JobHostParts {
 function vetoOf({ minPeers, company }: Policy): OwnerVeto {
   const { peers = [], least = 0 } = company ?? {};
   return { survivorsMin: minPeers, trusted: peers, trustedMin: least };
+}
+
+/** What this peer takes part with. */
+export interface Participation {
+  readonly prepared: PreparedJob;
+  readonly dataset: string;
 }
 
 /** What peers send unasked; when the queue is full it is dropped, and pulled again later. */
@@ -80,7 +90,7 @@ export class JobHost {
   readonly #session: SessionHost;
   readonly #loop: Promise<void>;
   #state: EngineState;
-  #prepared: PreparedJob | undefined;
+  #part: Participation | undefined;
   #progress: TrainingProgress | undefined;
   /** Stops hearing the cell that this peer is in. */
   #cell: (() => void) | undefined;
@@ -137,11 +147,11 @@ export class JobHost {
   }
 
   /** Gives or takes away consent and data. */
-  participate(prepared: PreparedJob | undefined): void {
-    const before = this.#prepared;
-    this.#prepared = prepared;
-    if (before !== undefined) this.#inBackground(before.close());
-    this.enqueue({ kind: 'participate', on: prepared !== undefined });
+  participate(part: Participation | undefined): void {
+    const before = this.#part;
+    this.#part = part;
+    if (before !== undefined) this.#inBackground(before.prepared.close());
+    this.enqueue({ kind: 'participate', on: part !== undefined });
   }
 
   /** Calls the job off; resolves when the engine has taken it in, and it is on disk. */
@@ -181,7 +191,7 @@ export class JobHost {
     this.#leaveCells();
     await this.#loop;
     this.#tellCancelled();
-    await this.#prepared?.close();
+    await this.#part?.prepared.close();
   }
 
   /** Certificates of the job from round `from` on. */
@@ -284,10 +294,10 @@ export class JobHost {
 
   /** No round will come: the trainer's memory is free for other jobs. */
   #endTraining(): void {
-    const prepared = this.#prepared;
-    this.#prepared = undefined;
+    const part = this.#part;
+    this.#part = undefined;
     this.#training += 1;
-    if (prepared !== undefined) this.#inBackground(prepared.close());
+    if (part !== undefined) this.#inBackground(part.prepared.close());
   }
 
   /** A failure of something under way is logged; a bug of ours ends the node. */
@@ -322,9 +332,11 @@ export class JobHost {
 
   async #train(stateHash: BlobHash, round: number): Promise<void> {
     const turn = ++this.#training;
-    const prepared = this.#prepared;
-    if (prepared === undefined) return;
-    const { node, job, vectors, options } = this.#parts;
+    if (this.#part === undefined) return;
+    const { prepared, dataset } = this.#part;
+    const { node, job, vectors, options, privacy } = this.#parts;
+    const refusal = privacy.refusal(dataset);
+    if (refusal !== undefined) return this.#endByBudget(round, refusal);
     const onProgress = (progress: TrainingProgress) => {
       if (turn !== this.#training) return;
       this.#progress = progress;
@@ -335,6 +347,10 @@ export class JobHost {
       const update = await trainRound(input);
       // A newer round has begun meanwhile: its own training follows.
       if (turn !== this.#training) return;
+      // On disk before the engine has the update: no JOIN can be sent without it.
+      const refused = await privacy.spend(dataset, update.id);
+      if (refused !== undefined) return this.#endByBudget(round, refused);
+      if (turn !== this.#training) return;
       vectors.keepOnly(`${job.id}/update/`, update.handle);
       this.enqueue({ kind: 'trained', stateHash, update, entropy: node.random.bytes(32) });
     } catch (error) {
@@ -344,6 +360,12 @@ export class JobHost {
     } finally {
       if (turn === this.#training) this.#progress = undefined;
     }
+  }
+
+  #endByBudget(round: number, reason: string): void {
+    const { job, options, onBudgetSpent } = this.#parts;
+    onBudgetSpent(reason);
+    options.onNotice?.(job.id, { kind: 'budget-spent', round, reason });
   }
 
   /** The last attempt, running or over but for its certificate, if it is this one. */

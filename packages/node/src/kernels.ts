@@ -1,18 +1,25 @@
-import { assert } from '@starling/core';
-import { hashHex, keystreamFrom, Secret, sha256 } from '@starling/crypto';
+import { assert, remembered } from '@starling/core';
+import { hashHex, type KeystreamReader, keystreamFrom, Secret, sha256 } from '@starling/crypto';
 import {
+  addNoise,
   bufferCodec,
   decodeState,
   encodeState,
   encodeTail,
   normalisationOf,
   quantise,
+  squaredSteps,
   tailWords,
   type UpdateCodec,
   updateCodec,
   weightOf,
 } from '@starling/federation';
-import { clipToNorm } from '@starling/privacy';
+import {
+  clipToNorm,
+  type DiscreteGaussian,
+  discreteGaussian,
+  roundedNorm,
+} from '@starling/privacy';
 import {
   type ChunkLayout,
   chunkLayout,
@@ -56,6 +63,11 @@ export const kernels: Kernels = {
         words.set(quantise(piece, grid, uniform.next(4 * piece.length)), from + at);
       }
     };
+    if (codec.noise !== undefined) {
+      assert(update.length === trainable, `${update.length - trainable} buffers without noise`);
+      writeHidden(clipped, words, updateCodec(codec), uniform);
+      return { words };
+    }
     write(clipped, 0, updateCodec(codec));
     write(update.subarray(trainable), trainable, bufferCodec(codec));
     words.set(encodeTail(codec, effort, metrics), update.length);
@@ -183,6 +195,38 @@ export const kernels: Kernels = {
     return { state: bytes, stateHash: hashHex(bytes), metrics: next.metrics };
   },
 };
+
+/**
+ * Rounds `update` to the grid, anew until its norm is within what the accountant counts with, and
+ * adds noise: what leaves here is hidden from all who know only the sum.
+ */
+function writeHidden(
+  update: Float32Array,
+  words: Uint32Array,
+  grid: UpdateCodec,
+  stream: KeystreamReader,
+): void {
+  const { step, clippingNorm: norm, sigma } = grid;
+  const most = (roundedNorm({ norm, step, dimension: update.length }) / step) ** 2;
+  const pieces = <T>(each: (from: number, to: number) => T): T[] =>
+    Array.from({ length: Math.ceil(update.length / PIECE_WORDS) }, (_, i) => {
+      return each(i * PIECE_WORDS, Math.min(update.length, (i + 1) * PIECE_WORDS));
+    });
+  const round = (): number => {
+    const squares = pieces((from, to) => {
+      const points = quantise(update.subarray(from, to), grid, stream.next(4 * (to - from)));
+      words.set(points, from);
+      return squaredSteps(points, grid);
+    });
+    return squares.reduce((sum, each) => sum + each, 0);
+  };
+  while (round() > most);
+  const noise = gaussianOf(String(sigma), () => discreteGaussian(sigma));
+  pieces((from, to) => addNoise(words.subarray(from, to), noise.sample(to - from, stream), grid));
+}
+
+/** A job's table is the same in every round. */
+const gaussianOf = remembered<DiscreteGaussian>(2);
 
 /** Coordinates that are quantised at a time: 128 KiB of keystream. */
 const PIECE_WORDS = 32 * 1024;

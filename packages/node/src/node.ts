@@ -14,7 +14,6 @@ import {
 } from '@starling/core';
 import { encodeState, initialState } from '@starling/federation';
 import {
-  type Certificate,
   type Job,
   jobsTopic,
   jobTopic,
@@ -34,15 +33,21 @@ import {
   codecOf,
   consentTo,
   type DataOffers,
+  guaranteeOf,
+  layoutFault,
+  type ModelDescription,
   manifestFault,
   stateHashOf,
-  type TrainingProgress,
   vectorLengthOf,
 } from '@starling/rounds';
 import { type BlobExchange, createBlobExchange } from './blob-exchange.ts';
 import { Catalogue, type Decision } from './catalogue.ts';
 import { JobHost } from './job-host.ts';
+import type { JobModel, JobReport, JobStanding, Launched } from './job-report.ts';
+import { type KnownJob, report } from './known-job.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
+import { privacyGate } from './privacy-gate.ts';
+import { PrivacyLedger, type Spent } from './privacy-ledger.ts';
 import { askSync } from './sync-client.ts';
 import { answerSync } from './sync-server.ts';
 import { VectorStore } from './vectors.ts';
@@ -53,51 +58,6 @@ const MODEL_TIMEOUT_MS = 120_000;
 const PROVIDERS_TIMEOUT_MS = 2_000;
 const NOTHING = new Uint8Array(0);
 
-/** Where a job stands on this node, beyond the engine's phase. */
-export type JobStanding =
-  | { readonly kind: 'waiting-for-approval'; readonly reason: string }
-  | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'no-data'; readonly reasons: readonly string[] }
-  | { readonly kind: 'failed'; readonly reason: string }
-  | { readonly kind: 'participating'; readonly dataset: string };
-
-interface KnownJob {
-  readonly job: Job;
-  readonly manifest: Uint8Array;
-  readonly host: JobHost;
-  readonly leave: () => void;
-  /** Settles when the model is read and the owner's earlier decision has been followed. */
-  ready: Promise<void>;
-  /** Counts decisions: what was begun before the last one has no effect. */
-  turn: number;
-  standing: JobStanding;
-}
-
-export interface JobReport {
-  readonly job: Job;
-  readonly standing: JobStanding;
-  readonly phase: string;
-  /** How far a training is that takes long; undefined when none goes on. */
-  readonly progress: TrainingProgress | undefined;
-  readonly certificates: readonly Certificate[];
-}
-
-export interface JobModel {
-  /** The forward ONNX model as launched. */
-  readonly model: Uint8Array;
-  /** The newest certified state, encoded. */
-  readonly state: Uint8Array;
-  readonly signed: Uint8Array;
-  readonly report: JobReport;
-}
-
-export interface Launched {
-  readonly job: JobId;
-  /** Other peers that hold manifest and model durably. */
-  readonly copies: number;
-  readonly peers: number;
-}
-
 /**
  * One peer: its jobs, and what it says to others. The same code in the daemon and the simulator.
  */
@@ -107,6 +67,7 @@ export class StarlingNode {
   readonly #offers: DataOffers;
   readonly #catalogue: Catalogue;
   readonly #vectors = new VectorStore();
+  readonly #ledger: PrivacyLedger;
   readonly #blobs: BlobExchange;
   readonly #jobs = new Map<JobId, KnownJob>();
   readonly #leave: (() => void)[] = [];
@@ -117,6 +78,7 @@ export class StarlingNode {
     this.#options = options;
     this.#offers = offers;
     this.#catalogue = new Catalogue(parts.journal);
+    this.#ledger = new PrivacyLedger(parts.journal);
     const extra = (hash: BlobHash) => this.#vectors.byHash(hash);
     this.#blobs = createBlobExchange({ transport: parts.transport, store: parts.blobs, extra });
   }
@@ -127,6 +89,7 @@ export class StarlingNode {
     transport.handle(SYNC_PROTOCOL, (parcel, from) => this.#answerSync(parcel, from));
     transport.handle(CHUNK_PROTOCOL, async (parcel, from) => this.#takeChunk(parcel, from));
     transport.handle(OPEN_PROTOCOL, async (parcel, from) => this.#openChunk(parcel, from));
+    await this.#ledger.load();
     for (const { manifest, decision } of await this.#catalogue.all()) {
       const job = readJob(manifest);
       if (job !== undefined) await this.#open(job, manifest, decision);
@@ -157,6 +120,16 @@ export class StarlingNode {
     return known && report(known);
   }
 
+  /** What can be said of a model without data. @throws ProtocolError */
+  describe(model: Uint8Array, frozen: readonly string[]): Promise<ModelDescription> {
+    return this.#parts.trainer.describe(model, frozen);
+  }
+
+  /** What this peer's data sets have given away, by data set and job. */
+  privacySpent(): readonly Spent[] {
+    return this.#ledger.spent();
+  }
+
   /**
    * Signs and keeps a job, and hands it to other peers. Resolves when `launchCopies` of them, or
    * all if there are fewer, hold it durably: from then on the launcher may die (design decision
@@ -166,7 +139,9 @@ export class StarlingNode {
     const fault = manifestFault(manifest);
     if (fault !== undefined) throw new ConfigError('job', fault);
     this.#demandLauncher();
-    await this.#parts.trainer.describe(model, manifest.training.frozen);
+    const { layout } = await this.describe(model, manifest.training.frozen);
+    const unfit = layoutFault(manifest, layout);
+    if (unfit !== undefined) throw new ConfigError('job.privacy', unfit);
     const hash = await this.#parts.blobs.put(model);
     if (hash !== manifest.model) throw new ConfigError('job.model', 'is not the model given');
     const signed = signManifest(manifest, this.#parts.key);
@@ -175,7 +150,8 @@ export class StarlingNode {
     await this.#open(job, signed, undefined);
     const copies = await this.#handOut(signed);
     await this.#parts.transport.publish(jobsTopic, signed);
-    return { job: job.id, copies, peers: this.#parts.transport.peers().length };
+    const guarantee = guaranteeOf(manifest, layout.parameters);
+    return { job: job.id, copies, peers: this.#parts.transport.peers().length, guarantee };
   }
 
   /** The owner of this machine agrees to a job, with a data set or the one that fits. */
@@ -324,10 +300,15 @@ export class StarlingNode {
   async #open(job: Job, manifest: Uint8Array, decision: Decision | undefined): Promise<void> {
     if (this.#jobs.has(job.id)) return;
     const { transport } = this.#parts;
+    const privacy = privacyGate({
+      ...{ job, ledger: this.#ledger, policy: this.#options.policy },
+      guarantee: () => this.#jobs.get(job.id)?.guarantee,
+    });
     const host = new JobHost({
       node: this.#parts,
       options: this.#options,
-      job,
+      ...{ job, privacy },
+      onBudgetSpent: (reason) => this.#budgetSpent(job.id, reason),
       blobs: this.#blobs,
       vectors: this.#vectors,
       onFatal: (error) => this.#onFatal(error),
@@ -337,7 +318,9 @@ export class StarlingNode {
     });
     const standing: JobStanding = { kind: 'waiting-for-approval', reason: 'not looked at yet' };
     const ready = Promise.resolve();
-    const known: KnownJob = { job, manifest, host, leave, ready, turn: 0, standing };
+    const known: KnownJob = {
+      ...{ job, manifest, host, leave, privacy, guarantee: undefined, ready, turn: 0, standing },
+    };
     this.#jobs.set(job.id, known);
     for (const peer of transport.peers())
       host.enqueue({ kind: 'reachable', peer, reachable: true });
@@ -353,6 +336,9 @@ export class StarlingNode {
       if (model === undefined) throw new ProtocolError('model-missing', 'the model is not held');
       const { frozen } = job.manifest.training;
       const { layout, initial } = await trainer.describe(model, frozen);
+      const unfit = layoutFault(job.manifest, layout);
+      if (unfit !== undefined) throw new ProtocolError('privacy', unfit);
+      known.guarantee = guaranteeOf(job.manifest, layout.parameters);
       const { optimizer } = codecOf(job.manifest);
       const state = encodeState(initialState(initial, layout.parameters, optimizer));
       const stateHash = await blobs.put(state);
@@ -398,6 +384,11 @@ export class StarlingNode {
       known.standing = { kind: 'no-data', reasons: match.reasons };
       return;
     }
+    const refusal = known.privacy.refusal(match.dataset);
+    if (refusal !== undefined) {
+      this.#budgetSpent(job.id, refusal);
+      return;
+    }
     const model = await blobs.get(job.manifest.model);
     if (model === undefined) throw new ProtocolError('model-missing', 'the model is not held');
     const turn = ++known.turn;
@@ -416,12 +407,19 @@ export class StarlingNode {
         return;
       }
       known.standing = { kind: 'participating', dataset: match.dataset };
-      host.participate(prepared);
+      host.participate({ prepared, dataset: match.dataset });
     } catch (error) {
       if (!(error instanceof ProtocolError || error instanceof ConfigError)) throw error;
       known.standing = { kind: 'failed', reason: errorMessage(error) };
       this.#parts.log.warn('cannot take part', { job: job.id, reason: errorMessage(error) });
     }
+  }
+
+  #budgetSpent(id: JobId, reason: string): void {
+    const known = this.#known(id);
+    known.turn += 1;
+    known.standing = { kind: 'budget-spent', reason };
+    known.host.participate(undefined);
   }
 
   /** A masked chunk for this owner; refused while it is not in the attempt, so it is sent again. */
@@ -499,11 +497,3 @@ export class StarlingNode {
     this.#options.onFatal(error);
   }
 }
-
-const report = ({ job, standing, host }: KnownJob): JobReport => ({
-  job,
-  standing,
-  phase: host.state.phase.name,
-  progress: host.progress,
-  certificates: host.state.chain,
-});

@@ -4,8 +4,8 @@ import { survivorsMin } from '@starling/protocol-secagg';
 import { ceilLog2 } from '@starling/secagg';
 import { smallestCell, sumPeersMax } from './cells.ts';
 import { codecOf } from './job-codec.ts';
+import { privacyFault } from './privacy.ts';
 import { valueBitsOf } from './shape.ts';
-
 import { trainingFault } from './training-fault.ts';
 
 /** What a volunteer lets in (design decisions 18 and 19). */
@@ -16,6 +16,13 @@ export interface Policy {
   readonly minPeers: number;
   /** Peers it trusts, and how many of them must be in a sum that holds its own update. */
   readonly company?: { readonly peers: readonly PeerId[]; readonly least: number };
+  /** By data set: what its updates may give away in all, whatever the jobs. */
+  readonly privacyBudgets?: ReadonlyMap<string, PrivacyBudget>;
+}
+
+export interface PrivacyBudget {
+  readonly epsilon: number;
+  readonly delta: number;
 }
 
 /** Fewest peers whose sum hides anything: of two, each knows the other's. */
@@ -69,7 +76,8 @@ export function manifestFault(manifest: Manifest): string | undefined {
     ],
     [(codec.referenceSteps ?? 1) >= 1, 'aggregation.referenceSteps must be at least 1'],
   ];
-  return trainingFault(training) ?? checks.find(([ok]) => !ok)?.[1];
+  const fault = trainingFault(training) ?? checks.find(([ok]) => !ok)?.[1];
+  return fault ?? privacyFault(manifest);
 }
 
 function optimizerChecks(aggregation: Aggregation): readonly [ok: boolean, fault: string][] {

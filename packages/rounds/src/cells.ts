@@ -2,6 +2,7 @@ import {
   compareText,
   concatBytes,
   fromHex,
+  LIMITS,
   type PeerId,
   remembered,
   toHex,
@@ -9,7 +10,7 @@ import {
 } from '@starling/core';
 import { deriveSecret, hashHex, publicKeyOf, type Secret, sha256 } from '@starling/crypto';
 import { type Manifest, ROUNDS_LABEL } from '@starling/protocol-rounds';
-import { threshold } from '@starling/protocol-secagg';
+import { byzantineMax, survivorsMin, threshold } from '@starling/protocol-secagg';
 import { findGraphParameters, hararyGraph, type MaskGraph } from '@starling/secagg';
 
 const CELL_SIZE = 64;
@@ -42,6 +43,36 @@ export function smallestCell(manifest: Manifest): number {
     return Math.floor((left + i) / Math.max(1, Math.round((left + i) / size)));
   });
   return Math.min(Math.max(3, minPeers), ...cells);
+}
+
+/** Peers that one sum's session may have, by all the ways in which a roster can be placed. */
+function sessionSizes(manifest: Manifest): ReadonlySet<number> {
+  const { minPeers, maxPeers } = manifest.admission;
+  const [least, most] = [Math.max(3, minPeers), oneCellMax(manifest)];
+  const sizes = new Set<number>();
+  for (let size = least; size <= Math.min(most, maxPeers); size++) sizes.add(size);
+  // A larger roster may lose a third of its members before it is placed.
+  const first = threshold(Math.min(LIMITS.rosterPeersMax, Math.max(least, most + 1)));
+  for (let roster = first; maxPeers > most && roster <= maxPeers; roster++) {
+    const cells = isWide(manifest) ? 1 : Math.max(1, Math.round(roster / cellSizeOf(manifest)));
+    sizes.add(Math.floor(roster / cells)).add(Math.ceil(roster / cells));
+  }
+  return sizes.size > 0 ? sizes : new Set([least]);
+}
+
+/**
+ * Fewest updates in any sum that the job may open, and fewest of them that are honest: noise is
+ * measured by these. Of g members f may lie, and max(t, f + 2) survive.
+ */
+export function fewestInSum(manifest: Manifest): {
+  readonly survivorsMin: number;
+  readonly honestMin: number;
+} {
+  const sizes = [...sessionSizes(manifest)];
+  return {
+    survivorsMin: Math.min(...sizes.map(survivorsMin)),
+    honestMin: Math.min(...sizes.map((size) => survivorsMin(size) - byzantineMax(size))),
+  };
 }
 
 /** What a peer reveals in its ACK; nobody can foresee it from the JOIN. */

@@ -1,10 +1,17 @@
-export { type Consent, consentTo, manifestFault, type Policy } from './admission.ts';
+export {
+  type Consent,
+  consentTo,
+  manifestFault,
+  type Policy,
+  type PrivacyBudget,
+} from './admission.ts';
 export { type AttemptOutcome, outcomeOf } from './attempt.ts';
 export { type Ban, parseBan, verifyEvidence } from './bans.ts';
 export {
   cellSizeOf,
   cellsDigest,
   cutCells,
+  fewestInSum,
   oneCellMax,
   rosterDigest,
   sumPeersMax,
@@ -15,6 +22,13 @@ export { type EngineStep, engineStep } from './engine.ts';
 export { type Have, missingFrom } from './have.ts';
 export { codecOf, vectorLengthOf } from './job-codec.ts';
 export { messageIn, pooled, slotOfEnvelope } from './pool.ts';
+export {
+  type Guarantee,
+  guaranteeOf,
+  layoutFault,
+  noiseForJob,
+  rhoOfUpdate,
+} from './privacy.ts';
 export { parseSlot, roundIdOf, type Slot, slotKey } from './round-id.ts';
 export { ringShapeOf, valueBitsOf } from './shape.ts';
 export {

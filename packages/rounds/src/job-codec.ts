@@ -5,12 +5,12 @@ import {
   tailWords,
 } from '@starling/federation';
 import type { Aggregation, Manifest } from '@starling/protocol-rounds';
-import { sumPeersMax } from './cells.ts';
+import { fewestInSum, sumPeersMax } from './cells.ts';
 import type { VectorLayout } from './trainer.ts';
 
 /** The grids and the server optimiser of a job: the same in every round and roster. */
 export function codecOf(manifest: Manifest): JobCodec {
-  const { aggregation } = manifest;
+  const { aggregation, privacy } = manifest;
   const { ringBits, clippingNorm, bufferRange, weighting, weightCap } = aggregation;
   return {
     ...{ bits: ringBits, peersMax: sumPeersMax(manifest), clippingNorm, bufferRange },
@@ -18,6 +18,9 @@ export function codecOf(manifest: Manifest): JobCodec {
     combination: combinationOf(aggregation),
     ...(weighting === 'examples' && { weightCap }),
     ...(aggregation.algorithm === 'fednova' && { referenceSteps: aggregation.referenceSteps }),
+    ...(privacy.mechanism !== 'none' && {
+      noise: { multiplier: privacy.noiseMultiplier, ...fewestInSum(manifest) },
+    }),
   };
 }
 

@@ -1,6 +1,8 @@
+import { updateCodec } from '@starling/federation';
 import type { Manifest } from '@starling/protocol-rounds';
 import type { RingShape } from '@starling/secagg';
 import { sumPeersMax } from './cells.ts';
+import { codecOf } from './job-codec.ts';
 
 const CHUNK_BYTES_MIN = 16 * 1024;
 const CHUNK_BYTES_MAX = 256 * 1024;
@@ -13,12 +15,12 @@ export function ringShapeOf(manifest: Manifest, length: number, members: number)
   const { ringBits: bits } = manifest.aggregation;
   const share = Math.ceil((length * bits) / 8 / (2 * members));
   const chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, share));
-  return { length, bits, coordinateMax: 2 ** valueBitsOf(manifest) - 1, chunkBytes };
+  return { length, bits, coordinateMax: updateCodec(codecOf(manifest)).wordMax, chunkBytes };
 }
 
 /**
- * Bits of one honest coordinate: what the ring leaves when those of a whole cell are added, 18 at
- * most.
+ * Bits of one honest coordinate without noise: what the ring leaves when those of a whole cell are
+ * added, 18 at most.
  */
 export function valueBitsOf(manifest: Manifest): number {
   const { ringBits } = manifest.aggregation;

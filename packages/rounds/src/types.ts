@@ -289,4 +289,6 @@ export type Notice =
   | { readonly kind: 'refused'; readonly reason: string; readonly peer: PeerId }
   | { readonly kind: 'train-failed'; readonly reason: string }
   | { readonly kind: 'cancelled'; readonly round: number }
+  /** No further update of the data set may be given away: this peer only watches from now on. */
+  | { readonly kind: 'budget-spent'; readonly round: number; readonly reason: string }
   | { readonly kind: 'finished'; readonly round: number };

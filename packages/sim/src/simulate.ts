@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { assert, type BlobHash, type PeerId } from '@starling/core';
-import { hashHex, verifications } from '@starling/crypto';
-import { DEFAULT_AGGREGATION, DEFAULT_TRAINING, type Manifest } from '@starling/protocol-rounds';
+import type { PeerId } from '@starling/core';
+import { verifications } from '@starling/crypto';
+import type { Manifest } from '@starling/protocol-rounds';
 import { type EngineCanary, type Notice, survivorCount } from '@starling/rounds';
 import type { ProtectionName, UnmaskingName } from '@starling/secagg';
 import { BEHAVIOURS, type Behaviour } from './adversaries/index.ts';
@@ -19,6 +19,7 @@ import {
 import { fakeModel } from './fake-trainer.ts';
 import { drawFaults, type FaultKind, type FaultMix } from './faults.ts';
 import type { JournalStage, JournalWrite } from './journal-watch.ts';
+import { manifestOf, ringBitsOf } from './manifest.ts';
 import { SimNetwork } from './network.ts';
 import { Prng } from './prng.ts';
 import { sharedWire } from './shared-wire.ts';
@@ -45,6 +46,8 @@ export interface SimOptions {
   /** One large graph in place of cells. */
   readonly graph?: Manifest['aggregation']['graph'];
   readonly unmasking?: UnmaskingName;
+  /** Differential privacy with this much noise; none when absent. */
+  readonly noiseMultiplier?: number;
   readonly seed: number;
   /** Drawn from the seed when absent. */
   readonly faults?: FaultMix;
@@ -96,9 +99,6 @@ export interface SimReport {
 }
 
 const TIME_LIMIT_MS = 30 * 60 * 1000;
-const RING_BITS = 24;
-/** The sums of a thousand inputs fit into 32 bits. */
-const WIDE_RING_BITS = 22;
 /** Larger swarms are not fully connected: a peer has this many connections, about. */
 const FULLY_CONNECTED_MAX = 128;
 const DEGREE = 64;
@@ -428,9 +428,6 @@ class Simulation {
   }
 }
 
-const ringBitsOf = ({ graph }: { readonly graph?: SimOptions['graph'] | undefined }): number =>
-  graph === 'wide' ? WIDE_RING_BITS : RING_BITS;
-
 /** In a larger swarm each peer wakes up less often for more messages. */
 function burstOf(peers: number): number {
   if (peers > 256) return 100;
@@ -463,36 +460,4 @@ function drawAdversaries(
     chosen.set(peer!, prng.pick(BEHAVIOURS));
   }
   return chosen;
-}
-
-function manifestOf(
-  { peers, rounds, replication, cellSize, graph, unmasking }: SimOptions,
-  model: Uint8Array,
-): Manifest {
-  assert(peers >= 3, 'a swarm of fewer than three peers cannot aggregate');
-  return {
-    name: 'simulated',
-    model: hashHex(model) as BlobHash,
-    data: {
-      ...{ task: 'simulated', inputType: 'float32', inputShape: [1] },
-      ...{ target: 'classes', classes: 2 },
-    },
-    loss: 'softmax-cross-entropy',
-    training: { ...DEFAULT_TRAINING, batchSize: 1 },
-    aggregation: {
-      ...DEFAULT_AGGREGATION,
-      ringBits: ringBitsOf({ graph }),
-      replication: replication ?? 0,
-      cellSize: cellSize ?? 0,
-      graph: graph ?? 'complete',
-      unmasking: unmasking ?? 'local',
-      phaseSeconds: 2,
-    },
-    admission: {
-      ...{ minPeers: 3, maxPeers: Math.max(128, peers) },
-      ...{ joinWindowSeconds: 5, participation: 1 },
-    },
-    stop: { rounds, target: null },
-    nonce: new Uint8Array(16),
-  };
 }

@@ -29,6 +29,8 @@ export const INPUT_TYPES = ['float32', 'int32'] as const;
 export const TARGET_KINDS = ['classes', 'numbers', 'sequence', 'none'] as const;
 /** What a job may be run to: a number that stands in every certificate. */
 export const TARGET_METRICS = ['accuracy', 'loss'] as const;
+/** What is added to an update before it is masked. */
+export const MECHANISM_NAMES = ['none', 'distributed-gaussian'] as const;
 
 /**
  * Everything that peers must agree on before a round: the job, content-addressed. Every duration is
@@ -48,6 +50,16 @@ export const manifestCodec = struct({
   loss: oneOf(LOSS_NAMES),
   training: trainingCodec,
   aggregation: aggregationCodec,
+  /** Without a mechanism the other fields are 0. */
+  privacy: struct({
+    mechanism: oneOf(MECHANISM_NAMES),
+    /** Standard deviation of the noise in a sum, of the honest alone, over the clipping norm. */
+    noiseMultiplier: f64,
+    /** The guarantee is an epsilon at this delta. */
+    delta: f64,
+    /** Updates that one peer gives to the job at most; the guarantee covers so many. */
+    updatesMax: u32(2_000_000),
+  }),
   admission: struct({
     minPeers: u32(LIMITS.rosterPeersMax),
     maxPeers: u32(LIMITS.rosterPeersMax),
@@ -64,6 +76,11 @@ export const manifestCodec = struct({
   nonce: bytes(16),
 });
 export type Manifest = Decoded<typeof manifestCodec>;
+export type Privacy = Manifest['privacy'];
+
+export const NO_PRIVACY: Privacy = {
+  ...{ mechanism: 'none', noiseMultiplier: 0, delta: 0, updatesMax: 0 },
+};
 
 /** A manifest with its launcher's signature. */
 export const signedManifestCodec = struct({

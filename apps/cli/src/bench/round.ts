@@ -1,4 +1,4 @@
-import type { Manifest } from '@starling/protocol-rounds';
+import { DEFAULT_AGGREGATION, type Manifest, NO_PRIVACY } from '@starling/protocol-rounds';
 import { ringShapeOf } from '@starling/rounds';
 import type { ProtectionName, UnmaskingName } from '@starling/secagg';
 import { BenchCell, type CellSetup, type CellTraffic } from './cell.ts';
@@ -80,7 +80,11 @@ async function measure(setup: CellSetup): Promise<Measured> {
 function setupOf(size: Size): Omit<CellSetup, 'protection'> {
   const { peers, dim, bits, replication, unmasking } = size;
   // All that the cutting of a vector depends on.
-  const manifest = { aggregation: { ringBits: bits }, admission: { maxPeers: peers } } as Manifest;
+  const manifest = {
+    aggregation: { ...DEFAULT_AGGREGATION, ringBits: bits },
+    admission: { maxPeers: peers },
+    privacy: NO_PRIVACY,
+  } as Manifest;
   const shape = ringShapeOf(manifest, dim, peers);
   // Windows of one vector: different inputs without the memory of as many vectors.
   const values = Uint32Array.from({ length: dim + peers }, (_, i) => {

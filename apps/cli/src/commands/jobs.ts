@@ -1,7 +1,16 @@
 import type { JobView } from '@starling/control';
 import type { Command } from 'commander';
 import { addDaemonCommand, type DaemonOptions } from '../options.ts';
-import { coloured, note, percent, print, printJson, printTable, shortHash } from '../output.ts';
+import {
+  coloured,
+  decimal,
+  note,
+  percent,
+  print,
+  printJson,
+  printTable,
+  shortHash,
+} from '../output.ts';
 import { type Column, oneLine } from '../table.ts';
 
 const COLUMNS: readonly Column<JobView>[] = [
@@ -17,6 +26,11 @@ const COLUMNS: readonly Column<JobView>[] = [
   {
     title: 'ACCURACY',
     value: ({ rounds }) => percent(rounds.at(-1)?.accuracy ?? null),
+    align: 'right',
+  },
+  {
+    title: 'EPSILON',
+    value: ({ privacy }) => decimal(privacy?.epsilon ?? null, 2),
     align: 'right',
   },
   { title: 'DETAIL', value: ({ detail }) => detail, flexible: true },

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { guaranteeText } from '../guarantee.ts';
 import { addDaemonCommand, type DaemonOptions, wholeNumber } from '../options.ts';
 import { note, plural, print, printJson, shortHash } from '../output.ts';
 
@@ -19,6 +20,7 @@ export function registerLaunch(program: Command): void {
       if (options.json) return printJson({ ...launched, name: job.name });
       print(`launched ${job.name}: job ${launched.job}`);
       note(`${plural(launched.copies, 'other peer holds', 'other peers hold')} it durably`);
+      note(`Each participant has: ${guaranteeText(launched.privacy)}`);
       if (launched.copies === 0) note('nobody else is connected yet: keep this daemon running');
       note(`Follow it with \`starling watch ${shortHash(launched.job)}\``);
     });

@@ -6,6 +6,7 @@ import {
   DEFAULT_TRAINING,
   type Job,
   type Manifest,
+  NO_PRIVACY,
   readJob,
   type Statement,
   signManifest,
@@ -26,6 +27,7 @@ export function testKeys(count: number): readonly SigningKey[] {
 export interface ManifestChanges {
   readonly training?: Partial<Manifest['training']>;
   readonly aggregation?: Partial<Manifest['aggregation']>;
+  readonly privacy?: Partial<Manifest['privacy']>;
   readonly admission?: Partial<Manifest['admission']>;
   readonly rounds?: number;
   readonly target?: Manifest['stop']['target'];
@@ -39,6 +41,7 @@ export const testManifest = (changes: ManifestChanges = {}): Manifest => ({
   loss: 'softmax-cross-entropy',
   training: { ...DEFAULT_TRAINING, batchSize: 1, ...changes.training },
   aggregation: { ...DEFAULT_AGGREGATION, phaseSeconds: 2, ...changes.aggregation },
+  privacy: { ...NO_PRIVACY, ...changes.privacy },
   admission: {
     minPeers: 3,
     maxPeers: 64,

@@ -1,0 +1,56 @@
+import { assert, type BlobHash } from '@starling/core';
+import { hashHex } from '@starling/crypto';
+import {
+  DEFAULT_AGGREGATION,
+  DEFAULT_TRAINING,
+  type Manifest,
+  NO_PRIVACY,
+} from '@starling/protocol-rounds';
+import type { SimOptions } from './simulate.ts';
+
+const RING_BITS = 24;
+/** The sums of a thousand inputs fit into 32 bits. */
+const WIDE_RING_BITS = 22;
+
+export const ringBitsOf = ({
+  graph,
+}: {
+  readonly graph?: SimOptions['graph'] | undefined;
+}): number => (graph === 'wide' ? WIDE_RING_BITS : RING_BITS);
+
+/** Updates enough for any simulation: how many are lost is not what one wants to see. */
+const NOISE = { mechanism: 'distributed-gaussian', delta: 1e-5, updatesMax: 1_000_000 } as const;
+
+/** The job that a simulation runs. */
+export function manifestOf(
+  { peers, rounds, replication, cellSize, graph, unmasking, noiseMultiplier }: SimOptions,
+  model: Uint8Array,
+): Manifest {
+  assert(peers >= 3, 'a swarm of fewer than three peers cannot aggregate');
+  return {
+    name: 'simulated',
+    model: hashHex(model) as BlobHash,
+    data: {
+      ...{ task: 'simulated', inputType: 'float32', inputShape: [1] },
+      ...{ target: 'classes', classes: 2 },
+    },
+    loss: 'softmax-cross-entropy',
+    training: { ...DEFAULT_TRAINING, batchSize: 1 },
+    aggregation: {
+      ...DEFAULT_AGGREGATION,
+      ringBits: ringBitsOf({ graph }),
+      replication: replication ?? 0,
+      cellSize: cellSize ?? 0,
+      graph: graph ?? 'complete',
+      unmasking: unmasking ?? 'local',
+      phaseSeconds: 2,
+    },
+    privacy: noiseMultiplier === undefined ? NO_PRIVACY : { ...NOISE, noiseMultiplier },
+    admission: {
+      ...{ minPeers: 3, maxPeers: Math.max(128, peers) },
+      ...{ joinWindowSeconds: 5, participation: 1 },
+    },
+    stop: { rounds, target: null },
+    nonce: new Uint8Array(16),
+  };
+}
