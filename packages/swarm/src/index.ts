@@ -8,7 +8,15 @@ export type { RefusedBy } from './gate.ts';
 export type { TopicStatus } from './gossip.ts';
 export type { BootstrapStatus } from './keeper.ts';
 export type { UnreachablePeer } from './known-peers.ts';
-export type { MonitorOptions, RedialOptions, SwarmOptions, SwarmParts } from './options.ts';
+export type {
+  MonitorOptions,
+  RedialOptions,
+  RelayOffer,
+  RelayOptions,
+  SwarmOptions,
+  SwarmParts,
+} from './options.ts';
 export type { PeerChange } from './peers.ts';
 export { type Redeemed, type RedeemParts, redeemInvite } from './redeem-invite.ts';
+export type { RelayStatus } from './relays.ts';
 export { type ConnectionStatus, createSwarm, type Swarm, type SwarmStatus } from './swarm.ts';

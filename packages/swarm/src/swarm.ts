@@ -14,18 +14,20 @@ import {
 } from '@starling/core';
 import type { Members } from '@starling/membership';
 import { MEMBERSHIP_LIMITS, MEMBERSHIP_PROTOCOL } from '@starling/protocol-membership';
-import { LevelDatastore } from 'datastore-level';
-import type { Key } from 'interface-datastore';
+import type { LevelDatastore } from 'datastore-level';
 import { Admission } from './admission.ts';
+import { openDatastore } from './datastore.ts';
 import { withDeadline } from './deadline.ts';
+import { DirectDialler } from './direct-dialler.ts';
 import { FramedStream } from './framed-stream.ts';
 import { Gate, type RefusedBy } from './gate.ts';
 import { Gossip, type GossipHandler, type TopicStatus } from './gossip.ts';
 import { GossipMedic } from './gossip-medic.ts';
+import { guardOf } from './guards.ts';
 import { peerOf, remoteOf } from './identity.ts';
 import { type BootstrapStatus, Keeper } from './keeper.ts';
 import { KnownPeers, type UnreachablePeer } from './known-peers.ts';
-import { createNode, IDENTIFY_MS, type Node, type NodeGuard } from './libp2p-node.ts';
+import { createNode, IDENTIFY_MS, type Node } from './libp2p-node.ts';
 import {
   type CheckedOptions,
   checkOptions,
@@ -35,6 +37,7 @@ import {
 import { type PeerChange, Peers } from './peers.ts';
 import { type ProtocolIds, protocolIds } from './protocol-ids.ts';
 import { Providers } from './providers.ts';
+import { type RelayStatus, Relays } from './relays.ts';
 import { type Answer, Requests } from './requests.ts';
 import { guardedHandler } from './service-guard.ts';
 
@@ -42,6 +45,8 @@ export interface ConnectionStatus {
   readonly peer: PeerId;
   readonly address: string;
   readonly direction: 'inbound' | 'outbound';
+  /** Through another peer, which sees only how much goes through. */
+  readonly relayed: boolean;
 }
 
 /** What `starling status` and `doctor` need to know about the network. */
@@ -60,6 +65,7 @@ export interface SwarmStatus {
   readonly refused: Readonly<Record<string, number>>;
   /** Peers that do not let us in, and why. */
   readonly refusedBy: readonly RefusedBy[];
+  readonly relay: RelayStatus;
 }
 
 /** The libp2p adapter of `Transport`, and what its owner needs beside. */
@@ -72,13 +78,13 @@ export interface Swarm extends Transport {
   stop(): Promise<void>;
 }
 
-/** Waiting in the dial queue, handshake and identify. */
 /** libp2p wraps the reason in several lines with stacks; this keeps the one that matters. */
 function listenFault(error: unknown): string {
   const text = errorMessage(error);
   return /listen (E[A-Z]+[^\n]*)/.exec(text)?.[1] ?? text.split('\n')[0]!;
 }
 
+/** Waiting in the dial queue, handshake and identify. */
 const DIAL_TIMEOUT_MS = 30_000;
 /** Inbound streams of one protocol on one connection: what a pool opens, and some dying. */
 const INBOUND_STREAMS_MAX = 16;
@@ -104,7 +110,6 @@ export async function assembleSwarm(
   try {
     const { members, allow } = checked;
     const admission = new Admission({ members, allow, log: parts.log });
-    // The node's doors are made before the gate that keeps them, which needs the node.
     let gate: Gate | undefined;
     const node = await createNode(
       checked,
@@ -122,66 +127,6 @@ export async function assembleSwarm(
   }
 }
 
-function guardOf(
-  { members }: CheckedOptions,
-  admission: Admission,
-  gate: () => Gate | undefined,
-): NodeGuard {
-  if (members === undefined) {
-    const isBarred = (remote: Connection['remotePeer']): boolean => {
-      const peer = peerOf(remote);
-      return peer !== undefined && admission.refuses(peer, 'a connection') !== undefined;
-    };
-    return {
-      gater: {
-        denyDialPeer: isBarred,
-        denyInboundEncryptedConnection: isBarred,
-        denyOutboundEncryptedConnection: isBarred,
-      },
-    };
-  }
-  const later = (): Gate => {
-    const made = gate();
-    assert(made !== undefined, 'a connection before the start');
-    return made;
-  };
-  return {
-    gater: {
-      denyDialPeer: (remote) => later().gater().denyDialPeer!(remote),
-      denyInboundEncryptedConnection: (remote, connection) =>
-        later().gater().denyInboundEncryptedConnection!(remote, connection),
-      denyOutboundEncryptedConnection: (remote, connection) =>
-        later().gater().denyOutboundEncryptedConnection!(remote, connection),
-    },
-    doors: {
-      services: (connection) => later().passes(connection),
-      identify: (connection) => later().passesIdentify(connection),
-    },
-    key: members.record.key ?? undefined,
-  };
-}
-
-/**
- * libp2p's peer store takes a read that failed for a peer that is not there, and writes what it was
- * to add over what it knew: a read that is given up, as many are at the stop, would cost addresses.
- */
-class PatientDatastore extends LevelDatastore {
-  override get(key: Key): ReturnType<LevelDatastore['get']> {
-    return super.get(key);
-  }
-}
-
-async function openDatastore(path: string | undefined): Promise<LevelDatastore | undefined> {
-  if (path === undefined) return undefined;
-  const datastore = new PatientDatastore(path);
-  try {
-    await datastore.open();
-  } catch (error) {
-    throw new ConfigError('datastore', `cannot open ${path} (${errorMessage(error)})`);
-  }
-  return datastore;
-}
-
 interface SwarmInit {
   readonly node: Node;
   readonly ids: ProtocolIds;
@@ -197,6 +142,7 @@ class Libp2pSwarm implements Swarm {
   readonly #peers: Peers;
   readonly #known: KnownPeers;
   readonly #keeper: Keeper;
+  readonly #relays: Relays;
   readonly #gossip: Gossip;
   readonly #providers: Providers;
   readonly #requests: Requests;
@@ -225,6 +171,11 @@ class Libp2pSwarm implements Swarm {
       patienceMs: 3 * options.monitor.intervalMs,
       hangUp: (peer) => this.#hangUp(peer, 'no gossip stream'),
     });
+    const direct = new DirectDialler({ node, clock, log });
+    this.#relays = new Relays({
+      ...{ node, clock, log, maxConnections: options.relay.offer?.maxConnections },
+      isWanted: () => options.relay.use !== false && options.relay.offer === undefined,
+    });
     this.#keeper = new Keeper(
       {
         clock,
@@ -234,8 +185,11 @@ class Libp2pSwarm implements Swarm {
         dial: (target) => this.#dial(target),
         walk: () => this.#providers.walk(),
         heal: () => {
-          medic.visit(this.peers());
+          const connected = this.peers();
+          medic.visit(connected);
           this.gate?.visit();
+          this.#relays.visit(connected);
+          direct.visit(connected);
         },
       },
       // One list may serve a whole swarm, the bootstrap peers included.
@@ -332,11 +286,13 @@ class Libp2pSwarm implements Swarm {
       self: this.self,
       network: options.network,
       listen: this.addresses(),
-      connections: node.getConnections().flatMap(({ remotePeer, remoteAddr, direction }) => {
-        const peer = peerOf(remotePeer);
-        if (peer === undefined || !this.#peers.has(peer)) return [];
-        return [{ peer, address: remoteAddr.toString(), direction }];
-      }),
+      connections: node
+        .getConnections()
+        .flatMap(({ remotePeer, remoteAddr, direction, direct }) => {
+          const peer = peerOf(remotePeer);
+          if (peer === undefined || !this.#peers.has(peer)) return [];
+          return [{ peer, address: remoteAddr.toString(), direction, relayed: !direct }];
+        }),
       knownPeers: this.#known.size,
       routingTableSize: this.#providers.routingTableSize(),
       topics: this.#gossip.status(),
@@ -344,6 +300,7 @@ class Libp2pSwarm implements Swarm {
       unreachable: this.#known.unreachable(),
       refused: this.#init.admission.counts(),
       refusedBy: this.gate?.refusedBy() ?? [],
+      relay: this.#relays.status(),
     };
   }
 
@@ -386,9 +343,9 @@ class Libp2pSwarm implements Swarm {
   }
 
   async #open(peer: PeerId, protocol: string, signal: AbortSignal): Promise<FramedStream> {
-    const { node, ids } = this.#init;
+    const { ids } = this.#init;
     try {
-      const connection = await node.dial(remoteOf(peer), { signal });
+      const connection = await this.#connectionTo(peer, signal);
       await this.gate?.passes(connection);
       const options = { signal, runOnLimitedConnection: true };
       const stream = await connection.newStream(ids.direct(protocol), options);
@@ -398,6 +355,14 @@ class Libp2pSwarm implements Swarm {
       const code = unknown ? 'unsupported' : 'unreachable';
       throw new ProtocolError(code, `${protocol} to ${peer}: ${errorMessage(error)}`);
     }
+  }
+
+  /** libp2p dials anew each time when there is only a relayed one, and that may take long. */
+  async #connectionTo(peer: PeerId, signal: AbortSignal): Promise<Connection> {
+    const { node } = this.#init;
+    const open = node.getConnections(remoteOf(peer)).filter(({ status }) => status === 'open');
+    const best = open.find(({ direct }) => direct) ?? open[0];
+    return best ?? node.dial(remoteOf(peer), { signal });
   }
 
   #createGate(members: Members): Gate {
