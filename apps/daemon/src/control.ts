@@ -19,7 +19,7 @@ import { applyVector } from '@starling/trainer';
 import type { Config } from './config.ts';
 import type { DataRegistry } from './data-registry.ts';
 import { VERSION } from './version.ts';
-import { jobEvent, jobView } from './views.ts';
+import { jobEvent, jobView, networkView } from './views.ts';
 
 export interface ControlParts {
   readonly config: Config;
@@ -41,6 +41,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
   const find = (id: string): JobView => jobView(node.job(findJob(node, id))!);
   return {
     status: async () => status(parts),
+    network: async () => networkView(await parts.swarm.diagnose()),
     stop: () => void parts.stop(),
     jobs: async () => node.jobs().map(jobView),
     job: async (id) => find(id),

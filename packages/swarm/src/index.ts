@@ -4,6 +4,12 @@
  */
 import './polyfill.ts';
 
+export {
+  type BootstrapFinding,
+  type NetworkReport,
+  type ProbeParts,
+  probeAddress,
+} from './diagnosis.ts';
 export type { RefusedBy } from './gate.ts';
 export type { TopicStatus } from './gossip.ts';
 export type { BootstrapStatus } from './keeper.ts';
@@ -17,6 +23,9 @@ export type {
   SwarmParts,
 } from './options.ts';
 export type { PeerChange } from './peers.ts';
+export type { Fault } from './probe.ts';
+export type { Reachability, Seen } from './reach.ts';
 export { type Redeemed, type RedeemParts, redeemInvite } from './redeem-invite.ts';
 export type { RelayStatus } from './relays.ts';
-export { type ConnectionStatus, createSwarm, type Swarm, type SwarmStatus } from './swarm.ts';
+export type { ConnectionStatus, Swarm, SwarmStatus } from './status.ts';
+export { createSwarm } from './swarm.ts';

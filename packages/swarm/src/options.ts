@@ -73,6 +73,8 @@ export interface SwarmParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Milliseconds since 1970, for comparison with others'; this machine's unless told. */
+  readonly wallMs?: () => number;
 }
 
 type Optional = 'datastore' | 'members' | 'allow';

@@ -10,23 +10,24 @@ import {
   type PeerId,
   ProtocolError,
   type RequestOptions,
-  type Transport,
 } from '@starling/core';
 import type { Members } from '@starling/membership';
 import { MEMBERSHIP_LIMITS, MEMBERSHIP_PROTOCOL } from '@starling/protocol-membership';
+import { REACH_PROTOCOL } from '@starling/protocol-reach';
 import type { LevelDatastore } from 'datastore-level';
 import { Admission } from './admission.ts';
 import { openDatastore } from './datastore.ts';
 import { withDeadline } from './deadline.ts';
+import { diagnose, type NetworkReport, probeAddress } from './diagnosis.ts';
 import { DirectDialler } from './direct-dialler.ts';
 import { FramedStream } from './framed-stream.ts';
-import { Gate, type RefusedBy } from './gate.ts';
-import { Gossip, type GossipHandler, type TopicStatus } from './gossip.ts';
+import { Gate } from './gate.ts';
+import { Gossip, type GossipHandler } from './gossip.ts';
 import { GossipMedic } from './gossip-medic.ts';
 import { guardOf } from './guards.ts';
 import { peerOf, remoteOf } from './identity.ts';
-import { type BootstrapStatus, Keeper } from './keeper.ts';
-import { KnownPeers, type UnreachablePeer } from './known-peers.ts';
+import { Keeper } from './keeper.ts';
+import { KnownPeers } from './known-peers.ts';
 import { createNode, IDENTIFY_MS, type Node } from './libp2p-node.ts';
 import {
   type CheckedOptions,
@@ -37,46 +38,11 @@ import {
 import { type PeerChange, Peers } from './peers.ts';
 import { type ProtocolIds, protocolIds } from './protocol-ids.ts';
 import { Providers } from './providers.ts';
-import { type RelayStatus, Relays } from './relays.ts';
+import { Reach } from './reach.ts';
+import { Relays } from './relays.ts';
 import { type Answer, Requests } from './requests.ts';
 import { guardedHandler } from './service-guard.ts';
-
-export interface ConnectionStatus {
-  readonly peer: PeerId;
-  readonly address: string;
-  readonly direction: 'inbound' | 'outbound';
-  /** Through another peer, which sees only how much goes through. */
-  readonly relayed: boolean;
-}
-
-/** What `starling status` and `doctor` need to know about the network. */
-export interface SwarmStatus {
-  readonly self: PeerId;
-  readonly network: string;
-  readonly listen: readonly string[];
-  readonly connections: readonly ConnectionStatus[];
-  readonly knownPeers: number;
-  readonly routingTableSize: number;
-  readonly topics: readonly TopicStatus[];
-  readonly bootstrap: readonly BootstrapStatus[];
-  /** Known peers that could not be dialled, with the reason; the worst first, at most 20. */
-  readonly unreachable: readonly UnreachablePeer[];
-  /** What was refused to peers that are not members, by reason. */
-  readonly refused: Readonly<Record<string, number>>;
-  /** Peers that do not let us in, and why. */
-  readonly refusedBy: readonly RefusedBy[];
-  readonly relay: RelayStatus;
-}
-
-/** The libp2p adapter of `Transport`, and what its owner needs beside. */
-export interface Swarm extends Transport {
-  /** Where others can dial us, each ending in `/p2p/<self>`. */
-  addresses(): readonly string[];
-  /** Connects to a multiaddr; resolves once the peer has shown that it is of this swarm. */
-  dial(address: string): Promise<PeerId>;
-  status(): SwarmStatus;
-  stop(): Promise<void>;
-}
+import type { Swarm, SwarmStatus } from './status.ts';
 
 /** libp2p wraps the reason in several lines with stacks; this keeps the one that matters. */
 function listenFault(error: unknown): string {
@@ -143,6 +109,7 @@ class Libp2pSwarm implements Swarm {
   readonly #known: KnownPeers;
   readonly #keeper: Keeper;
   readonly #relays: Relays;
+  readonly #reach: Reach;
   readonly #gossip: Gossip;
   readonly #providers: Providers;
   readonly #requests: Requests;
@@ -156,7 +123,7 @@ class Libp2pSwarm implements Swarm {
     const { clock, log, random } = parts;
     this.#init = init;
     this.self = peerOf(node.peerId)!;
-    this.#peers = new Peers(node, ids.membership, log);
+    this.#peers = new Peers(node, options.network, log);
     this.#known = new KnownPeers({ self: this.self, redial: options.redial, random });
     this.#gossip = new Gossip(node.services.pubsub, { ids, admission, log });
     this.#providers = new Providers({ dht: node.services.dht, self: this.self, clock, random });
@@ -172,9 +139,15 @@ class Libp2pSwarm implements Swarm {
       hangUp: (peer) => this.#hangUp(peer, 'no gossip stream'),
     });
     const direct = new DirectDialler({ node, clock, log });
+    this.#reach = new Reach({
+      ...{ node, clock, log, wallMs: parts.wallMs ?? (() => Date.now()) },
+      request: (to, protocol, parcel, timeoutMs) =>
+        this.request(to, protocol, parcel, { timeoutMs, bodyBytesMax: LIMITS.controlBytesMax }),
+      probe: async (address) => (await probeAddress(address, this.#probeParts())).fault,
+    });
     this.#relays = new Relays({
       ...{ node, clock, log, maxConnections: options.relay.offer?.maxConnections },
-      isWanted: () => options.relay.use !== false && options.relay.offer === undefined,
+      isWanted: () => this.#isRelayWanted(),
     });
     this.#keeper = new Keeper(
       {
@@ -188,6 +161,7 @@ class Libp2pSwarm implements Swarm {
           const connected = this.peers();
           medic.visit(connected);
           this.gate?.visit();
+          this.#reach.visit(connected);
           this.#relays.visit(connected);
           direct.visit(connected);
         },
@@ -203,6 +177,11 @@ class Libp2pSwarm implements Swarm {
     await node.handle(ids.membership, (stream) => stream.abort(new Error('nothing to say')));
     node.addEventListener('peer:discovery', ({ detail }) => this.#learn(peerOf(detail.id)));
     this.#peers.onChange((peer, connected) => this.#onPeerChange(peer, connected));
+    node.addEventListener('peer:identify', ({ detail: { peerId, observedAddr } }) => {
+      const peer = peerOf(peerId);
+      if (peer !== undefined) this.#reach.identified(peer, observedAddr);
+    });
+    this.handle(REACH_PROTOCOL, (parcel, from) => this.#reach.answer(parcel, from));
     const { gate } = this;
     if (gate !== undefined) {
       node.addEventListener('connection:open', ({ detail }) => gate.opened(detail));
@@ -304,6 +283,26 @@ class Libp2pSwarm implements Swarm {
     };
   }
 
+  diagnose(): Promise<NetworkReport> {
+    return diagnose({
+      ...{ ...this.#probeParts(), node: this.#init.node, reach: this.#reach },
+      status: () => this.status(),
+      isRelayWanted: () => this.#isRelayWanted(),
+      walk: () => this.#providers.walk(),
+    });
+  }
+
+  #isRelayWanted(): boolean {
+    const { use, offer } = this.#init.options.relay;
+    return use !== false && offer === undefined && this.#reach.verdict !== 'public';
+  }
+
+  #probeParts() {
+    const { options, parts } = this.#init;
+    const { clock, random } = parts;
+    return { clock, random, network: options.network, key: options.members?.record.key };
+  }
+
   stop(): Promise<void> {
     this.#stopping ??= (async () => {
       this.#keeper.stop();
@@ -347,12 +346,9 @@ class Libp2pSwarm implements Swarm {
     try {
       const connection = await this.#connectionTo(peer, signal);
       await this.gate?.passes(connection);
-      const options = { signal, runOnLimitedConnection: true };
-      const stream = await connection.newStream(ids.direct(protocol), options);
-      return new FramedStream(stream);
+      return await openStream(connection, ids.direct(protocol), signal);
     } catch (error) {
-      const unknown = error instanceof Error && error.name === 'UnsupportedProtocolError';
-      const code = unknown ? 'unsupported' : 'unreachable';
+      const code = error instanceof ProtocolError ? error.code : 'unreachable';
       throw new ProtocolError(code, `${protocol} to ${peer}: ${errorMessage(error)}`);
     }
   }
@@ -402,8 +398,7 @@ class Libp2pSwarm implements Swarm {
     const { node, ids } = this.#init;
     const open = node.getConnections(remoteOf(peer)).find(({ status }) => status === 'open');
     if (open === undefined) throw new ProtocolError('unreachable', `${peer} is not connected`);
-    const options = { signal, runOnLimitedConnection: true };
-    return new FramedStream(await open.newStream(ids.direct(protocol), options));
+    return openStream(open, ids.direct(protocol), signal);
   }
 
   async #serveJoins(gate: Gate, stream: Stream, remote: Connection['remotePeer']): Promise<void> {
@@ -443,6 +438,7 @@ class Libp2pSwarm implements Swarm {
       this.#known.succeeded(target);
       this.#keeper.lookAround();
     } else {
+      this.#reach.forget(peer);
       // A moment's patience: the peer may be gone for good, or be dialling us already.
       target.dueAt = now + this.#init.options.redial.firstMs;
     }
@@ -453,5 +449,21 @@ class Libp2pSwarm implements Swarm {
     for (const connection of this.#init.node.getConnections(remoteOf(peer))) {
       connection.abort(new Error(reason));
     }
+  }
+}
+
+/** @throws ProtocolError 'unsupported' when the other side does not speak it */
+async function openStream(
+  connection: Connection,
+  id: string,
+  signal: AbortSignal,
+): Promise<FramedStream> {
+  try {
+    return new FramedStream(
+      await connection.newStream(id, { signal, runOnLimitedConnection: true }),
+    );
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'UnsupportedProtocolError')) throw error;
+    throw new ProtocolError('unsupported', errorMessage(error));
   }
 }
