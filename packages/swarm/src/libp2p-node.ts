@@ -55,6 +55,7 @@ const HANDSHAKE_MS = 20_000;
 /** How long libp2p itself tries to identify a new connection. */
 export const IDENTIFY_MS = 10_000;
 const WINDOW_BYTES = 4 * 1024 * 1024;
+const HOP_QUESTIONS_MAX = 8;
 /** Of a relay that limits only the other one. A timer takes no more. */
 const UNLIMITED_BYTES = Number.MAX_SAFE_INTEGER;
 const UNLIMITED_MS = 2 ** 31 - 1;
@@ -178,8 +179,9 @@ function reachServicesOf({ relay: { offer }, upnp }: CheckedOptions, doors: Node
 function serverOf({ maxConnections, bytesMax, secondsMax }: RelayOffer) {
   const isLimited = bytesMax !== undefined || secondsMax !== undefined;
   return {
-    // 32 and 300 by default: how many one peer, and all together, may have at a time.
-    maxInboundHopStreams: maxConnections,
+    // 32 and 300 by default: how many one peer, and all together, may have at a time. Questions for
+    // a place come on top.
+    maxInboundHopStreams: maxConnections + HOP_QUESTIONS_MAX,
     maxOutboundStopStreams: maxConnections,
     reservations: {
       maxReservations: maxConnections,

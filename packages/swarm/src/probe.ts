@@ -183,7 +183,8 @@ function dialFault(message: string, { hasReached, isPrivate }: Progress): Protoc
     return new ProtocolError('wrong-peer', 'another peer is there');
   }
   const isLate = /nothing within|TimeoutError|timed? ?out|aborted/i.test(message);
-  if (isLate && hasReached) {
+  // Of two ends of which one has a key each waits for what the other never says.
+  if (isLate && hasReached && !isPrivate) {
     const why = 'a peer that hangs, or no Starling peer';
     return new ProtocolError('timed-out', `it takes the connection and says nothing: ${why}`);
   }

@@ -92,6 +92,11 @@ test('a relay carries as many connections as its owner says, and tells who finds
   const second = await testNode({ ...HIDDEN, bootstrap });
   const why = await until(() => second.swarm.status().relay.lastError);
   expect(why).toBe(`${relay.swarm.self}: it has no place left`);
+  // However often it asks: a refused question leaves no stream behind.
+  const asked = relay.node.getConnections(second.node.peerId).flatMap(({ streams }) => streams);
+  await until(() =>
+    asked.every(({ protocol, status }) => !/hop$/.test(protocol) || status !== 'open'),
+  );
 });
 
 test('gossip and requests pass a relay that has limits, until they are used up', async () => {

@@ -137,8 +137,20 @@ export class Relays {
       attempt.dueAt = clock.now() + wait;
       this.#lastError = `${peer}: ${refusalOf(errorMessage(error))}`;
       log.debug('no reservation', { relay: peer, reason: this.#lastError });
+      this.#endRefused(peer);
     } finally {
       attempt.running = false;
+    }
+  }
+
+  /** A relay that refuses leaves its end of the stream open: some refusals later it takes no more. */
+  #endRefused(peer: PeerId): void {
+    for (const { streams } of this.#parts.node.getConnections(remoteOf(peer))) {
+      for (const stream of streams) {
+        const isAsking = stream.protocol === RELAY_V2_HOP_CODEC && stream.direction === 'outbound';
+        // A relayed connection of ours is one that is open both ways.
+        if (isAsking && stream.writeStatus === 'closed') stream.abort(new Error('refused'));
+      }
     }
   }
 
@@ -172,10 +184,12 @@ function isCircuit(
 const has = (store: ReservationStore, peer: PeerId): boolean =>
   store.hasReservation(remoteOf(peer));
 
+/** libp2p wraps the reason in advice about listen addresses, several lines of it. */
 function refusalOf(message: string): string {
   if (/RESERVATION_REFUSED/.test(message)) return 'it has no place left';
   if (/PERMISSION_DENIED/.test(message)) return 'it does not relay for this peer';
-  return message.split('\n')[0]!;
+  const lines = message.split('\n');
+  return (lines.find((line) => /: \w*Error/.test(line)) ?? lines[0]!).trim().slice(0, 200);
 }
 
 /** How many connections of others a relay carries: each has one stream to its far end. */
