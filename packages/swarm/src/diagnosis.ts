@@ -162,6 +162,22 @@ export async function probeAddress(
   }
 }
 
+/** Only as far as the proof of who is there: to the other side a peer that asks is one that is. */
+export async function dialAsStranger(
+  address: string,
+  { clock, random, key }: ProbeParts,
+): Promise<Fault | undefined> {
+  const prober = await Prober.start({ seed: strangerSeed(random), clock, key, dialMs: PROBE_MS });
+  try {
+    await prober.dial(address);
+    return undefined;
+  } catch (error) {
+    return faultOf(error);
+  } finally {
+    await prober.stop();
+  }
+}
+
 let stranger: Uint8Array | undefined;
 
 /** One for the process: whoever is dialled keeps a note of each identity that it has seen. */

@@ -18,7 +18,7 @@ import type { LevelDatastore } from 'datastore-level';
 import { Admission } from './admission.ts';
 import { openDatastore } from './datastore.ts';
 import { withDeadline } from './deadline.ts';
-import { diagnose, type NetworkReport, probeAddress } from './diagnosis.ts';
+import { diagnose, dialAsStranger, type NetworkReport } from './diagnosis.ts';
 import { DirectDialler } from './direct-dialler.ts';
 import { FramedStream } from './framed-stream.ts';
 import { Gate } from './gate.ts';
@@ -143,7 +143,7 @@ class Libp2pSwarm implements Swarm {
       ...{ node, clock, log, wallMs: parts.wallMs ?? (() => Date.now()) },
       request: (to, protocol, parcel, timeoutMs) =>
         this.request(to, protocol, parcel, { timeoutMs, bodyBytesMax: LIMITS.controlBytesMax }),
-      probe: async (address) => (await probeAddress(address, this.#probeParts())).fault,
+      probe: (address) => dialAsStranger(address, this.#probeParts()),
     });
     this.#relays = new Relays({
       ...{ node, clock, log, maxConnections: options.relay.offer?.maxConnections },
@@ -175,7 +175,10 @@ class Libp2pSwarm implements Swarm {
     const { node, ids, options } = this.#init;
     // Before the start: who identifies us in the first moment must already see it.
     await node.handle(ids.membership, (stream) => stream.abort(new Error('nothing to say')));
-    node.addEventListener('peer:discovery', ({ detail }) => this.#learn(peerOf(detail.id)));
+    node.addEventListener('peer:discovery', ({ detail: { id, multiaddrs } }) => {
+      // A stranger that only asked something is discovered, too; there is no way to dial it.
+      if (multiaddrs.length > 0) this.#learn(peerOf(id));
+    });
     this.#peers.onChange((peer, connected) => this.#onPeerChange(peer, connected));
     node.addEventListener('peer:identify', ({ detail: { peerId, observedAddr } }) => {
       const peer = peerOf(peerId);
