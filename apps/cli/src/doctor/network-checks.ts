@@ -111,12 +111,15 @@ function reported(
 }
 
 export const peersCheck = (probe: NetworkProbe): Check =>
-  reported(probe, { id: 'peers', title: 'Peers' }, ({ peers, unreachable, refusedBy, refused }) => {
+  reported(probe, { id: 'peers', title: 'Peers' }, (report) => {
+    const { peers, unreachable, refusedBy, refused, bootstrap } = report;
     const { connected, relayed, known } = peers;
     const through = relayed === 0 ? '' : `, ${relayed} of them through a relay`;
     const what = `${plural(connected, 'peer')} connected${through}; ${known} known`;
     const next = 'Name an address of a member in `bootstrap`, or wait until others come up';
-    const findings = [connected > 0 ? ok(what) : fail(what, next)];
+    // The first of a swarm is alone, too.
+    const alone = bootstrap.length === 0 ? warn(what, next) : fail(what, next);
+    const findings = [connected > 0 ? ok(what) : alone];
     for (const { peer, reason } of refusedBy.slice(0, LISTED_MAX)) {
       const refusal = `${peer} does not let this peer in: ${reason}`;
       findings.push(fail(refusal, NEXT['not-a-member']!));
