@@ -51,7 +51,7 @@ const HELD_MAX = 2 ** 20;
 
 /**
  * A TCP proxy in front of a peer that delays, throttles, stalls, resets and corrupts, from a seed.
- * It does what `tc netem` does for packets to connections, needs no privileges, and stops with the test.
+ * It does to connections what `tc netem` does to packets, needs no rights, and ends with the test.
  */
 export async function faultyProxy(options: ProxyOptions): Promise<FaultyProxy> {
   const proxy = await startProxy(options);

@@ -94,7 +94,10 @@ export class TestNetwork {
   /** Lets through, on a home's router, what comes from outside to a port. */
   forward({ router, address }: Host & { readonly router: string }, port: number): void {
     const rules = `table ip nat {
-      chain pre { type nat hook prerouting priority -100; iifname "wan" tcp dport ${port} dnat to ${address}; }
+      chain pre {
+        type nat hook prerouting priority -100;
+        iifname "wan" tcp dport ${port} dnat to ${address};
+      }
     }
     insert rule ip guard forward iifname "wan" tcp dport ${port} accept`;
     run('ip', ['netns', 'exec', router, 'nft', '-f', '-'], rules);

@@ -69,7 +69,8 @@ describe.skipIf(missing !== undefined)('behind NATs', () => {
     const relayed = await a.speed(ids[1]!, 60 * MB);
     const part = ((100 * relayed) / direct).toFixed();
     console.log(
-      `one request of 60 MB: direct ${direct.toFixed()} MB/s, relayed ${relayed.toFixed()} MB/s (${part} %)`,
+      `one request of 60 MB: direct ${direct.toFixed()} MB/s, ` +
+        `relayed ${relayed.toFixed()} MB/s (${part} %)`,
     );
 
     await relay.kill();
@@ -110,7 +111,7 @@ describe.skipIf(missing !== undefined)('behind NATs', () => {
     });
   });
 
-  test('they train together, also when the relay dies and a home is cut off meanwhile', async () => {
+  test('they train together, also when the relay dies and a home is cut off', async () => {
     const network = newNetwork();
     const daemons = new Daemons(await temporaryDirectory());
     try {

@@ -37,7 +37,7 @@ export const configSchema = z.strictObject({
   outgoingOnly: z.boolean().default(false),
   relay: z
     .strictObject({
-      /** Carries connections of others that cannot reach each other; for peers that all can reach. */
+      /** Carries connections of others; for peers that all can reach. */
       offer: z.boolean().default(false),
       maxConnections: z.number().int().min(1).max(4096).default(64),
       /** What one relayed connection may carry; all it likes unless told. */
@@ -142,7 +142,8 @@ export function loadConfig(file: string | undefined): Config {
 
 /**
  * A configuration refined by flags: each of `overrides` is a JSON object whose keys win, inside
- * `policy`, `relay` and `resources.trainer` key by key; who is trusted is added to those the file trusts.
+ * `policy`, `relay` and `resources.trainer` key by key; who is trusted is added to those the file
+ * trusts.
  * @throws ConfigError that names the key
  */
 export function withOverrides(file: Config, overrides: readonly string[]): Config {

@@ -141,7 +141,7 @@ export interface ProbeParts {
   readonly key: Uint8Array | null | undefined;
 }
 
-/** Dials an address as a stranger, or as a member: whether it leads into the swarm, else why not. */
+/** Dials an address as a stranger or as a member: whether it leads into the swarm, else why not. */
 export async function probeAddress(
   address: string,
   { clock, random, network, key }: ProbeParts,

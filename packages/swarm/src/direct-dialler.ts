@@ -23,7 +23,7 @@ interface Attempt {
 
 /**
  * Turns relayed connections into direct ones. Both ends try the other's own addresses: whichever is
- * reachable is reached, so a peer behind a NAT dials back to the one that called it through a relay.
+ * reachable is reached, so a peer behind a NAT dials back to one that called through a relay.
  * Two peers that are both behind one stay relayed: Node has no SO_REUSEPORT for TCP, without which
  * there is no hole punching (js-libp2p#2620).
  */

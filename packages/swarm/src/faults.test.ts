@@ -47,7 +47,7 @@ test('a peer that hangs is noticed, and found again when it goes on', async () =
   await fullyMeshed([a, b]);
 });
 
-test('a wrong bit never becomes a wrong byte: the connection is given up, and made anew', async () => {
+test('a wrong bit never becomes a wrong byte: the connection is made anew', async () => {
   const { a, b, proxy } = await throughProxy();
   await fullyMeshed([a, b]);
   await echo(b, a, 100_000);
@@ -59,7 +59,7 @@ test('a wrong bit never becomes a wrong byte: the connection is given up, and ma
   expect(proxy.counts.corrupted).toBeGreaterThan(0);
 });
 
-test('a connection that is reset in mid-transfer fails the request, and the next goes through', async () => {
+test('a connection that is reset in mid-transfer fails one request, not the next', async () => {
   const { a, b, proxy } = await throughProxy({ bytesPerSecond: 2_000_000 });
   await fullyMeshed([a, b]);
   const before = proxy.counts.bytes;

@@ -145,7 +145,8 @@ export const otherNetwork = (peer: string, network: string): ProtocolError =>
 
 export function versionMismatch(peer: string, theirs: number): ProtocolError {
   const older = theirs < SWARM_VERSION ? 'it' : 'this peer';
-  const what = `${peer} speaks version ${theirs} of the swarm's protocol and this peer ${SWARM_VERSION}`;
+  const spoken = `version ${theirs} of the swarm's protocol`;
+  const what = `${peer} speaks ${spoken} and this peer ${SWARM_VERSION}`;
   return new ProtocolError('version-mismatch', `${what}: ${older} must be updated`);
 }
 

@@ -1,4 +1,4 @@
-/** The one place of the version of what runs over connections; the protocols have their own beside. */
+/** The one place of the version of what runs over connections; protocols have their own beside. */
 export const SWARM_VERSION = 1;
 /** Versions that a peer is asked for, to say which it speaks. */
 export const SWARM_VERSION_MAX = 9;

@@ -156,7 +156,7 @@ export class Reach {
     return (await this.#parts.probe(`${address}/p2p/${from}`))?.detail;
   }
 
-  /** Where the other may reach us: our ports at the host that it sees, and what we announce there. */
+  /** Where the other may reach us: our ports, announced ones included, at the host that it sees. */
   async #candidates(peer: PeerId): Promise<readonly string[]> {
     const { addressManager } = this.#parts.node.services.inside;
     const observed = this.#observedBy(peer);

@@ -25,7 +25,7 @@ async function hiddenPair(relay: TestNode): Promise<readonly [TestNode, TestNode
   return pair;
 }
 
-test('two peers that nobody can dial meet through a relay, without its library’s limits', async () => {
+test('two peers that nobody can dial meet through a relay without limits', async () => {
   const relay = await testNode({ relay: { offer: OFFER } });
   const [a, b] = await hiddenPair(relay);
   await fullyMeshed([relay, a, b]);
@@ -84,7 +84,7 @@ test('whoever is reachable is dialled back, and the relayed connection makes roo
   );
 });
 
-test('a relay carries as many connections as its owner says, and tells who finds no place', async () => {
+test('a relay has as many places as its owner says, and says when it has none', async () => {
   const relay = await testNode({ relay: { offer: { maxConnections: 1 } } });
   const bootstrap = relay.swarm.addresses();
   const first = await testNode({ ...HIDDEN, bootstrap });

@@ -42,7 +42,7 @@ interface Attempt {
 }
 
 /**
- * Keeps this peer reachable through relays: a reservation with up to two connected peers that offer.
+ * Keeps this peer reachable through relays: reservations with up to two connected peers that offer.
  * libp2p makes one when it starts to listen, and none after the relay has come back
  * (js-libp2p#3601), so this looks again and again.
  */
@@ -143,7 +143,7 @@ export class Relays {
     }
   }
 
-  /** A relay that refuses leaves its end of the stream open: some refusals later it takes no more. */
+  /** A relay that refuses leaves its end of the stream open: soon it would take no more. */
   #endRefused(peer: PeerId): void {
     for (const { streams } of this.#parts.node.getConnections(remoteOf(peer))) {
       for (const stream of streams) {

@@ -5,8 +5,8 @@ import { realParts } from '../parts.ts';
 import { testOptions } from '../swarm-options.ts';
 
 /**
- * A peer in a process of its own, perhaps in a network namespace: told what to do on standard input,
- * a JSON object a line, and answering each with one.
+ * A peer in a process of its own, perhaps in a network namespace: told what to do on standard
+ * input, a JSON object a line, and answering each with one.
  */
 interface Order {
   readonly do: 'status' | 'fetch';

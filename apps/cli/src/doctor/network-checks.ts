@@ -185,7 +185,8 @@ const seconds = (ms: number): string => `${(Math.abs(ms) / 1000).toFixed(1)} s`;
 export const dhtCheck = (probe: NetworkProbe): Check =>
   reported(probe, { id: 'dht', title: 'DHT' }, ({ dht, peers }) => {
     if (peers.connected === 0) return [skipped('no peer is connected')];
-    const what = `${plural(dht.routingTable, 'peer')} in the table, ${dht.answered} of them answered`;
+    const { routingTable, answered } = dht;
+    const what = `${plural(routingTable, 'peer')} in the table, ${answered} of them answered`;
     const next = 'Wait a minute after the start; if it stays so, look into the log';
     if (dht.routingTable === 0) return [fail(`${what}: it knows nobody to ask`, next)];
     return [dht.answered === 0 ? fail(`${what}: what others offer is not found`, next) : ok(what)];
@@ -196,7 +197,8 @@ export const relayCheck = (probe: NetworkProbe): Check =>
     const findings: Finding[] = [];
     if (relay.offer !== undefined) {
       const { connections, maxConnections, reservations } = relay.offer;
-      const what = `relays ${connections} of at most ${maxConnections} connections for ${reservations} peers`;
+      const load = `${connections} of at most ${maxConnections} connections`;
+      const what = `relays ${load} for ${plural(reservations, 'peer')}`;
       const next = 'Forward its port, or set `relay.offer` to false: nobody can use it';
       findings.push(
         reachability === 'unreachable'
