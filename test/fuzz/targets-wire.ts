@@ -16,13 +16,14 @@ import { signingKeyFromSeed } from '@starling/crypto';
 import { Books, type Taken } from '@starling/membership';
 import * as blobs from '@starling/protocol-blobs';
 import * as membership from '@starling/protocol-membership';
+import * as reach from '@starling/protocol-reach';
 import * as rounds from '@starling/protocol-rounds';
 import * as secagg from '@starling/protocol-secagg';
 import { promise, type Target } from './target.ts';
 
 /** Above every limit of a message; a codec's own limits are its caller's business. */
 const BYTES_MAX = 8 * 1024 * 1024;
-const PROTOCOLS = { blobs, membership, rounds, secagg };
+const PROTOCOLS = { blobs, membership, reach, rounds, secagg };
 
 const isCodec = (value: unknown): value is Codec<unknown> =>
   typeof value === 'object' && value !== null && 'read' in value && 'write' in value;

@@ -1,6 +1,6 @@
 import type { Parcel, PeerId, RequestOptions } from '@starling/core';
 import { ProtocolError } from '@starling/core';
-import type { PeerChange, Swarm, SwarmStatus } from '@starling/swarm';
+import type { NetworkReport, PeerChange, Swarm, SwarmStatus } from '@starling/swarm';
 
 type Answer = (parcel: Parcel, from: PeerId) => Promise<Parcel>;
 type Listener = (message: Uint8Array, from: PeerId) => void;
@@ -110,6 +110,11 @@ export class ChangeableSwarm implements Swarm {
 
   status(): SwarmStatus {
     return this.#current.status();
+  }
+
+  async diagnose(): Promise<NetworkReport> {
+    this.#demandSwarm();
+    return this.#current.diagnose();
   }
 
   stop(): Promise<void> {

@@ -13,10 +13,11 @@ const peer = z
 
 const UNITS: Readonly<Record<string, number>> = { MiB: 2 ** 20, GiB: 2 ** 30 };
 
-const memory = z
+const amount = z
   .union([z.number(), z.string().regex(/^\d+(\.\d+)? ?[MG]iB$/, 'give bytes, 512 MiB or 4 GiB')])
-  .transform((given) => Math.floor(typeof given === 'number' ? given : bytesOf(given)))
-  .pipe(z.number().int().min(MEMORY_MIN));
+  .transform((given) => Math.floor(typeof given === 'number' ? given : bytesOf(given)));
+
+const memory = amount.pipe(z.number().int().min(MEMORY_MIN));
 
 const bytesOf = (text: string): number => Number.parseFloat(text) * UNITS[text.slice(-3)]!;
 
@@ -32,6 +33,22 @@ export const configSchema = z.strictObject({
   announce: z.array(z.string()).default([]),
   bootstrap: z.array(z.string()).default([]),
   mdns: z.boolean().default(true),
+  /** Listens nowhere; others reach this peer by its own connections, and through relays. */
+  outgoingOnly: z.boolean().default(false),
+  relay: z
+    .strictObject({
+      /** Carries connections of others; for peers that all can reach. */
+      offer: z.boolean().default(false),
+      maxConnections: z.number().int().min(1).max(4096).default(64),
+      /** What one relayed connection may carry; all it likes unless told. */
+      bytes: amount.pipe(z.number().int().positive()).optional(),
+      seconds: z.number().int().positive().optional(),
+      /** Lets others reach this peer through relays while they cannot without. */
+      use: z.boolean().default(true),
+    })
+    .prefault({}),
+  /** Asks the router for a port, by UPnP. */
+  upnp: z.boolean().default(false),
   /** Contributes to sums but owns no chunk: for slow links and batteries. */
   light: z.boolean().default(false),
   policy: z
@@ -136,7 +153,8 @@ export function loadConfig(file: string | undefined): Config {
 
 /**
  * A configuration refined by flags: each of `overrides` is a JSON object whose keys win, inside
- * `policy` and `resources.trainer` key by key; who is trusted is added to those the file trusts.
+ * `policy`, `relay` and `resources.trainer` key by key; who is trusted is added to those the file
+ * trusts.
  * @throws ConfigError that names the key
  */
 export function withOverrides(file: Config, overrides: readonly string[]): Config {
@@ -144,7 +162,7 @@ export function withOverrides(file: Config, overrides: readonly string[]): Confi
 }
 
 /** Checked at once: what an override says wrong must not be merged with the next one. */
-function refined(config: Config, { policy, resources, ...rest }: Partial<Config>): Config {
+function refined(config: Config, { policy, relay, resources, ...rest }: Partial<Config>): Config {
   // Whatever it is, the schema says so; only a list can be added to.
   const own: unknown = policy?.trust ?? [];
   const parsed = configSchema.safeParse({
@@ -155,6 +173,7 @@ function refined(config: Config, { policy, resources, ...rest }: Partial<Config>
       ...policy,
       trust: Array.isArray(own) ? [...config.policy.trust, ...own] : own,
     },
+    relay: { ...config.relay, ...relay },
     resources: {
       ...config.resources,
       ...resources,

@@ -26,7 +26,7 @@ import { type Config, policyOf } from './config.ts';
 import type { DataRegistry } from './data-registry.ts';
 import { guaranteeView, privacyView } from './privacy-view.ts';
 import { VERSION } from './version.ts';
-import { jobEvent, jobView } from './views.ts';
+import { jobEvent, jobView, networkView } from './views.ts';
 
 export interface ControlParts {
   readonly config: Config;
@@ -48,6 +48,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
   const find = (id: string): JobView => jobView(node.job(findJob(node, id))!);
   return {
     status: async () => status(parts),
+    network: async () => networkView(await parts.swarm.diagnose()),
     stop: () => void parts.stop(),
     jobs: async () => node.jobs().map(jobView),
     job: async (id) => find(id),

@@ -30,7 +30,7 @@ import {
   type Target,
 } from '@starling/protocol-membership';
 import type { SecretFile } from '@starling/store';
-import { createSwarm, redeemInvite, type Swarm } from '@starling/swarm';
+import { createSwarm, type RelayOptions, redeemInvite, type Swarm } from '@starling/swarm';
 import { ChangeableSwarm } from './changeable-swarm.ts';
 import type { Config } from './config.ts';
 import { systemClock, systemRandom } from './ports.ts';
@@ -238,8 +238,10 @@ function enter(parts: SwarmServiceParts, members: Members | undefined): Promise<
     {
       seed,
       network: members?.network ?? config.network,
-      listen: config.listen,
+      listen: config.outgoingOnly ? [] : config.listen,
       announce: config.announce,
+      relay: relayOf(config.relay),
+      upnp: config.upnp,
       bootstrap: [...bootstrap],
       mdns: config.mdns,
       datastore: peers,
@@ -248,6 +250,15 @@ function enter(parts: SwarmServiceParts, members: Members | undefined): Promise<
     },
     { clock: systemClock, random: systemRandom, log },
   );
+}
+
+function relayOf({ offer, maxConnections, bytes, seconds, use }: Config['relay']): RelayOptions {
+  if (!offer) return { use };
+  const limits = {
+    ...(bytes !== undefined && { bytesMax: bytes }),
+    ...(seconds !== undefined && { secondsMax: seconds }),
+  };
+  return { use, offer: { maxConnections, ...limits } };
 }
 
 async function redeemAt(

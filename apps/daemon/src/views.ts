@@ -1,8 +1,9 @@
-import type { JobEvent, JobView, Round } from '@starling/control';
+import type { JobEvent, JobView, NetworkView, Round } from '@starling/control';
 import type { JobId } from '@starling/core';
 import type { JobReport, JobStanding } from '@starling/node';
 import { statementHash } from '@starling/protocol-rounds';
 import { isSettled, type Notice, survivorCount, type TrainingProgress } from '@starling/rounds';
+import type { NetworkReport } from '@starling/swarm';
 import { guaranteeView } from './privacy-view.ts';
 
 /** A job as the API shows it. */
@@ -38,6 +39,24 @@ export function jobView(report: JobReport): JobView {
     stateHash: rounds.at(-1)?.stateHash ?? null,
   };
 }
+
+/** The network's report as the API shows it. */
+export const networkView = (report: NetworkReport): NetworkView => ({
+  ...report,
+  bootstrap: [...report.bootstrap],
+  listening: [...report.listening],
+  announced: [...report.announced],
+  seenBy: report.seenBy.map((seen) => ({ ...seen, dialled: [...seen.dialled] })),
+  silent: [...report.silent],
+  relay: {
+    ...report.relay,
+    reservations: [...report.relay.reservations],
+    offering: [...report.relay.offering],
+  },
+  topics: [...report.topics],
+  unreachable: [...report.unreachable],
+  refusedBy: [...report.refusedBy],
+});
 
 function detailOf(standing: JobStanding): string {
   switch (standing.kind) {

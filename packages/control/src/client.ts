@@ -4,6 +4,7 @@ import type { Dataset } from '@starling/trainer';
 import { z } from 'zod';
 import { type DataSetView, dataViewSchema } from './data-schema.ts';
 import { errorOf, foreignAnswer } from './failure.ts';
+import { type NetworkView, networkSchema } from './network-schemas.ts';
 import { type PrivacyView, privacyViewSchema } from './privacy-schema.ts';
 import {
   type JobEvent,
@@ -35,6 +36,8 @@ import {
 /** The API of one daemon, typed. Errors come back as its own ConfigError or ProtocolError. */
 export interface ControlClient {
   status(): Promise<Status>;
+  /** What the network looks like from the daemon; takes a few seconds. */
+  network(): Promise<NetworkView>;
   stop(): Promise<void>;
   jobs(): Promise<readonly JobView[]>;
   job(id: string): Promise<JobView>;
@@ -72,6 +75,7 @@ export function createControlClient(socket: string): ControlClient {
   const jobPath = (id: string, rest = '') => `/v1/jobs/${encodeURIComponent(id)}${rest}`;
   return {
     status: () => get('/v1/status', statusSchema),
+    network: () => get('/v1/network', networkSchema),
     stop: async () => void (await post('/v1/stop', {}, z.object({}))),
     jobs: () => get('/v1/jobs', z.array(jobSchema)),
     job: (id) => get(jobPath(id), jobSchema),

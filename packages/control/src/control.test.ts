@@ -14,12 +14,19 @@ import {
   type JobEvent,
   type JobView,
   jobFileSchema,
+  type NetworkView,
   type Status,
 } from './index.ts';
 import { swarmHandlers } from './testing/swarm-handlers.ts';
 
 const ID = 'ab'.repeat(32);
 
+const NETWORK: NetworkView = {
+  ...{ self: 'me', network: 'lab', bootstrap: [], listening: [], announced: [], silent: [] },
+  ...{ reachability: 'unknown', seenBy: [], dht: { routingTable: 0, answered: 0 }, topics: [] },
+  ...{ relay: { isWanted: true, reservations: [], offering: [] }, unreachable: [], refused: {} },
+  ...{ peers: { known: 0, connected: 0, relayed: 0 }, refusedBy: [] },
+};
 const STATUS: Status = {
   ...{ peerId: '12D3KooWx', version: '0.1.0', network: 'n', addresses: ['/ip4/127.0.0.1/tcp/1'] },
   ...{ peers: [], routingTable: 0, bootstrap: [{ address: 'a', state: 'connected' }], jobs: 1 },
@@ -77,6 +84,7 @@ async function running(handlers: Partial<ControlHandlers> = {}) {
   const socket = controlSocket(await temporaryDirectory());
   const server = await createControlServer(socket, {
     status: async () => STATUS,
+    network: async () => NETWORK,
     stop: () => {},
     jobs: async () => [JOB],
     job: async () => JOB,
@@ -100,6 +108,7 @@ async function running(handlers: Partial<ControlHandlers> = {}) {
 describe('every route', () => {
   test('answers what its handler answered', async () => {
     const { client } = await running();
+    expect(await client.network()).toEqual(NETWORK);
     expect(await client.status()).toEqual(STATUS);
     expect(await client.jobs()).toEqual([JOB]);
     expect(await client.job(ID)).toEqual(JOB);

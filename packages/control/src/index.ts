@@ -1,6 +1,7 @@
 export { aggregationOf } from './aggregation-schema.ts';
 export { type ControlClient, createControlClient } from './client.ts';
 export * from './data-schema.ts';
+export { type NetworkView, networkSchema } from './network-schemas.ts';
 export { controlSocket, defaultStateDirectory } from './paths.ts';
 export * from './privacy-schema.ts';
 export * from './schemas.ts';

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { type DataSetView, dataSchema } from './data-schema.ts';
 import { failureOf } from './failure.ts';
+import type { NetworkView } from './network-schemas.ts';
 import type { PrivacyView } from './privacy-schema.ts';
 import {
   approveSchema,
@@ -21,6 +22,8 @@ import { type SwarmHandlers, swarmRoutes } from './swarm-routes.ts';
 /** What the daemon does for the API; all may throw a ConfigError that names the next step. */
 export interface ControlHandlers {
   status(): Promise<Status>;
+  /** Asks and dials around for a few seconds. */
+  network(): Promise<NetworkView>;
   /** Ends the daemon, after the answer is out. */
   stop(): void;
   jobs(): Promise<readonly JobView[]>;
@@ -85,6 +88,7 @@ export async function createControlServer(
 function routes(app: FastifyInstance, handlers: ControlHandlers): void {
   const id = (params: unknown) => z.object({ id: z.string() }).parse(params).id;
   app.get('/v1/status', () => handlers.status());
+  app.get('/v1/network', () => handlers.network());
   app.post('/v1/stop', async (_request, reply) => {
     reply.raw.once('finish', () => handlers.stop());
     return {};

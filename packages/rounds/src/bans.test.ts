@@ -91,7 +91,7 @@ describe('two envelopes in one slot', () => {
     }
   });
 
-  test('a ROSTER with their sender is refused by who told or was told before the attempt [R-35]', () => {
+  test('a ROSTER with their sender is refused by who was told before the attempt [R-35]', () => {
     const peers = joined();
     exchange(peers);
     const bytes = encoded(pairOf(twoJoins(peers)));

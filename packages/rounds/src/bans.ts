@@ -61,7 +61,7 @@ export function parseBan(text: string): Ban {
 export const isBanned = (s: EngineState, peer: PeerId): boolean =>
   (s.bans.get(peer)?.until ?? 0) > roundOf(s);
 
-/** Whether everybody has had an attempt's time to learn of the ban: then no ROSTER may name the peer. */
+/** Whether all have had an attempt's time to learn of the ban: then no ROSTER may name the peer. */
 export const isKnownLiar = (s: EngineState, peer: PeerId): boolean =>
   isBanned(s, peer) && s.bans.get(peer)!.evidence !== undefined && !s.freshBans.has(peer);
 

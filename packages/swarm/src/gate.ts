@@ -26,6 +26,7 @@ import {
 } from '@starling/protocol-membership';
 import type { Admission } from './admission.ts';
 import { peerOf } from './identity.ts';
+import { demandVersion } from './probe.ts';
 
 export interface GateParts {
   readonly members: Members;
@@ -209,14 +210,27 @@ export class Gate {
       const second = admission.refuses(peer, 'hello');
       if (second !== undefined) throw new ProtocolError(codeOf(second), second);
     } catch (error) {
-      const known =
-        error instanceof ProtocolError
-          ? error
-          : new ProtocolError('connection-lost', errorMessage(error));
+      const known = await this.#strangeness(connection, error);
       this.#parts.reject(connection, known);
       throw known;
     }
     this.#inBackground(this.#parts.identify(connection));
+  }
+
+  /** One that does not know the join protocol is of another swarm, or of another version of it. */
+  async #strangeness(connection: Connection, error: unknown): Promise<ProtocolError> {
+    if (!(error instanceof ProtocolError)) {
+      return new ProtocolError('connection-lost', errorMessage(error));
+    }
+    if (error.code !== 'unsupported') return error;
+    const { network } = this.#parts.members;
+    const signal = AbortSignal.timeout(HELLO_MS);
+    try {
+      await demandVersion(connection, network, signal);
+    } catch (reason) {
+      if (reason instanceof ProtocolError) return reason;
+    }
+    return error;
   }
 
   #refusedUs(peer: PeerId, { reason, detail }: { reason: string; detail: string }): ProtocolError {

@@ -4,11 +4,28 @@
  */
 import './polyfill.ts';
 
+export {
+  type BootstrapFinding,
+  type NetworkReport,
+  type ProbeParts,
+  probeAddress,
+} from './diagnosis.ts';
 export type { RefusedBy } from './gate.ts';
 export type { TopicStatus } from './gossip.ts';
 export type { BootstrapStatus } from './keeper.ts';
 export type { UnreachablePeer } from './known-peers.ts';
-export type { MonitorOptions, RedialOptions, SwarmOptions, SwarmParts } from './options.ts';
+export type {
+  MonitorOptions,
+  RedialOptions,
+  RelayOffer,
+  RelayOptions,
+  SwarmOptions,
+  SwarmParts,
+} from './options.ts';
 export type { PeerChange } from './peers.ts';
+export type { Fault } from './probe.ts';
+export type { Reachability, Seen } from './reach.ts';
 export { type Redeemed, type RedeemParts, redeemInvite } from './redeem-invite.ts';
-export { type ConnectionStatus, createSwarm, type Swarm, type SwarmStatus } from './swarm.ts';
+export type { RelayStatus } from './relays.ts';
+export type { ConnectionStatus, Swarm, SwarmStatus } from './status.ts';
+export { createSwarm } from './swarm.ts';

@@ -10,7 +10,7 @@ export interface KeeperParts {
   /** Dials a peer or an address; resolves once the peer is one of ours. */
   readonly dial: (target: PeerId | { readonly address: string }) => Promise<PeerId>;
   /** Looks round in the DHT; who is found comes back through `KnownPeers.learn`. */
-  readonly walk: () => Promise<void>;
+  readonly walk: () => Promise<unknown>;
   /** Looks after connections over which gossip has died. */
   readonly heal: () => void;
 }

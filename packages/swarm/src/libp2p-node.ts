@@ -1,25 +1,53 @@
 import './polyfill.ts';
 import { noise } from '@chainsafe/libp2p-noise';
-import { circuitRelayTransport } from '@libp2p/circuit-relay-v2';
+import {
+  type CircuitRelayService,
+  circuitRelayServer,
+  circuitRelayTransport,
+} from '@libp2p/circuit-relay-v2';
 import { type GossipSub, gossipsub, StrictSign } from '@libp2p/gossipsub';
-import { type Identify, identify } from '@libp2p/identify';
+import { type Identify, type IdentifyPush, identify, identifyPush } from '@libp2p/identify';
 import { type ConnectionGater, type ConnectionProtector, FaultTolerance } from '@libp2p/interface';
+import type { AddressManager, TransportManager } from '@libp2p/interface-internal';
 import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht';
 import { mdns } from '@libp2p/mdns';
 import { type Ping, ping } from '@libp2p/ping';
 import { preSharedKey } from '@libp2p/pnet';
 import { tcp } from '@libp2p/tcp';
+import { uPnPNAT } from '@libp2p/upnp-nat';
 import { yamux } from '@libp2p/yamux';
 import { LIMITS, toHex, utf8 } from '@starling/core';
 import type { LevelDatastore } from 'datastore-level';
 import { createLibp2p, type Libp2p } from 'libp2p';
 import { privateKeyOf } from './identity.ts';
-import type { CheckedOptions } from './options.ts';
+import type { CheckedOptions, RelayOffer } from './options.ts';
 import type { ProtocolIds } from './protocol-ids.ts';
+import { relayedThrough } from './relays.ts';
 import { guarded, type Passes } from './service-guard.ts';
 
 /** A type, not an interface: libp2p asks for an index signature. */
-export type Services = { identify: Identify; ping: Ping; dht: KadDHT; pubsub: GossipSub };
+export type Services = {
+  identify: Identify;
+  identifyPush: IdentifyPush;
+  ping: Ping;
+  dht: KadDHT;
+  pubsub: GossipSub;
+  inside: Inside;
+  relay?: CircuitRelayService;
+  upnp?: unknown;
+};
+
+/** Parts of a node that libp2p gives to its services only. */
+export interface Inside {
+  readonly transportManager: TransportManager;
+  readonly addressManager: AddressManager;
+}
+
+const inside = ({ transportManager, addressManager }: Inside): Inside => ({
+  transportManager,
+  addressManager,
+});
+
 export type Node = Libp2p<Services>;
 
 /** For a connection to be dialled, encrypted and multiplexed. */
@@ -27,6 +55,10 @@ const HANDSHAKE_MS = 20_000;
 /** How long libp2p itself tries to identify a new connection. */
 export const IDENTIFY_MS = 10_000;
 const WINDOW_BYTES = 4 * 1024 * 1024;
+const HOP_QUESTIONS_MAX = 8;
+/** Of a relay that limits only the other one. A timer takes no more. */
+const UNLIMITED_BYTES = Number.MAX_SAFE_INTEGER;
+const UNLIMITED_MS = 2 ** 31 - 1;
 /** What may wait for one peer that does not read its gossip, before its stream is given up. */
 export const GOSSIP_BUFFER_BYTES = 64 * LIMITS.controlBytesMax;
 
@@ -85,7 +117,10 @@ export async function createNode(
   { gater, doors, key }: NodeGuard,
 ): Promise<Node> {
   const { listen, announce, monitor } = options;
-  return createLibp2p<Services>({
+  const maxRelayed = options.relay.offer?.maxConnections ?? 0;
+  // Made below; nothing is relayed before.
+  let made: Node | undefined;
+  made = await createLibp2p<Services>({
     start: false,
     privateKey: await privateKeyOf(options.seed),
     ...(datastore === undefined ? {} : { datastore }),
@@ -101,7 +136,11 @@ export async function createNode(
       behindDoor(circuitRelayTransport(), doors?.services),
     ],
     ...(key === undefined ? {} : { connectionProtector: protector(key) }),
-    connectionGater: gater,
+    connectionGater: {
+      ...gater,
+      denyOutboundRelayedConnection: () =>
+        relayedThrough(made?.getConnections() ?? []) >= maxRelayed,
+    },
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
@@ -119,8 +158,40 @@ export async function createNode(
       pingTimeout: { minTimeout: monitor.timeoutMs, maxTimeout: monitor.timeoutMs },
     },
     peerDiscovery: options.mdns ? [mdns({ serviceTag: ids.mdns })] : [],
-    services: servicesOf(ids, doors),
+    services: {
+      ...servicesOf(ids, doors),
+      ...reachServicesOf(options, doors),
+    },
   });
+  return made;
+}
+
+/** What makes others, or this peer, reachable. */
+function reachServicesOf({ relay: { offer }, upnp }: CheckedOptions, doors: NodeGuard['doors']) {
+  return {
+    inside,
+    ...(offer && { relay: behindDoor(circuitRelayServer(serverOf(offer)), doors?.services) }),
+    // Its way to confirm an address, AutoNAT, is not used: docs/decisions/0021.
+    ...(upnp && { upnp: uPnPNAT({ autoConfirmAddress: true }) }),
+  };
+}
+
+function serverOf({ maxConnections, bytesMax, secondsMax }: RelayOffer) {
+  const isLimited = bytesMax !== undefined || secondsMax !== undefined;
+  return {
+    // 32 and 300 by default: how many one peer, and all together, may have at a time. Questions for
+    // a place come on top.
+    maxInboundHopStreams: maxConnections + HOP_QUESTIONS_MAX,
+    maxOutboundStopStreams: maxConnections,
+    reservations: {
+      maxReservations: maxConnections,
+      applyDefaultLimit: isLimited,
+      ...(isLimited && {
+        defaultDataLimit: BigInt(bytesMax ?? UNLIMITED_BYTES),
+        defaultDurationLimit: Math.min((secondsMax ?? UNLIMITED_MS / 1000) * 1000, UNLIMITED_MS),
+      }),
+    },
+  };
 }
 
 /** What runs over connections; behind doors, where there are any. */
@@ -131,6 +202,9 @@ function servicesOf(ids: ProtocolIds, doors: NodeGuard['doors']) {
       identify({ timeout: IDENTIFY_MS, runOnConnectionOpen: doors === undefined }),
       doors?.identify,
     ),
+    // Else nobody hears of an address that is found later, such as a relay's; and the DHT takes no
+    // note of a peer without one.
+    identifyPush: behindDoor(identifyPush(), doors?.services),
     // The DHT and the connection monitor ping over the same protocol, of which one stream each
     // way is allowed by default: when they meet, the monitor ABORTS the healthy connection.
     ping: behindDoor(ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }), doors?.services),
@@ -157,6 +231,8 @@ function servicesOf(ids: ProtocolIds, doors: NodeGuard['doors']) {
         allowPublishToZeroTopicPeers: true,
         // The default silently greylists everybody once more than ten peers share an address.
         scoreParams: { IPColocationFactorWeight: 0 },
+        // A relay with limits makes connections over which gossip is silent unless told.
+        runOnLimitedConnection: true,
         // Unbounded by default: a hung subscriber would take all memory. `Gossip` reopens.
         maxOutboundBufferSize: GOSSIP_BUFFER_BYTES,
       }),

@@ -250,9 +250,12 @@ test('a node comes back after all bootstrap nodes are gone, by the peers it knew
   const datastore = await temporaryDirectory();
   const c = await privateNode(swarm, 3, { options: { ...options, datastore } });
   await until(() => [a, b, c].every(({ swarm: node }) => node.peers().length === 3));
-  await until(async () =>
-    (await c.node.peerStore.all()).every(({ addresses }) => addresses.length > 0),
-  );
+  await until(async () => {
+    const stored = await c.node.peerStore.all();
+    return [a, b].every(({ peer }) =>
+      stored.some(({ id, addresses }) => id.toString() === peer && addresses.length > 0),
+    );
+  });
   await c.swarm.stop();
   await bootstrap.swarm.stop();
   const again = await privateNode(swarm, 3, {

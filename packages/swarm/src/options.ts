@@ -35,6 +35,26 @@ export interface SwarmOptions {
   readonly graceMs?: number;
   readonly monitor?: MonitorOptions;
   readonly redial?: RedialOptions;
+  readonly relay?: RelayOptions;
+  /** Asks the router for a port by UPnP; off unless told, since it searches the LAN for routers. */
+  readonly upnp?: boolean;
+}
+
+export interface RelayOptions {
+  /** What this peer carries for others; nothing unless told. Others must be able to reach it. */
+  readonly offer?: RelayOffer;
+  /** Lets others reach this peer through relays while they cannot dial it; true by default. */
+  readonly use?: boolean;
+}
+
+/** libp2p's own limits, 128 KiB and two minutes, end every training; these are the owner's. */
+export interface RelayOffer {
+  /** Relayed connections at a time, and peers that may be reached. */
+  readonly maxConnections: number;
+  /** For each relayed connection, both ways together; without limit when absent. */
+  readonly bytesMax?: number;
+  /** How long a relayed connection may be; without limit when absent. */
+  readonly secondsMax?: number;
 }
 
 /** How a hung peer is noticed: one ping per interval; a late answer ends the connection. */
@@ -53,6 +73,8 @@ export interface SwarmParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Milliseconds since 1970, for comparison with others'; this machine's unless told. */
+  readonly wallMs?: () => number;
 }
 
 type Optional = 'datastore' | 'members' | 'allow';
@@ -88,6 +110,7 @@ export function checkOptions(options: SwarmOptions): CheckedOptions {
   if (members !== undefined && members.network !== options.network) {
     throw new ConfigError('network', `${options.network} is not the name of the members' swarm`);
   }
+  if (options.relay?.offer !== undefined) checkOffer(options.relay.offer);
   checkAddresses('listen', options.listen);
   checkAddresses('announce', options.announce ?? []);
   checkAddresses('bootstrap', options.bootstrap ?? []);
@@ -102,7 +125,16 @@ export function checkOptions(options: SwarmOptions): CheckedOptions {
     graceMs: options.graceMs ?? GRACE_MS,
     members,
     allow: allow && new Set(allow),
+    relay: options.relay ?? {},
+    upnp: options.upnp ?? false,
   };
+}
+
+function checkOffer({ maxConnections, bytesMax, secondsMax }: RelayOffer): void {
+  for (const [key, value] of Object.entries({ maxConnections, bytesMax, secondsMax })) {
+    if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue;
+    throw new ConfigError(`relay.${key}`, `${value}`, 'It must be a whole number above 0');
+  }
 }
 
 function checkAddresses(key: string, addresses: readonly string[]): void {

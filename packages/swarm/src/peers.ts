@@ -2,6 +2,11 @@ import type { Connection, PeerId as RemoteId } from '@libp2p/interface';
 import { errorMessage, type Log, type PeerId, ProtocolError } from '@starling/core';
 import { peerOf } from './identity.ts';
 import type { Node } from './libp2p-node.ts';
+import { otherNetwork, versionMismatch } from './probe.ts';
+import { SWARM_VERSION, SWARM_VERSION_MAX, versionMarker } from './protocol-ids.ts';
+
+/** For an answer to identify that is under way. */
+const DISMISSAL_MS = 250;
 
 export type PeerChange = (peer: PeerId, connected: boolean) => void;
 
@@ -13,14 +18,16 @@ export type PeerChange = (peer: PeerId, connected: boolean) => void;
 export class Peers {
   readonly #node: Node;
   readonly #membership: string;
+  readonly #network: string;
   readonly #log: Log;
   readonly #connected = new Set<PeerId>();
   readonly #reasons = new WeakMap<Connection, ProtocolError>();
   readonly #listeners = new Set<PeerChange>();
 
-  constructor(node: Node, membership: string, log: Log) {
+  constructor(node: Node, network: string, log: Log) {
     this.#node = node;
-    this.#membership = membership;
+    this.#network = network;
+    this.#membership = versionMarker(network, SWARM_VERSION);
     this.#log = log;
     node.addEventListener('peer:identify', ({ detail }) => {
       this.#onIdentified(detail.peerId, detail.protocols, detail.connection);
@@ -45,7 +52,7 @@ export class Peers {
   /** Resolves when the peer behind a new connection has shown that it is one of us. */
   admitted(connection: Connection, signal: AbortSignal): Promise<PeerId> {
     const peer = peerOf(connection.remotePeer);
-    if (peer === undefined) throw otherNetwork(connection.remotePeer.toString());
+    if (peer === undefined) throw otherNetwork(connection.remotePeer.toString(), this.#network);
     if (this.has(peer)) return Promise.resolve(peer);
     return new Promise((resolve, reject) => {
       const settle = (outcome: () => void): void => {
@@ -80,13 +87,28 @@ export class Peers {
   #onIdentified(remote: RemoteId, protocols: readonly string[], connection: Connection): void {
     const peer = peerOf(remote);
     if (peer === undefined || !protocols.includes(this.#membership)) {
-      this.reject(connection, otherNetwork(remote.toString()));
+      this.#dismiss(connection, this.#stranger(remote.toString(), protocols));
       return;
     }
     // Identify answers a moment later; the peer may have gone meanwhile.
     if (this.#connected.has(peer) || this.#node.getConnections(remote).length === 0) return;
     this.#connected.add(peer);
     this.#tell(peer, true);
+  }
+
+  /** Why a peer that does not speak our protocol is none of ours. */
+  #stranger(peer: string, protocols: readonly string[]): ProtocolError {
+    for (let version = 1; version <= SWARM_VERSION_MAX; version++) {
+      if (!protocols.includes(versionMarker(this.#network, version))) continue;
+      return versionMismatch(peer, version);
+    }
+    return otherNetwork(peer, this.#network);
+  }
+
+  /** With time for the other side to find out by itself: cut off at once it would not know why. */
+  #dismiss(connection: Connection, reason: ProtocolError): void {
+    this.#reasons.set(connection, reason);
+    setTimeout(() => this.reject(connection, reason), DISMISSAL_MS).unref();
   }
 
   #onGone(remote: RemoteId): void {
@@ -104,6 +126,3 @@ export class Peers {
     }
   }
 }
-
-const otherNetwork = (peer: string): ProtocolError =>
-  new ProtocolError('other-network', `${peer} is of another swarm`);

@@ -61,12 +61,19 @@ export class Providers {
     return [...found];
   }
 
-  /** Asks for the neighbours of a random point: every peer it names enters the peer store. */
-  async walk(): Promise<void> {
+  /**
+   * Asks for the neighbours of a random point: every peer it names enters the peer store.
+   * @returns how many peers answered
+   */
+  async walk(): Promise<number> {
     const point = this.#parts.random.bytes(KEY_BYTES);
-    await untilLate(this.#parts.clock, WALK_TIMEOUT_MS, (signal) =>
-      drain(this.#parts.dht.getClosestPeers(point, { signal })),
-    );
+    const answered = new Set<string>();
+    await untilLate(this.#parts.clock, WALK_TIMEOUT_MS, async (signal) => {
+      for await (const event of this.#parts.dht.getClosestPeers(point, { signal })) {
+        if (event.name === 'PEER_RESPONSE') answered.add(event.from.toString());
+      }
+    });
+    return answered.size;
   }
 
   routingTableSize(): number {

@@ -1,8 +1,3 @@
-import './polyfill.ts';
-import { noise } from '@chainsafe/libp2p-noise';
-import { tcp } from '@libp2p/tcp';
-import { yamux } from '@libp2p/yamux';
-import { multiaddr } from '@multiformats/multiaddr';
 import {
   type Clock,
   decodeCanonical,
@@ -30,11 +25,9 @@ import {
   signRequest,
   swarmIdOf,
 } from '@starling/protocol-membership';
-import { createLibp2p, type Libp2p } from 'libp2p';
-import { withDeadline } from './deadline.ts';
 import { FramedStream } from './framed-stream.ts';
-import { peerOf, privateKeyOf } from './identity.ts';
-import { protector } from './libp2p-node.ts';
+import { peerOf } from './identity.ts';
+import { Prober } from './probe.ts';
 import { protocolIds } from './protocol-ids.ts';
 import { Requests } from './requests.ts';
 
@@ -56,7 +49,6 @@ export interface Redeemed {
   readonly address: string;
 }
 
-const DIAL_MS = 15_000;
 /** Admins that must sign may be several hops away. */
 const REDEEM_MS = 60_000;
 
@@ -79,15 +71,17 @@ export async function redeemInvite(
   addresses: readonly string[],
   parts: RedeemParts,
 ): Promise<Redeemed> {
-  const { node, reached } = await dialOnlyNode(invite.body.key, parts);
+  const { seed, clock, dialMs } = parts;
+  const prober = await Prober.start({
+    ...{ seed, clock, key: invite.body.key },
+    ...(dialMs !== undefined && { dialMs }),
+  });
   const reasons: string[] = [];
   let refused: ProtocolError | undefined;
   try {
-    await node.start();
     for (const address of addresses) {
       try {
-        reached.yes = false;
-        return await redeemAt({ node, reached, address, invite }, parts);
+        return await redeemAt({ prober, address, invite }, parts);
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error;
         if (FINAL.has(error.code)) throw error;
@@ -96,55 +90,25 @@ export async function redeemInvite(
       }
     }
   } finally {
-    await node.stop();
+    await prober.stop();
   }
   const tried = addresses.length === 0 ? 'the invite has no address' : reasons.join('; ');
   // Somebody answered: that says more than what could not be reached.
   throw new ProtocolError(refused?.code ?? 'unreachable', tried);
 }
 
-interface DialOnly {
-  readonly node: Libp2p;
-  /** Whether somebody has taken the last connection that was dialled. */
-  readonly reached: { yes: boolean };
-}
-
-async function dialOnlyNode(key: Uint8Array | null, parts: RedeemParts): Promise<DialOnly> {
-  const reached = { yes: false };
-  const { dialMs = DIAL_MS } = parts;
-  const node = await createLibp2p({
-    start: false,
-    privateKey: await privateKeyOf(parts.seed),
-    transports: [tcp({ dialOpts: { noDelay: true } })],
-    ...(key === null
-      ? {}
-      : {
-          connectionProtector: protector(key, () => {
-            reached.yes = true;
-          }),
-        }),
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-    connectionMonitor: { enabled: false },
-    connectionManager: { dialTimeout: dialMs, addressDialTimeout: dialMs },
-  });
-  return { node, reached };
-}
-
-interface Attempt extends DialOnly {
+interface Attempt {
+  readonly prober: Prober;
   readonly address: string;
   readonly invite: Invite;
 }
 
 async function redeemAt(
-  { node, reached, address, invite }: Attempt,
+  { prober, address, invite }: Attempt,
   parts: RedeemParts,
 ): Promise<Redeemed> {
-  const { clock, dialMs = DIAL_MS } = parts;
-  const connection = await withDeadline(clock, dialMs, 'dialling', (signal) =>
-    node.dial(multiaddr(address), { signal }),
-  ).catch((error: unknown) => {
-    throw new ProtocolError('unreachable', dialFault(errorMessage(error), reached.yes));
+  const connection = await prober.dial(address).catch((error: unknown) => {
+    throw new ProtocolError('unreachable', errorMessage(error));
   });
   const via = peerOf(connection.remotePeer);
   if (via === undefined) throw new ProtocolError('unreachable', 'not a Starling peer');
@@ -204,32 +168,3 @@ function credentialOf(answer: JoinAnswer, invite: Invite, self: PeerId): Uint8Ar
   if (!verdict.ok) throw new ProtocolError('unreachable', `signed, but: ${verdict.detail}`);
   return encodeCredential(credential);
 }
-
-/** libp2p's words for what goes wrong in a dial, and what they mean here. */
-function dialFault(message: string, hasReached: boolean): string {
-  const code = /\b(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ENOTFOUND)\b/.exec(message)?.[1];
-  switch (code) {
-    case 'ECONNREFUSED':
-      return 'nobody listens there (ECONNREFUSED)';
-    case 'EHOSTUNREACH':
-    case 'ENETUNREACH':
-      return `there is no way to it (${code})`;
-    case 'ENOTFOUND':
-      return 'the name is not known (ENOTFOUND)';
-    case undefined:
-      break;
-    default:
-      return `no answer (${code})`;
-  }
-  if (/UnexpectedPeer|did not match|does not match/i.test(message)) return 'another peer is there';
-  // With another key what comes is noise: sometimes it ends, sometimes more seems to be coming.
-  if (hasReached) {
-    const how = firstLine(message);
-    return `no handshake: it has another swarm's key, or is no Starling peer (${how})`;
-  }
-  return /nothing within|TimeoutError|timed? ?out/i.test(message)
-    ? 'no answer in time'
-    : firstLine(message);
-}
-
-const firstLine = (message: string): string => message.split('\n')[0]!.slice(0, 200);

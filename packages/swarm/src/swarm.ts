@@ -10,22 +10,25 @@ import {
   type PeerId,
   ProtocolError,
   type RequestOptions,
-  type Transport,
 } from '@starling/core';
 import type { Members } from '@starling/membership';
 import { MEMBERSHIP_LIMITS, MEMBERSHIP_PROTOCOL } from '@starling/protocol-membership';
-import { LevelDatastore } from 'datastore-level';
-import type { Key } from 'interface-datastore';
+import { REACH_PROTOCOL } from '@starling/protocol-reach';
+import type { LevelDatastore } from 'datastore-level';
 import { Admission } from './admission.ts';
+import { openDatastore } from './datastore.ts';
 import { withDeadline } from './deadline.ts';
+import { diagnose, dialAsStranger, type NetworkReport } from './diagnosis.ts';
+import { DirectDialler } from './direct-dialler.ts';
 import { FramedStream } from './framed-stream.ts';
-import { Gate, type RefusedBy } from './gate.ts';
-import { Gossip, type GossipHandler, type TopicStatus } from './gossip.ts';
+import { Gate } from './gate.ts';
+import { Gossip, type GossipHandler } from './gossip.ts';
 import { GossipMedic } from './gossip-medic.ts';
+import { guardOf } from './guards.ts';
 import { peerOf, remoteOf } from './identity.ts';
-import { type BootstrapStatus, Keeper } from './keeper.ts';
-import { KnownPeers, type UnreachablePeer } from './known-peers.ts';
-import { createNode, IDENTIFY_MS, type Node, type NodeGuard } from './libp2p-node.ts';
+import { Keeper } from './keeper.ts';
+import { KnownPeers } from './known-peers.ts';
+import { createNode, IDENTIFY_MS, type Node } from './libp2p-node.ts';
 import {
   type CheckedOptions,
   checkOptions,
@@ -35,50 +38,19 @@ import {
 import { type PeerChange, Peers } from './peers.ts';
 import { type ProtocolIds, protocolIds } from './protocol-ids.ts';
 import { Providers } from './providers.ts';
+import { Reach } from './reach.ts';
+import { Relays } from './relays.ts';
 import { type Answer, Requests } from './requests.ts';
 import { guardedHandler } from './service-guard.ts';
+import type { Swarm, SwarmStatus } from './status.ts';
 
-export interface ConnectionStatus {
-  readonly peer: PeerId;
-  readonly address: string;
-  readonly direction: 'inbound' | 'outbound';
-}
-
-/** What `starling status` and `doctor` need to know about the network. */
-export interface SwarmStatus {
-  readonly self: PeerId;
-  readonly network: string;
-  readonly listen: readonly string[];
-  readonly connections: readonly ConnectionStatus[];
-  readonly knownPeers: number;
-  readonly routingTableSize: number;
-  readonly topics: readonly TopicStatus[];
-  readonly bootstrap: readonly BootstrapStatus[];
-  /** Known peers that could not be dialled, with the reason; the worst first, at most 20. */
-  readonly unreachable: readonly UnreachablePeer[];
-  /** What was refused to peers that are not members, by reason. */
-  readonly refused: Readonly<Record<string, number>>;
-  /** Peers that do not let us in, and why. */
-  readonly refusedBy: readonly RefusedBy[];
-}
-
-/** The libp2p adapter of `Transport`, and what its owner needs beside. */
-export interface Swarm extends Transport {
-  /** Where others can dial us, each ending in `/p2p/<self>`. */
-  addresses(): readonly string[];
-  /** Connects to a multiaddr; resolves once the peer has shown that it is of this swarm. */
-  dial(address: string): Promise<PeerId>;
-  status(): SwarmStatus;
-  stop(): Promise<void>;
-}
-
-/** Waiting in the dial queue, handshake and identify. */
 /** libp2p wraps the reason in several lines with stacks; this keeps the one that matters. */
 function listenFault(error: unknown): string {
   const text = errorMessage(error);
   return /listen (E[A-Z]+[^\n]*)/.exec(text)?.[1] ?? text.split('\n')[0]!;
 }
 
+/** Waiting in the dial queue, handshake and identify. */
 const DIAL_TIMEOUT_MS = 30_000;
 /** Inbound streams of one protocol on one connection: what a pool opens, and some dying. */
 const INBOUND_STREAMS_MAX = 16;
@@ -104,7 +76,6 @@ export async function assembleSwarm(
   try {
     const { members, allow } = checked;
     const admission = new Admission({ members, allow, log: parts.log });
-    // The node's doors are made before the gate that keeps them, which needs the node.
     let gate: Gate | undefined;
     const node = await createNode(
       checked,
@@ -122,66 +93,6 @@ export async function assembleSwarm(
   }
 }
 
-function guardOf(
-  { members }: CheckedOptions,
-  admission: Admission,
-  gate: () => Gate | undefined,
-): NodeGuard {
-  if (members === undefined) {
-    const isBarred = (remote: Connection['remotePeer']): boolean => {
-      const peer = peerOf(remote);
-      return peer !== undefined && admission.refuses(peer, 'a connection') !== undefined;
-    };
-    return {
-      gater: {
-        denyDialPeer: isBarred,
-        denyInboundEncryptedConnection: isBarred,
-        denyOutboundEncryptedConnection: isBarred,
-      },
-    };
-  }
-  const later = (): Gate => {
-    const made = gate();
-    assert(made !== undefined, 'a connection before the start');
-    return made;
-  };
-  return {
-    gater: {
-      denyDialPeer: (remote) => later().gater().denyDialPeer!(remote),
-      denyInboundEncryptedConnection: (remote, connection) =>
-        later().gater().denyInboundEncryptedConnection!(remote, connection),
-      denyOutboundEncryptedConnection: (remote, connection) =>
-        later().gater().denyOutboundEncryptedConnection!(remote, connection),
-    },
-    doors: {
-      services: (connection) => later().passes(connection),
-      identify: (connection) => later().passesIdentify(connection),
-    },
-    key: members.record.key ?? undefined,
-  };
-}
-
-/**
- * libp2p's peer store takes a read that failed for a peer that is not there, and writes what it was
- * to add over what it knew: a read that is given up, as many are at the stop, would cost addresses.
- */
-class PatientDatastore extends LevelDatastore {
-  override get(key: Key): ReturnType<LevelDatastore['get']> {
-    return super.get(key);
-  }
-}
-
-async function openDatastore(path: string | undefined): Promise<LevelDatastore | undefined> {
-  if (path === undefined) return undefined;
-  const datastore = new PatientDatastore(path);
-  try {
-    await datastore.open();
-  } catch (error) {
-    throw new ConfigError('datastore', `cannot open ${path} (${errorMessage(error)})`);
-  }
-  return datastore;
-}
-
 interface SwarmInit {
   readonly node: Node;
   readonly ids: ProtocolIds;
@@ -197,6 +108,8 @@ class Libp2pSwarm implements Swarm {
   readonly #peers: Peers;
   readonly #known: KnownPeers;
   readonly #keeper: Keeper;
+  readonly #relays: Relays;
+  readonly #reach: Reach;
   readonly #gossip: Gossip;
   readonly #providers: Providers;
   readonly #requests: Requests;
@@ -210,7 +123,7 @@ class Libp2pSwarm implements Swarm {
     const { clock, log, random } = parts;
     this.#init = init;
     this.self = peerOf(node.peerId)!;
-    this.#peers = new Peers(node, ids.membership, log);
+    this.#peers = new Peers(node, options.network, log);
     this.#known = new KnownPeers({ self: this.self, redial: options.redial, random });
     this.#gossip = new Gossip(node.services.pubsub, { ids, admission, log });
     this.#providers = new Providers({ dht: node.services.dht, self: this.self, clock, random });
@@ -225,6 +138,17 @@ class Libp2pSwarm implements Swarm {
       patienceMs: 3 * options.monitor.intervalMs,
       hangUp: (peer) => this.#hangUp(peer, 'no gossip stream'),
     });
+    const direct = new DirectDialler({ node, clock, log });
+    this.#reach = new Reach({
+      ...{ node, clock, log, wallMs: parts.wallMs ?? (() => Date.now()) },
+      request: (to, protocol, parcel, timeoutMs) =>
+        this.request(to, protocol, parcel, { timeoutMs, bodyBytesMax: LIMITS.controlBytesMax }),
+      probe: (address) => dialAsStranger(address, this.#probeParts()),
+    });
+    this.#relays = new Relays({
+      ...{ node, clock, log, maxConnections: options.relay.offer?.maxConnections },
+      isWanted: () => this.#isRelayWanted(),
+    });
     this.#keeper = new Keeper(
       {
         clock,
@@ -234,8 +158,12 @@ class Libp2pSwarm implements Swarm {
         dial: (target) => this.#dial(target),
         walk: () => this.#providers.walk(),
         heal: () => {
-          medic.visit(this.peers());
+          const connected = this.peers();
+          medic.visit(connected);
           this.gate?.visit();
+          this.#reach.visit(connected);
+          this.#relays.visit(connected);
+          direct.visit(connected);
         },
       },
       // One list may serve a whole swarm, the bootstrap peers included.
@@ -247,8 +175,16 @@ class Libp2pSwarm implements Swarm {
     const { node, ids, options } = this.#init;
     // Before the start: who identifies us in the first moment must already see it.
     await node.handle(ids.membership, (stream) => stream.abort(new Error('nothing to say')));
-    node.addEventListener('peer:discovery', ({ detail }) => this.#learn(peerOf(detail.id)));
+    node.addEventListener('peer:discovery', ({ detail: { id, multiaddrs } }) => {
+      // A stranger that only asked something is discovered, too; there is no way to dial it.
+      if (multiaddrs.length > 0) this.#learn(peerOf(id));
+    });
     this.#peers.onChange((peer, connected) => this.#onPeerChange(peer, connected));
+    node.addEventListener('peer:identify', ({ detail: { peerId, observedAddr } }) => {
+      const peer = peerOf(peerId);
+      if (peer !== undefined) this.#reach.identified(peer, observedAddr);
+    });
+    this.handle(REACH_PROTOCOL, (parcel, from) => this.#reach.answer(parcel, from));
     const { gate } = this;
     if (gate !== undefined) {
       node.addEventListener('connection:open', ({ detail }) => gate.opened(detail));
@@ -332,11 +268,13 @@ class Libp2pSwarm implements Swarm {
       self: this.self,
       network: options.network,
       listen: this.addresses(),
-      connections: node.getConnections().flatMap(({ remotePeer, remoteAddr, direction }) => {
-        const peer = peerOf(remotePeer);
-        if (peer === undefined || !this.#peers.has(peer)) return [];
-        return [{ peer, address: remoteAddr.toString(), direction }];
-      }),
+      connections: node
+        .getConnections()
+        .flatMap(({ remotePeer, remoteAddr, direction, direct }) => {
+          const peer = peerOf(remotePeer);
+          if (peer === undefined || !this.#peers.has(peer)) return [];
+          return [{ peer, address: remoteAddr.toString(), direction, relayed: !direct }];
+        }),
       knownPeers: this.#known.size,
       routingTableSize: this.#providers.routingTableSize(),
       topics: this.#gossip.status(),
@@ -344,7 +282,28 @@ class Libp2pSwarm implements Swarm {
       unreachable: this.#known.unreachable(),
       refused: this.#init.admission.counts(),
       refusedBy: this.gate?.refusedBy() ?? [],
+      relay: this.#relays.status(),
     };
+  }
+
+  diagnose(): Promise<NetworkReport> {
+    return diagnose({
+      ...{ ...this.#probeParts(), node: this.#init.node, reach: this.#reach },
+      status: () => this.status(),
+      isRelayWanted: () => this.#isRelayWanted(),
+      walk: () => this.#providers.walk(),
+    });
+  }
+
+  #isRelayWanted(): boolean {
+    const { use, offer } = this.#init.options.relay;
+    return use !== false && offer === undefined && this.#reach.verdict !== 'public';
+  }
+
+  #probeParts() {
+    const { options, parts } = this.#init;
+    const { clock, random } = parts;
+    return { clock, random, network: options.network, key: options.members?.record.key };
   }
 
   stop(): Promise<void> {
@@ -386,18 +345,23 @@ class Libp2pSwarm implements Swarm {
   }
 
   async #open(peer: PeerId, protocol: string, signal: AbortSignal): Promise<FramedStream> {
-    const { node, ids } = this.#init;
+    const { ids } = this.#init;
     try {
-      const connection = await node.dial(remoteOf(peer), { signal });
+      const connection = await this.#connectionTo(peer, signal);
       await this.gate?.passes(connection);
-      const options = { signal, runOnLimitedConnection: true };
-      const stream = await connection.newStream(ids.direct(protocol), options);
-      return new FramedStream(stream);
+      return await openStream(connection, ids.direct(protocol), signal);
     } catch (error) {
-      const unknown = error instanceof Error && error.name === 'UnsupportedProtocolError';
-      const code = unknown ? 'unsupported' : 'unreachable';
+      const code = error instanceof ProtocolError ? error.code : 'unreachable';
       throw new ProtocolError(code, `${protocol} to ${peer}: ${errorMessage(error)}`);
     }
+  }
+
+  /** libp2p dials anew each time when there is only a relayed one, and that may take long. */
+  async #connectionTo(peer: PeerId, signal: AbortSignal): Promise<Connection> {
+    const { node } = this.#init;
+    const open = node.getConnections(remoteOf(peer)).filter(({ status }) => status === 'open');
+    const best = open.find(({ direct }) => direct) ?? open[0];
+    return best ?? node.dial(remoteOf(peer), { signal });
   }
 
   #createGate(members: Members): Gate {
@@ -437,8 +401,7 @@ class Libp2pSwarm implements Swarm {
     const { node, ids } = this.#init;
     const open = node.getConnections(remoteOf(peer)).find(({ status }) => status === 'open');
     if (open === undefined) throw new ProtocolError('unreachable', `${peer} is not connected`);
-    const options = { signal, runOnLimitedConnection: true };
-    return new FramedStream(await open.newStream(ids.direct(protocol), options));
+    return openStream(open, ids.direct(protocol), signal);
   }
 
   async #serveJoins(gate: Gate, stream: Stream, remote: Connection['remotePeer']): Promise<void> {
@@ -478,6 +441,7 @@ class Libp2pSwarm implements Swarm {
       this.#known.succeeded(target);
       this.#keeper.lookAround();
     } else {
+      this.#reach.forget(peer);
       // A moment's patience: the peer may be gone for good, or be dialling us already.
       target.dueAt = now + this.#init.options.redial.firstMs;
     }
@@ -488,5 +452,21 @@ class Libp2pSwarm implements Swarm {
     for (const connection of this.#init.node.getConnections(remoteOf(peer))) {
       connection.abort(new Error(reason));
     }
+  }
+}
+
+/** @throws ProtocolError 'unsupported' when the other side does not speak it */
+async function openStream(
+  connection: Connection,
+  id: string,
+  signal: AbortSignal,
+): Promise<FramedStream> {
+  try {
+    return new FramedStream(
+      await connection.newStream(id, { signal, runOnLimitedConnection: true }),
+    );
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'UnsupportedProtocolError')) throw error;
+    throw new ProtocolError('unsupported', errorMessage(error));
   }
 }

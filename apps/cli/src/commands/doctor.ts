@@ -25,14 +25,16 @@ export function registerDoctor(program: Command): void {
       const { hasFailed, runChecks } = await import('../doctor/check.ts');
       const { thisMachine } = await import('../doctor/machine.ts');
       const { allChecks } = await import('../doctor/registry.ts');
+      const { openNetworkProbe } = await import('../doctor/network-probe.ts');
       const { openTrainerProbe } = await import('../doctor/trainer-probe.ts');
       const { config, error } = await configurationOf(options.config);
       const configFile = { path: options.config, error };
       const stateDirectory = resolve(stateDirectoryOf(options));
       const trainer = openTrainerProbe(config, CHILD);
+      const network = openNetworkProbe(config, stateDirectory);
       try {
         const checks = allChecks({
-          ...{ machine: thisMachine, stateDirectory, config, configFile, trainer },
+          ...{ machine: thisMachine, stateDirectory, config, configFile, trainer, network },
         });
         const results = await runChecks(checks, options.json ? undefined : show);
         const failed = hasFailed(results);

@@ -10,6 +10,17 @@ import {
   nodeCheck,
   stateCheck,
 } from './machine-checks.ts';
+import {
+  bootstrapCheck,
+  dhtCheck,
+  gossipCheck,
+  listenCheck,
+  natCheck,
+  peersCheck,
+  relayCheck,
+  skewCheck,
+} from './network-checks.ts';
+import type { NetworkProbe } from './network-probe.ts';
 import { cageCheck, devicesCheck, type TrainerProbe, trainerCheck } from './trainer-checks.ts';
 
 export interface DoctorParts {
@@ -19,6 +30,7 @@ export interface DoctorParts {
   /** Where the configuration is from, and why it cannot be used. */
   readonly configFile: { readonly path: string | undefined; readonly error: string | undefined };
   readonly trainer: TrainerProbe;
+  readonly network: NetworkProbe;
 }
 
 /**
@@ -26,7 +38,7 @@ export interface DoctorParts {
  * at. New ones are added here.
  */
 export function allChecks(parts: DoctorParts): readonly Check[] {
-  const { machine, stateDirectory, config, configFile, trainer } = parts;
+  const { machine, stateDirectory, config, configFile, trainer, network } = parts;
   const { device, memory } = config.resources.trainer;
   return [
     nodeCheck(machine),
@@ -35,6 +47,14 @@ export function allChecks(parts: DoctorParts): readonly Check[] {
     memoryCheck(machine, MEMORY_MIN, memory),
     filesCheck(machine),
     clockCheck(machine, stateDirectory),
+    listenCheck(network, config),
+    bootstrapCheck(network, config),
+    peersCheck(network),
+    skewCheck(network),
+    natCheck(network),
+    relayCheck(network),
+    dhtCheck(network),
+    gossipCheck(network),
     trainerCheck(trainer),
     devicesCheck(trainer, device),
     cageCheck(trainer, machine.platform),
