@@ -105,6 +105,7 @@ describe('every route', () => {
     expect((await client.refuse(ID)).standing).toBe('refused');
     expect(await client.pull(ID)).toEqual({ round: 1, model: 'AAAA', proof: 'AAAA' });
     expect(await client.listData()).toEqual([DATA]);
+    expect(await client.privacy()).toEqual({ datasets: [] });
   });
 
   test('hands over what the client sent', async () => {
