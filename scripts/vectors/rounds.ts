@@ -148,6 +148,7 @@ export const roundsGood = (): readonly GoodVector[] => [
   }),
   good('head of a new job', 'gossip', gossipCodec, { kind: 'head', round: 0, certificate: null }),
   good('evidence', 'gossip', gossipCodec, { kind: 'evidence', bytes: ramp(6) }),
+  good('cancel', 'gossip', gossipCodec, { kind: 'cancel', signature: ramp(64) }),
   good('jobs', 'sync-request', syncRequestCodec, { kind: 'jobs' }),
   good('hold', 'sync-request', syncRequestCodec, { kind: 'hold', manifest: ramp(9) }),
   good('envelopes', 'sync-request', syncRequestCodec, {
@@ -176,6 +177,7 @@ export const roundsGood = (): readonly GoodVector[] => [
   good('envelopes', 'sync-answer', syncAnswerCodec, { kind: 'envelopes', envelopes: [ramp(4)] }),
   good('chain', 'sync-answer', syncAnswerCodec, { kind: 'chain', certificates: [certificate] }),
   good('refused', 'sync-answer', syncAnswerCodec, { kind: 'refused', reason: utf8('no room') }),
+  good('cancelled', 'sync-answer', syncAnswerCodec, { kind: 'cancelled', signature: ramp(64) }),
 ];
 
 /** A signed manifest, its job id, and the hash that a certificate's children name as parent. */
@@ -255,6 +257,7 @@ export function roundsBad(): readonly BadVector[] {
     badWire('jobs with a filter', 'sync-request', syncRequestCodec, [0, ['mnist']]),
     badWire('have above 24 KiB', 'sync-request', syncRequestCodec, [2, [h, 1, ramp(24_577)]]),
     badWire('257 certificates', 'sync-answer', syncAnswerCodec, [3, [new Array(257).fill(null)]]),
+    badWire('cancel of 63 bytes', 'gossip', gossipCodec, [3, [ramp(63)]]),
     badWire('reason of 257 bytes', 'sync-answer', syncAnswerCodec, [4, [ramp(257)]]),
   ];
 }

@@ -11,21 +11,9 @@ import {
   toHex,
   type Wire,
 } from '@starling/core';
+import type { BadVector, GoodVector } from '../../test/helpers/vectors.ts';
 
-export interface GoodVector {
-  readonly name: string;
-  readonly type: string;
-  /** Byte strings stand as `0x…`. */
-  readonly value: unknown;
-  readonly hex: string;
-}
-export interface BadVector {
-  readonly name: string;
-  readonly type: string;
-  readonly hex: string;
-  /** Part of the error's message. */
-  readonly why: string;
-}
+export type { BadVector, GoodVector };
 
 /** A value as JSON: byte strings become `0x` and hex. */
 export function toJson(value: unknown): unknown {

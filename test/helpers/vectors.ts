@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 export interface GoodVector {
   readonly name: string;
   readonly type: string;
+  /** Byte strings stand as `0x…`. */
   readonly value: unknown;
   readonly hex: string;
 }
@@ -15,6 +16,7 @@ export interface BadVector {
   readonly name: string;
   readonly type: string;
   readonly hex: string;
+  /** Part of the error's message. */
   readonly why: string;
 }
 

@@ -103,10 +103,15 @@ export class VirtualSwarm {
     return added;
   }
 
-  /** Stops a peer's process and starts another on the same disk. */
-  async restart(peer: VirtualPeer): Promise<void> {
+  /** Stops a peer's process. */
+  async kill(peer: VirtualPeer): Promise<void> {
     await this.run(peer.node.stop());
     this.#network.kill(peer.key.peerId);
+  }
+
+  /** Stops a peer's process and starts another on the same disk. */
+  async restart(peer: VirtualPeer): Promise<void> {
+    await this.kill(peer);
     peer.node = this.#node(peer, 1);
     await this.run(peer.node.start());
   }

@@ -11,8 +11,9 @@ test('SIGKILL in every phase, one a round, the launcher first: no round starts a
   const kills = new Map(phases.map((phase, i): [number, KillPlan] => [i, { round: 2 + i, phase }]));
   const cluster = await Cluster.start(7, kills);
   try {
-    const job = await cluster.launch(6);
-    const views = await cluster.finished(job, 6);
+    // A busy machine must not pass for a second dead peer.
+    const job = await cluster.launch(6, {}, { aggregation: { phaseSeconds: 4 } });
+    const views = await cluster.finished(job, 6, 150_000);
     for (const [i] of phases.entries()) {
       expect(cluster.swarm.peers[i]!.exit?.signal).toBe('SIGKILL');
       expect(cluster.attempts(2 + i)).toBe(1);

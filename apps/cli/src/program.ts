@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import pkg from '../package.json' with { type: 'json' };
 import { registerAutodiff } from './commands/autodiff.ts';
 import { registerBench } from './commands/bench.ts';
+import { registerCancel } from './commands/cancel.ts';
 import { registerData } from './commands/data.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerGradcheck } from './commands/gradcheck.ts';
@@ -30,7 +31,8 @@ export function createProgram(): Command {
   const registrations = [
     ...[registerDemo, registerUp, registerStatus, registerStop, registerDoctor, registerSwarm],
     registerData,
-    ...[registerLaunch, registerJobs, registerWatch, registerModel, registerPrivacy],
+    ...[registerLaunch, registerJobs, registerWatch, registerCancel, registerModel],
+    registerPrivacy,
     ...[registerGradcheck, registerAutodiff, registerSim, registerBench],
   ];
   for (const register of registrations) register(program);

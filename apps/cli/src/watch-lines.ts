@@ -21,8 +21,9 @@ export class Watcher {
     if (kind === 'now' && view !== undefined) lines.push(headline(view));
     if (LASTING.has(kind)) lines.push(oneLine(text));
     if (view !== undefined) lines.push(...this.#newRounds(view));
-    const finished = kind === 'finished' || view?.phase === 'finished';
-    if (finished && kind !== 'finished') lines.push(`finished after ${view!.rounds.length} rounds`);
+    const ended = END_KINDS.has(kind);
+    const finished = ended || (view !== undefined && END_KINDS.has(view.phase));
+    if (finished && !ended) lines.push(`${view!.phase} after ${view!.rounds.length} rounds`);
     // What a view brought stands in the lines already.
     const live = view === undefined && !LASTING.has(kind) ? oneLine(text) : undefined;
     return { lines, live, finished };
@@ -37,13 +38,16 @@ export class Watcher {
   }
 }
 
+/** Phases, and the notices of them, after which nothing comes. */
+const END_KINDS: ReadonlySet<string> = new Set(['finished', 'cancelled']);
+
 /** Kinds whose text is worth keeping on the screen. */
 const LASTING: ReadonlySet<string> = new Set([
   'retry',
   'burnt',
   'rolled-back',
   'train-failed',
-  'finished',
+  ...END_KINDS,
 ]);
 
 const headline = ({ name, id, standing, detail }: JobView): string =>

@@ -58,6 +58,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
     },
     approve: async (id, dataset) => jobView(await node.approve(findJob(node, id), dataset)),
     refuse: async (id) => jobView(await node.refuse(findJob(node, id))),
+    cancel: async (id) => jobView(await node.cancel(findJob(node, id))),
     watch(id, listen) {
       const wanted = findJob(node, id);
       const watcher = (job: JobId, notice: Notice) => {

@@ -61,7 +61,7 @@ export function jobEvent(job: JobId, notice: Notice, view: () => JobView): JobEv
     text: textOf(notice),
     ...(round !== undefined && { round }),
   };
-  const changed = notice.kind === 'certified' || notice.kind === 'finished';
+  const changed = ['certified', 'finished', 'cancelled'].includes(notice.kind);
   return changed ? { ...event, view: view() } : event;
 }
 
@@ -109,6 +109,8 @@ function textOf(notice: Notice): string {
       return `round ${notice.round}: only watching, since ${notice.reason}`;
     case 'train-failed':
       return `training failed: ${notice.reason}`;
+    case 'cancelled':
+      return `cancelled by its launcher after ${notice.round} rounds`;
     case 'finished':
       return `finished after ${notice.round} rounds`;
     default:

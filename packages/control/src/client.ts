@@ -41,6 +41,7 @@ export interface ControlClient {
   launch(job: JobFile, model: Uint8Array): Promise<LaunchedView>;
   approve(id: string, dataset?: string): Promise<JobView>;
   refuse(id: string): Promise<JobView>;
+  cancel(id: string): Promise<JobView>;
   events(id: string, signal?: AbortSignal): AsyncIterable<JobEvent>;
   pull(id: string): Promise<Pulled>;
   addData(data: Dataset): Promise<DataSetView>;
@@ -78,6 +79,7 @@ export function createControlClient(socket: string): ControlClient {
       post('/v1/jobs', { job, model: Buffer.from(model).toString('base64') }, launchedSchema),
     approve: (id, dataset) => post(jobPath(id, '/approve'), { dataset }, jobSchema),
     refuse: (id) => post(jobPath(id, '/refuse'), {}, jobSchema),
+    cancel: (id) => post(jobPath(id, '/cancel'), {}, jobSchema),
     events: (id, signal) => events(socket, { method: 'GET', path: jobPath(id, '/events'), signal }),
     pull: (id) => get(jobPath(id, '/model'), pulledSchema),
     addData: (data) => post('/v1/data', data, dataViewSchema),

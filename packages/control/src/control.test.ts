@@ -83,6 +83,7 @@ async function running(handlers: Partial<ControlHandlers> = {}) {
     launch: async () => ({ job: ID, copies: 2, peers: 3, privacy: null }),
     approve: async () => JOB,
     refuse: async () => ({ ...JOB, standing: 'refused' }),
+    cancel: async () => ({ ...JOB, phase: 'cancelled' }),
     watch: () => () => {},
     pull: async () => ({ round: 1, model: 'AAAA', proof: 'AAAA' }),
     privacy: async () => ({ datasets: [] }),
@@ -103,6 +104,7 @@ describe('every route', () => {
     expect(await client.jobs()).toEqual([JOB]);
     expect(await client.job(ID)).toEqual(JOB);
     expect((await client.refuse(ID)).standing).toBe('refused');
+    expect((await client.cancel(ID)).phase).toBe('cancelled');
     expect(await client.pull(ID)).toEqual({ round: 1, model: 'AAAA', proof: 'AAAA' });
     expect(await client.listData()).toEqual([DATA]);
     expect(await client.privacy()).toEqual({ datasets: [] });

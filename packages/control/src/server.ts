@@ -28,6 +28,8 @@ export interface ControlHandlers {
   launch(job: JobFile, model: Uint8Array): Promise<LaunchedView>;
   approve(id: string, dataset: string | undefined): Promise<JobView>;
   refuse(id: string): Promise<JobView>;
+  /** For everybody; only at the job's launcher. */
+  cancel(id: string): Promise<JobView>;
   /** Told of every change of a job; the answer ends it. */
   watch(id: string, listen: (event: JobEvent) => void): () => void;
   pull(id: string): Promise<Pulled>;
@@ -97,6 +99,7 @@ function routes(app: FastifyInstance, handlers: ControlHandlers): void {
     handlers.approve(id(params), approveSchema.parse(body).dataset),
   );
   app.post('/v1/jobs/:id/refuse', ({ params }) => handlers.refuse(id(params)));
+  app.post('/v1/jobs/:id/cancel', ({ params }) => handlers.cancel(id(params)));
   app.get('/v1/jobs/:id/model', ({ params }) => handlers.pull(id(params)));
   app.get('/v1/jobs/:id/events', ({ params }, reply) => streamEvents(reply, handlers, id(params)));
   app.get('/v1/privacy', () => handlers.privacy());

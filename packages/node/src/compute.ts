@@ -20,6 +20,13 @@ export interface ChunkRange {
   readonly count: number;
 }
 
+/** A chunk's sum, packed, and its SHA-256. */
+export interface PackedSum {
+  readonly chunk: number;
+  readonly bytes: Uint8Array;
+  readonly hash: Uint8Array;
+}
+
 /**
  * The heavy kernels, each from plain data to plain data, so that worker threads can run them. Large
  * words and chunks that a kernel gives lie in shared memory, and so should those that it takes:
@@ -67,13 +74,7 @@ export interface ComputeTasks {
       readonly shape: RingShape;
       readonly peers: number;
     };
-    out: {
-      readonly sums: readonly {
-        readonly chunk: number;
-        readonly bytes: Uint8Array;
-        readonly hash: Uint8Array;
-      }[];
-    };
+    out: { readonly sums: readonly PackedSum[] };
   };
   /** The linear tag (32 bytes, `tagOf` of secagg) of each part. */
   tag: {
@@ -109,13 +110,7 @@ export interface ComputeTasks {
       readonly shape: RingShape;
       readonly peers: number;
     };
-    out: {
-      readonly sums: readonly {
-        readonly chunk: number;
-        readonly bytes: Uint8Array;
-        readonly hash: Uint8Array;
-      }[];
-    };
+    out: { readonly sums: readonly PackedSum[] };
   };
   /** Plain sums of all chunks, in order, as one vector. */
   assemble: {

@@ -95,6 +95,8 @@ export class JobHost {
   /** Stops hearing the cell that this peer is in. */
   #cell: (() => void) | undefined;
   #training = 0;
+  /** Who waits for a `cancel` to be taken in. */
+  #cancelling: (() => void)[] = [];
   #stopped = false;
 
   constructor(parts: JobHostParts) {
@@ -152,6 +154,13 @@ export class JobHost {
     this.enqueue({ kind: 'participate', on: part !== undefined });
   }
 
+  /** Calls the job off; resolves when the engine has taken it in, and it is on disk. */
+  async cancel(signature: Uint8Array): Promise<void> {
+    const done = new Promise<void>((resolve) => this.#cancelling.push(resolve));
+    this.enqueue({ kind: 'cancel', signature, spread: true });
+    await done;
+  }
+
   /** Takes what came on one of the job's topics. @throws DecodeError */
   hear(message: Uint8Array, from: PeerId): void {
     const heard = this.#parts.node.wire.gossip(message);
@@ -160,6 +169,9 @@ export class JobHost {
       this.enqueue({ kind: 'head', from, round, certificate });
     }
     if (heard?.kind === 'envelope') this.receive(heard.envelope);
+    if (heard?.kind === 'cancel') {
+      this.#queue.push({ kind: 'cancel', signature: heard.signature }, { droppable: true });
+    }
     if (heard?.kind === 'evidence') this.enqueue({ kind: 'evidence', bytes: heard.bytes });
   }
 
@@ -178,6 +190,7 @@ export class JobHost {
     this.#timers.clear();
     this.#leaveCells();
     await this.#loop;
+    this.#tellCancelled();
     await this.#part?.prepared.close();
   }
 
@@ -188,9 +201,9 @@ export class JobHost {
 
   async #run(): Promise<void> {
     try {
-      const { certificates, joined, bans } = await this.#journal.recover();
+      const { certificates, ...kept } = await this.#journal.recover();
       const sound = this.#soundPart(certificates);
-      await this.#take({ kind: 'start', certificates: sound, joined, bans });
+      await this.#take({ kind: 'start', certificates: sound, ...kept });
       for (;;) {
         const event = await this.#queue.next();
         if (event === undefined) return;
@@ -226,6 +239,11 @@ export class JobHost {
       if (this.#stopped) return;
       await this.#perform(effect);
     }
+    if (event.kind === 'cancel') this.#tellCancelled();
+  }
+
+  #tellCancelled(): void {
+    for (const resolve of this.#cancelling.splice(0)) resolve();
   }
 
   async #perform(effect: EngineEffect): Promise<void> {
@@ -266,11 +284,20 @@ export class JobHost {
         this.#parts.vectors.release(job.id, `${job.id}/${effect.roundId}/`);
         return;
       case 'notice':
+        if (effect.notice.kind === 'cancelled') this.#endTraining();
         this.#parts.options.onNotice?.(job.id, effect.notice);
         return;
       default:
         this.#inBackground(this.#sync.perform(effect));
     }
+  }
+
+  /** No round will come: the trainer's memory is free for other jobs. */
+  #endTraining(): void {
+    const part = this.#part;
+    this.#part = undefined;
+    this.#training += 1;
+    if (part !== undefined) this.#inBackground(part.prepared.close());
   }
 
   /** A failure of something under way is logged; a bug of ours ends the node. */

@@ -27,7 +27,12 @@ const certificate = (round: number, branch = 'a'): Certificate => {
 
 test('a job that was never stored has no past', async () => {
   const journal = new JobJournal(new MemoryJournal(), job);
-  expect(await journal.recover()).toEqual({ certificates: [], joined: [], bans: [] });
+  expect(await journal.recover()).toEqual({
+    certificates: [],
+    joined: [],
+    bans: [],
+    cancelled: undefined,
+  });
 });
 
 test('a chain and the slots JOINed come back as they were stored', async () => {
@@ -51,6 +56,7 @@ test('a chain and the slots JOINed come back as they were stored', async () => {
     certificates: [],
     joined: [],
     bans: [],
+    cancelled: undefined,
   });
 });
 

@@ -2,6 +2,7 @@ import {
   compareText,
   decodeCanonical,
   encodeCanonical,
+  fromHex,
   type JobId,
   type Journal,
   type PeerId,
@@ -19,6 +20,8 @@ export interface Recovered {
   readonly certificates: readonly Certificate[];
   readonly joined: readonly { readonly roundId: RoundId; readonly slot: Slot }[];
   readonly bans: readonly (readonly [PeerId, Ban])[];
+  /** The launcher's signature that calls the job off. */
+  readonly cancelled: Uint8Array | undefined;
 }
 
 /** What one job keeps on disk: its chain, and every promise that outlives a crash. */
@@ -59,7 +62,9 @@ export class JobJournal {
       const [roundId, ...slot] = key.slice(prefix.length).split('/');
       joined.push({ roundId: roundId as RoundId, slot: parseSlot(slot.join('/')) });
     }
-    return { certificates, joined, bans: await this.#bans() };
+    const word = await this.#journal.get(`${this.#prefix}note/cancelled`);
+    const cancelled = word && fromHex(new TextDecoder().decode(word));
+    return { certificates, joined, bans: await this.#bans(), cancelled };
   }
 
   async #bans(): Promise<readonly (readonly [PeerId, Ban])[]> {

@@ -142,6 +142,42 @@ describe('the owner’s word', () => {
   });
 });
 
+describe('cancel', () => {
+  test('ends a job at every peer, at one that was away too, and outlasts a restart', async () => {
+    const swarm = await swarmOf(4);
+    const { job } = await launch(swarm, { stop: { rounds: 50, target: null } });
+    const [launcher, , , away] = swarm.peers as [
+      VirtualPeer,
+      VirtualPeer,
+      VirtualPeer,
+      VirtualPeer,
+    ];
+    const lengthOf = ({ node }: VirtualPeer) => node.job(job)?.certificates.length ?? 0;
+    await swarm.until(() => swarm.peers.every((peer) => lengthOf(peer) > 0));
+    await swarm.kill(away);
+    const report = await swarm.run(launcher.node.cancel(job));
+    expect(report.phase).toBe('cancelled');
+    const isCancelled = ({ node }: VirtualPeer) => node.job(job)?.phase === 'cancelled';
+    await swarm.until(() => swarm.peers.filter((peer) => peer !== away).every(isCancelled));
+    await swarm.restart(away);
+    await swarm.until(() => isCancelled(away));
+    const kept = lengthOf(launcher);
+    expect(kept).toBeGreaterThan(0);
+    await swarm.restart(launcher);
+    await swarm.pass(60_000);
+    expect(isCancelled(launcher)).toBe(true);
+    expect(lengthOf(launcher)).toBe(kept);
+  });
+
+  test('is the launcher’s alone', async () => {
+    const swarm = await swarmOf(2);
+    const { job } = await launch(swarm);
+    const [, other] = swarm.peers as [VirtualPeer, VirtualPeer];
+    await swarm.until(() => other.node.job(job) !== undefined);
+    await expect(other.node.cancel(job)).rejects.toThrow('only it can cancel it');
+  });
+});
+
 test('a job without data says what differs, and starts when data come', async () => {
   const swarm = await swarmOf(2);
   const peer = await swarm.add({ match: { ok: false, reasons: ['shape: 3, not 4'] } });

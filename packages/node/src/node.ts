@@ -20,6 +20,7 @@ import {
   type Manifest,
   readJob,
   SYNC_PROTOCOL,
+  signCancel,
   signManifest,
 } from '@starling/protocol-rounds';
 import {
@@ -173,6 +174,20 @@ export class StarlingNode {
     known.turn += 1;
     known.host.participate(undefined);
     known.standing = { kind: 'refused', reason: 'refused by you' };
+    return report(known);
+  }
+
+  /** Calls a job off, for everybody. @throws ConfigError when another peer launched it */
+  async cancel(id: JobId): Promise<JobReport> {
+    const known = this.#known(id);
+    const { job, host } = known;
+    const { key } = this.#parts;
+    if (job.launcher !== key.peerId) {
+      const what = `${job.launcher} launched it, and only it can cancel it`;
+      throw new ConfigError('job', what, '`starling jobs refuse` ends this node’s part in it');
+    }
+    await known.ready;
+    await host.cancel(signCancel(job, key));
     return report(known);
   }
 

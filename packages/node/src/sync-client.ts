@@ -85,6 +85,9 @@ export class SyncClient {
     if (answer.kind === 'chain') {
       enqueue({ kind: 'chain', from: effect.to, certificates: answer.certificates });
     }
+    if (answer.kind === 'cancelled') {
+      enqueue({ kind: 'cancel', signature: answer.signature });
+    }
     if (answer.kind !== 'envelopes') return;
     const envelopes = answer.envelopes.flatMap((bytes) => node.wire.envelope(bytes) ?? []);
     if (envelopes.length > 0) enqueue({ kind: 'envelopes', envelopes });

@@ -67,6 +67,8 @@ async function answerOf(
     case 'envelopes': {
       const host = parts.host(request.job);
       if (host === undefined) return refused('unknown job');
+      const { cancelled } = host.state;
+      if (cancelled !== undefined) return { kind: 'cancelled', signature: cancelled };
       if (request.round < roundOf(host.state)) return chainFrom(host, request.round);
       if (request.round > roundOf(host.state)) return { kind: 'envelopes', envelopes: [] };
       return { kind: 'envelopes', envelopes: lacking(said(host, from, request), request, parts) };

@@ -14,6 +14,7 @@ export type Heard =
       readonly certificate: CertificateHash | null;
     }
   | { readonly kind: 'evidence'; readonly bytes: Uint8Array }
+  | { readonly kind: 'cancel'; readonly signature: Uint8Array }
   | { readonly kind: 'envelope'; readonly envelope: Envelope };
 
 /**
@@ -34,7 +35,7 @@ export const plainWire: Wire = {
 
 export function readGossip(message: Uint8Array, open: Wire['envelope']): Heard | undefined {
   const gossip = decodeCanonical(gossipCodec, message, LIMITS.controlBytesMax);
-  if (gossip.kind === 'head' || gossip.kind === 'evidence') return gossip;
+  if (gossip.kind !== 'envelope') return gossip;
   const envelope = open(gossip.bytes);
   return envelope && { kind: 'envelope', envelope };
 }

@@ -91,17 +91,34 @@ describe('two envelopes in one slot', () => {
     }
   });
 
-  test('a ROSTER with their sender is refused, and its proposer told why [R-35]', () => {
+  test('a ROSTER with their sender is refused by who told or was told before the attempt [R-35]', () => {
+    const peers = joined();
+    exchange(peers);
+    const bytes = encoded(pairOf(twoJoins(peers)));
+    for (const peer of peers) peer.fire('window');
+    const proposer = peers.find((peer) => peer.sent('roster').length > 0)!;
+    const judgeKey = keys.find((key) => key !== liar && key.peerId !== proposer.peer)!;
+    const judge = new EnginePeer(job, judgeKey).start();
+    judge.take({ kind: 'evidence', bytes });
+    judge.train();
+    judge.hear(...peers.flatMap((peer) => peer.sent('join')), ...proposer.sent('roster'));
+    expect(judge.phase).toBe('joining');
+    expect(judge.notices('refused')).toHaveLength(1);
+    expect(evidenceSent(judge)).toEqual([bytes]);
+  });
+
+  test('found during the attempt by this peer alone, they do not part it from the roster', () => {
     const peers = joined();
     exchange(peers);
     for (const peer of peers) peer.fire('window');
     const proposer = peers.find((peer) => peer.sent('roster').length > 0)!;
-    const judge = peers.find((peer) => peer !== proposer && peer !== peers[4])!;
-    judge.hear(...twoJoins(peers));
-    judge.hear(...proposer.sent('roster'));
-    expect(judge.phase).toBe('joining');
-    expect(judge.notices('refused')).toHaveLength(1);
-    expect(evidenceSent(judge)).toEqual([evidenceOf(judge)]);
+    const witness = peers.find((peer) => peer !== proposer && peer !== peers[4])!;
+    witness.hear(...twoJoins(peers));
+    witness.hear(...proposer.sent('roster'));
+    expect(witness.phase).toBe('session');
+    expect(isBanned(witness.state, liar.peerId)).toBe(true);
+    // Now all are told: the next attempt must do without the liar.
+    expect(evidenceSent(witness)).toEqual([evidenceOf(witness)]);
   });
 });
 

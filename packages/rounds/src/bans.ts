@@ -61,21 +61,35 @@ export function parseBan(text: string): Ban {
 export const isBanned = (s: EngineState, peer: PeerId): boolean =>
   (s.bans.get(peer)?.until ?? 0) > roundOf(s);
 
+/** Whether everybody has had an attempt's time to learn of the ban: then no ROSTER may name the peer. */
+export const isKnownLiar = (s: EngineState, peer: PeerId): boolean =>
+  isBanned(s, peer) && s.bans.get(peer)!.evidence !== undefined && !s.freshBans.has(peer);
+
+/** A new attempt: what was shown to all before it counts against its ROSTERs. */
+export function settleBans(d: Draft): void {
+  d.freshBans = new Map([...d.freshBans].filter(([, how]) => how === 'own'));
+}
+
+function told(d: Draft, peer: PeerId): void {
+  if (d.freshBans.get(peer) === 'own') d.freshBans = new Map(d.freshBans).set(peer, 'told');
+}
+
 /** Tells the others why a peer is banned: they put it into a roster, or would miss it in one. */
 export function showEvidence(d: Draft, peer: PeerId): void {
   const bytes = d.bans.get(peer)?.evidence;
   if (bytes === undefined) return;
   d.effects.push({ kind: 'gossip', message: { kind: 'evidence', bytes }, cell: null });
+  told(d, peer);
 }
 
 /** Those who show what all hold, about. */
 const WITNESSES = 8;
 
 /**
- * The same, of a ROSTER that is refused: all that refuse it hold the evidence, and a few, drawn by
- * the ROSTER's hash, show it for all.
+ * The same, of a ROSTER that names a banned peer: many hold the evidence, and a few of them, drawn
+ * by the ROSTER's hash, show it for all.
  */
-export function showRefusal(d: Draft, peer: PeerId, roster: Envelope, members: number): void {
+export function showByLot(d: Draft, peer: PeerId, roster: Envelope, members: number): void {
   const [first] = hashHex(fromHex(roster.hash), publicKeyOf(selfOf(d))).match(/^.{8}/)!;
   if (Number.parseInt(first, 16) / 2 ** 32 < WITNESSES / members) showEvidence(d, peer);
 }
@@ -149,7 +163,9 @@ function firstOfEach(envelopes: readonly Envelope[]): readonly Envelope[] {
 /** Evidence from others, checked as if nobody had passed it on. */
 export function onEvidence(d: Draft, bytes: Uint8Array): void {
   const found = verifyEvidence(d, bytes);
-  if (found !== undefined) ban(d, found.peer, found.reason, found.evidence);
+  if (found === undefined) return;
+  ban(d, found.peer, found.reason, found.evidence);
+  told(d, found.peer);
 }
 
 interface Verdict {
@@ -255,6 +271,7 @@ function ban(d: Draft, peer: PeerId, reason: string, evidence: Evidence | undefi
   const until = (evidence?.round ?? roundOf(d)) + BAN_ROUNDS;
   if (until <= roundOf(d)) return;
   d.bans = new Map(d.bans).set(peer, { until, reason, evidence: bytes });
+  d.freshBans = new Map(d.freshBans).set(peer, 'own');
   d.effects.push({ kind: 'journal', key: `ban/${peer}`, value: banText(d.bans.get(peer)!) });
   notice(d, { kind: 'banned', peer, reason, until });
 }

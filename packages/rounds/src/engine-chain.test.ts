@@ -1,5 +1,5 @@
 import type { SigningKey } from '@starling/crypto';
-import { type Envelope, sealEnvelope } from '@starling/protocol-rounds';
+import { type Envelope, sealEnvelope, signCancel } from '@starling/protocol-rounds';
 import { describe, expect, test } from 'vitest';
 import { certificateFault, signersOf } from './chain.ts';
 import { drawOf } from './round-id.ts';
@@ -226,6 +226,35 @@ describe('the end of a job [R-38]', () => {
     expect(phaseAfter([first, second])).toBe('finished');
     const rules = { jobId: target.id, manifest: target.manifest };
     expect(certificateFault(third, [first, second], rules)).toBe('follows the end of the job');
+  });
+});
+
+describe('the launcher’s cancel', () => {
+  test('is journalled and spread by it, and ends training for good', () => {
+    const [peer] = swarm(1) as [EnginePeer];
+    const signature = signCancel(job, keys[0]!);
+    peer.take({ kind: 'cancel', signature, spread: true });
+    expect(peer.phase).toBe('cancelled');
+    expect(peer.of('journal').at(-1)!.key).toBe('cancelled');
+    expect(peer.of('gossip').map(({ message }) => message)).toEqual([
+      { kind: 'cancel', signature },
+    ]);
+    const again = new EnginePeer(job, keys[1]!);
+    again.take({ kind: 'start', certificates: [], joined: [], bans: [], cancelled: signature });
+    again.take({ kind: 'prepared', vectorLength: 8, stateHash: GENESIS });
+    again.take({ kind: 'participate', on: true });
+    expect(again.phase).toBe('cancelled');
+    expect(again.of('train')).toEqual([]);
+  });
+
+  test('of anybody else, or for another job, ends nothing [R-39]', () => {
+    const [peer] = swarm(1) as [EnginePeer];
+    const other = testJob(keys[0]!, { rounds: 41 });
+    for (const signature of [signCancel(job, keys[1]!), signCancel(other, keys[0]!)]) {
+      peer.take({ kind: 'cancel', signature });
+    }
+    expect(peer.phase).toBe('training');
+    expect(peer.of('journal').map(({ key }) => key)).not.toContain('cancelled');
   });
 });
 

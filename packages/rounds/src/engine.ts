@@ -1,6 +1,11 @@
-import { type PeerId, unreachable } from '@starling/core';
+import { type PeerId, toHex, unreachable } from '@starling/core';
 import { Secret } from '@starling/crypto';
-import { type Certificate, type Envelope, statementHash } from '@starling/protocol-rounds';
+import {
+  type Certificate,
+  type Envelope,
+  isCancelled,
+  statementHash,
+} from '@starling/protocol-rounds';
 import type { CellSum } from '@starling/secagg';
 import {
   deliverEnvelopes,
@@ -36,6 +41,8 @@ import {
 } from './state.ts';
 import { armPull, askChain, candidateWith, considerChain, isOutrun, pullOnce } from './sync.ts';
 import type { EngineEffect, EngineEvent, TimedEvent } from './types.ts';
+
+type EventOf<K extends EngineEvent['kind']> = Extract<EngineEvent, { readonly kind: K }>;
 
 export interface EngineStep {
   readonly state: EngineState;
@@ -89,6 +96,9 @@ function handle(d: Draft, event: EngineEvent): void {
       return;
     case 'evidence':
       onEvidence(d, event.bytes);
+      return;
+    case 'cancel':
+      onCancel(d, event);
       return;
     case 'timer':
       onTimer(d, event.timer);
@@ -156,6 +166,7 @@ function adoptOutrun(d: Draft): void {
 function onStart(d: Draft, event: Extract<EngineEvent, { kind: 'start' }>): void {
   d.chain = event.certificates;
   d.bans = new Map(event.bans);
+  d.cancelled = event.cancelled;
   for (const { roundId, slot } of event.joined) {
     d.barred = withItem(d.barred, `${roundId}/${slotKey(slot)}`);
   }
@@ -164,6 +175,19 @@ function onStart(d: Draft, event: Extract<EngineEvent, { kind: 'start' }>): void
     event.joined.map(({ slot }) => slot),
   );
   armPull(d);
+}
+
+/** The launcher calls its job off: nobody trains or JOINs any more, and what is certified stays. */
+function onCancel(d: Draft, { signature, spread = false }: EventOf<'cancel'>): void {
+  if (d.cancelled !== undefined || !isCancelled(d.config.job, signature)) return;
+  d.cancelled = signature;
+  d.effects.push({ kind: 'journal', key: 'cancelled', value: toHex(signature) });
+  if (spread) {
+    d.effects.push({ kind: 'gossip', message: { kind: 'cancel', signature }, cell: null });
+  }
+  dropUpdate(d);
+  if (d.phase.name !== 'finished') d.phase = { name: 'cancelled' };
+  notice(d, { kind: 'cancelled', round: d.chain.length });
 }
 
 /** Consent that is taken back holds for an update that no roster has yet, too. */
@@ -190,6 +214,10 @@ function beginRound(d: Draft): void {
   const stateHash = stateHashOf(d);
   if (stateHash === undefined) {
     d.phase = { name: 'preparing' };
+    return;
+  }
+  if (d.cancelled !== undefined) {
+    d.phase = { name: 'cancelled' };
     return;
   }
   if (isOver(d.chain, d.config.job.manifest)) {
@@ -243,7 +271,7 @@ function onTrainFailed(d: Draft, event: Extract<EngineEvent, { kind: 'train-fail
 }
 
 function onEnvelopes(d: Draft, envelopes: readonly Envelope[]): void {
-  if (d.phase.name === 'finished') return;
+  if (d.phase.name === 'finished' || d.phase.name === 'cancelled') return;
   const ours: Envelope[] = [];
   const others: Envelope[] = [];
   for (const envelope of envelopes) {

@@ -3,7 +3,7 @@ import { hashHex } from '@starling/crypto';
 import type { BodyOf } from '@starling/protocol-rounds';
 import { byzantineMax, helloCodec } from '@starling/protocol-secagg';
 import { helloOf } from '@starling/secagg';
-import { isBanned, showEvidence } from './bans.ts';
+import { isBanned, settleBans, showEvidence } from './bans.ts';
 import { beaconCommitment, beaconReveal, oneCellMax } from './cells.ts';
 import { attemptSeed, barKey, joinsInSlot, proposerOf } from './joins.ts';
 import { enterPlacing } from './placing.ts';
@@ -37,6 +37,7 @@ export function enterJoining(d: Draft, wanted: Slot): void {
   let slot = wanted;
   while (d.barred.has(barKey(d, slot))) slot = slotAfter(slot);
   d.slot = slot;
+  settleBans(d);
   // Back in a slot whose window was closed before: its roster is waited for anew.
   undo(d, `closed/${slotKey(slot)}`);
   if (slot.restarts > SLOT_MAX) {

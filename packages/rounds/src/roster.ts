@@ -1,6 +1,6 @@
 import { compareText, type PeerId } from '@starling/core';
 import type { BodyOf, Envelope } from '@starling/protocol-rounds';
-import { isBanned, showRefusal } from './bans.ts';
+import { isBanned, isKnownLiar, showByLot } from './bans.ts';
 import { rosterDigest } from './cells.ts';
 import { barKey, isAdmitted, joinsInSlot, proposerOf } from './joins.ts';
 import { inSlot, type Pooled } from './pool.ts';
@@ -18,11 +18,14 @@ export function acceptableRoster(d: Draft, slot: Slot): Placing | undefined {
     if (envelope.body.kind !== 'roster') continue;
     const members = rosterMembers(d, slot, envelope, envelope.body);
     if (members === undefined || !members.some(({ sender }) => sender === selfOf(d))) continue;
-    const liar = members.find(({ sender }) => isBanned(d, sender))?.sender;
+    const liars = members.filter(({ sender }) => isBanned(d, sender)).map(({ sender }) => sender);
+    if (liars.length > 0 && once(d, `liars/${envelope.hash}`)) {
+      for (const liar of liars) showByLot(d, liar, envelope, members.length);
+    }
+    const liar = liars.find((peer) => isKnownLiar(d, peer));
     if (liar !== undefined) {
       if (!once(d, `refused/${envelope.hash}`)) continue;
       notice(d, { kind: 'refused', reason: `roster has ${liar}, who lied`, peer: envelope.sender });
-      showRefusal(d, liar, envelope, members.length);
       continue;
     }
     const left = leftOut(d, slot, members, at);

@@ -57,7 +57,9 @@ export type Phase =
       readonly statement: Statement;
       readonly hash: CertificateHash;
     }
-  | { readonly name: 'finished' };
+  | { readonly name: 'finished' }
+  /** Its launcher has called it off. */
+  | { readonly name: 'cancelled' };
 
 export interface EngineState {
   readonly config: EngineConfig;
@@ -77,8 +79,15 @@ export interface EngineState {
   /** Slots JOINed with the present update's keys. */
   readonly joined: ReadonlySet<string>;
   readonly pool: Pool;
+  /** The launcher's signature that calls the job off. */
+  readonly cancelled: Uint8Array | undefined;
   /** Who provably lied in this job. */
   readonly bans: ReadonlyMap<PeerId, Ban>;
+  /**
+   * Bans that others may not know yet, so that rosters may still name these peers: found by this
+   * peer alone (`own`), or shown to all since the attempt began (`told`).
+   */
+  readonly freshBans: ReadonlyMap<PeerId, 'own' | 'told'>;
   /** Envelopes of rounds that this peer has not reached yet. */
   readonly early: readonly Envelope[];
   /** Peers with a connection now. */
@@ -114,7 +123,9 @@ export function createEngine(config: EngineConfig): EngineState {
     barred: new Set(),
     joined: new Set(),
     pool: emptyPool,
+    cancelled: undefined,
     bans: new Map(),
+    freshBans: new Map(),
     early: [],
     reachable: new Set(),
     lost: new Set(),

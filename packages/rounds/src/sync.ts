@@ -46,7 +46,7 @@ const FULL_PACE_MAX = 128;
 
 /** Re-armed for ever: gossip may lose anything, a pull from one peer after another finds it. */
 export function armPull(d: Draft): void {
-  const active = d.phase.name !== 'watching' && d.phase.name !== 'finished';
+  const active = !['watching', 'finished', 'cancelled'].includes(d.phase.name);
   // Within a cell pulls are cheap; else they cost more in a larger roster.
   const pace = cellOf(d) === undefined ? paceOf(d) : 1;
   setTimer(d, 'pull', (active ? PULL_ACTIVE_MS : PULL_IDLE_MS) * pace);
@@ -74,7 +74,8 @@ export function pullOnce(d: Draft): void {
   // Everybody asks somebody else: news then spreads like a rumour, whoever had it first.
   const oneOf = (peers: readonly PeerId[]) => peers[salt % Math.max(1, peers.length)];
   const to = oneOf(pullTargets(d));
-  if (to !== undefined && d.phase.name === 'finished') {
+  const isOver = d.phase.name === 'finished' || d.phase.name === 'cancelled';
+  if (to !== undefined && isOver) {
     // Nothing is left to do but to learn of a better branch.
     const fromRound = Math.max(1, d.chain.length - LOOK_BACK);
     if (d.pullTurn % FINISHED_TURNS === 0) d.effects.push({ kind: 'fetch-chain', to, fromRound });

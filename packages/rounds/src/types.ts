@@ -74,7 +74,10 @@ export type EngineEvent =
       readonly certificates: readonly Certificate[];
       readonly joined: readonly { readonly roundId: RoundId; readonly slot: Slot }[];
       readonly bans: readonly (readonly [PeerId, Ban])[];
+      readonly cancelled?: Uint8Array | undefined;
     }
+  /** Somebody says that the launcher called the job off; `spread` when it is the launcher. */
+  | { readonly kind: 'cancel'; readonly signature: Uint8Array; readonly spread?: boolean }
   /**
    * The launched model is here: vector length with metric coordinates, and the state of round 0.
    */
@@ -285,6 +288,7 @@ export type Notice =
   | { readonly kind: 'rolled-back'; readonly toRound: number }
   | { readonly kind: 'refused'; readonly reason: string; readonly peer: PeerId }
   | { readonly kind: 'train-failed'; readonly reason: string }
+  | { readonly kind: 'cancelled'; readonly round: number }
   /** No further update of the data set may be given away: this peer only watches from now on. */
   | { readonly kind: 'budget-spent'; readonly round: number; readonly reason: string }
   | { readonly kind: 'finished'; readonly round: number };

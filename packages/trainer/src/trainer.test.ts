@@ -145,7 +145,7 @@ describe('the trainer child', () => {
   });
 
   test('killed after a checkpoint, a training goes on there, to the same bits', async () => {
-    const long = job({ training: { ...job().training, epochs: 300, optimizer: 'adam' } });
+    const long = job({ training: { ...job().training, epochs: 120, optimizer: 'adam' } });
     const plain = await trainer.prepare(long);
     const whole = await plain.train(plain.initial, 5);
     await plain.close();

@@ -1,4 +1,5 @@
 export * from './aggregation.ts';
+export * from './cancel.ts';
 export * from './certificate.ts';
 export * from './envelope.ts';
 export * from './evidence.ts';

@@ -11,7 +11,7 @@ import {
   union,
 } from '@starling/core';
 import { type CertificateHash, certificateBytesCodec } from './certificate.ts';
-import { hashCodec } from './common.ts';
+import { hashCodec, signatureCodec } from './common.ts';
 import { EVIDENCE_BYTES_MAX } from './evidence.ts';
 import { ROUNDS_VERSION } from './version.ts';
 
@@ -39,6 +39,8 @@ export const gossipCodec = union({
   head: struct({ round: u32(1_000_000), certificate: nullable(hashCodec<CertificateHash>()) }),
   /** Canonical evidence against a peer. */
   evidence: struct({ bytes: bytes(1, EVIDENCE_BYTES_MAX) }),
+  /** The launcher's word that the job is over. */
+  cancel: struct({ signature: signatureCodec }),
 });
 export type Gossip = Decoded<typeof gossipCodec>;
 
@@ -70,6 +72,8 @@ export const syncAnswerCodec = union({
   envelopes: struct({ envelopes: list(bytes(1, LIMITS.controlBytesMax), 1024) }),
   chain: struct({ certificates: list(certificateBytesCodec, CHAIN_ANSWER_MAX) }),
   refused: struct({ reason: bytes(0, 256) }),
+  /** The job is over before its end: the launcher's signature. */
+  cancelled: struct({ signature: signatureCodec }),
 });
 export type SyncAnswer = Decoded<typeof syncAnswerCodec>;
 /** Bytes of a sync answer's body. */

@@ -178,7 +178,7 @@ const NOTES = [
 ];
 /** Why a row misses a target, by the target's name: from profiles of these runs. */
 const REASONS: Readonly<Record<Target, string>> = {
-  cpu: 'every mask is made twice; a plain round tags nothing; steps grow with members × chunks',
+  cpu: 'masks, tags and their checks have no like in a plain round; steps grow with members × chunks',
   'bytes/plain': 'shares and tags weigh more than a short vector',
   'bytes/all-reduce': 'with R owners every chunk is sent R times; headers, in a short vector',
 };
