@@ -51,7 +51,7 @@ const COMMANDS = [
   ...['jobs approve', 'jobs refuse', 'watch', 'cancel', 'model pull', 'model verify', 'gradcheck'],
   ...['model eval', 'model export', 'doctor'],
   ...['autodiff', 'sim', 'bench', 'swarm show', 'swarm create', 'swarm invite', 'swarm join'],
-  ...['swarm members', 'swarm revoke', 'swarm leave'],
+  ...['swarm members', 'swarm revoke', 'swarm leave', 'privacy', 'privacy plan'],
 ];
 
 describe('usage', () => {

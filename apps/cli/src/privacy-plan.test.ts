@@ -20,6 +20,9 @@ test('a plan keeps its promise, and says what it costs', () => {
   expect(plan.ringBitsNeeded).toBeLessThanOrEqual(26);
   const narrow = planPrivacy({ ...question, ringBits: plan.ringBitsNeeded });
   expect(narrow.ringBitsNeeded).toBe(plan.ringBitsNeeded);
+  expect(narrow.noiseMultiplier / plan.noiseMultiplier).toBeLessThan(1.01);
+  const coarse = planPrivacy({ ...question, ringBits: plan.ringBitsNeeded - 1 });
+  expect(coarse.noiseMultiplier / plan.noiseMultiplier).toBeGreaterThan(1.005);
 });
 
 test('more peers, fewer rounds and less privacy need less noise', () => {

@@ -30,7 +30,7 @@ export interface PrivacyPlan {
   readonly noiseOfMean: number;
   /** L2 norm of the mean's noise over the clipping norm, which no mean exceeds. */
   readonly relativeError: number;
-  /** Fewest bits of the ring with which that noise fits. */
+  /** Fewest bits of the ring that cost at most 1 % more noise than the most bits. */
   readonly ringBitsNeeded: number;
 }
 
@@ -73,19 +73,31 @@ function withNoise(manifest: Manifest, parameters: number, epsilon: number): Man
   }
 }
 
-/** Fewest ring bits whose manifest nobody refuses. */
+/**
+ * Fewest ring bits with hardly more noise than the most bits need: on a coarse grid rounding makes
+ * updates longer, and longer updates need more noise.
+ */
 function fewestBits(manifest: Manifest, parameters: number, epsilon: number): number | undefined {
-  return BITS.find((ringBits) => {
-    const narrow = { ...manifest, aggregation: { ...manifest.aggregation, ringBits } };
-    if (manifestFault({ ...narrow, privacy: NO_NOISE }) !== undefined) return false;
-    try {
-      noiseForJob(narrow, parameters, epsilon);
-      return true;
-    } catch (error) {
-      if (error instanceof ProtocolError) return false;
-      throw error;
-    }
-  });
+  const noises = BITS.map((ringBits) => noiseWith(manifest, ringBits, parameters, epsilon));
+  const least = Math.min(...noises);
+  return BITS.find((_, i) => Number.isFinite(least) && noises[i]! <= least * 1.01);
+}
+
+/** Infinite where a manifest with so many bits would be refused. */
+function noiseWith(
+  manifest: Manifest,
+  ringBits: number,
+  parameters: number,
+  epsilon: number,
+): number {
+  const given = { ...manifest, aggregation: { ...manifest.aggregation, ringBits } };
+  if (manifestFault({ ...given, privacy: NO_NOISE }) !== undefined) return Number.POSITIVE_INFINITY;
+  try {
+    return noiseForJob(given, parameters, epsilon);
+  } catch (error) {
+    if (error instanceof ProtocolError) return Number.POSITIVE_INFINITY;
+    throw error;
+  }
 }
 
 function manifestOf(question: PlanQuestion): Manifest {

@@ -67,7 +67,7 @@ export const configSchema = z.strictObject({
           z.string(),
           z.strictObject({
             epsilon: z.number().positive().max(1_000),
-            delta: z.number().positive().max(0.01).default(1e-5),
+            delta: z.number().min(1e-30).max(0.01).default(1e-5),
           }),
         )
         .default({}),

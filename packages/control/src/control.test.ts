@@ -116,6 +116,7 @@ describe('every route', () => {
     expect((await client.cancel(ID)).phase).toBe('cancelled');
     expect(await client.pull(ID)).toEqual({ round: 1, model: 'AAAA', proof: 'AAAA' });
     expect(await client.listData()).toEqual([DATA]);
+    expect(await client.privacy()).toEqual({ datasets: [] });
   });
 
   test('hands over what the client sent', async () => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 const count = z.number().int().nonnegative();
 const positive = z.number().positive();
-const delta = positive.max(0.01);
+const delta = positive.min(1e-30).max(0.01);
 
 /** Privacy as a job file has it: noise by its size, or by the epsilon that it is to give. */
 export const privacySchema = z

@@ -75,6 +75,8 @@ describe('the guarantee', () => {
   test('more noise than the ring can bear is refused with the way out', () => {
     const manifest = hidden({ aggregation: { ringBits: 16 } });
     expect(() => noiseForJob(manifest, 200_000, 0.01)).toThrow('16 ring bits are too few');
+    const tiny = hidden({ aggregation: { clippingNorm: Number.MIN_VALUE } });
+    expect(() => noiseForJob(tiny, 200_000, 1)).toThrow('aggregation.clippingNorm');
     const loud = hidden({ aggregation: { ringBits: 16 }, privacy: { noiseMultiplier: 200 } });
     expect(manifestFault(loud)).toContain('raise aggregation.ringBits or admission.minPeers');
   });
@@ -91,6 +93,9 @@ describe('what a manifest with noise must not have [R-50] [R-51]', () => {
     ['privacy.noiseMultiplier', { privacy: { noiseMultiplier: Number.NaN } }],
     ['privacy.noiseMultiplier', { privacy: { noiseMultiplier: Number.POSITIVE_INFINITY } }],
     ['privacy.delta', { privacy: { delta: 0 } }],
+    ['privacy.delta', { privacy: { delta: Number.MIN_VALUE } }],
+    ['aggregation.clippingNorm', { aggregation: { clippingNorm: Number.MIN_VALUE } }],
+    ['aggregation.clippingNorm', { aggregation: { clippingNorm: Number.MAX_VALUE } }],
     ['privacy.delta', { privacy: { delta: 0.5 } }],
     ['privacy.delta', { privacy: { delta: Number.NaN } }],
     ['privacy.updatesMax', { privacy: { updatesMax: 9 } }],
@@ -100,6 +105,23 @@ describe('what a manifest with noise must not have [R-50] [R-51]', () => {
     ['3 steps of the grid', { aggregation: { ringBits: 16 }, privacy: { noiseMultiplier: 0.01 } }],
     ['its numbers must be 0', { privacy: { mechanism: 'none' } }],
   ];
+  test('extremes that are allowed have a guarantee', () => {
+    for (const clippingNorm of [1e-9, 1e9]) {
+      for (const [noiseMultiplier, updatesMax] of [
+        [0.01, 2_000_000],
+        [20, 10],
+      ] as const) {
+        const numbers = { noiseMultiplier, updatesMax, delta: 1e-30 };
+        const manifest = hidden({ aggregation: { clippingNorm }, privacy: numbers });
+        expect(manifestFault(manifest)).toBeUndefined();
+        for (const parameters of [1, 64 * 2 ** 20]) {
+          const { epsilon } = guaranteeOf(manifest, parameters)!;
+          expect(Number.isFinite(epsilon) && epsilon > 0).toBe(true);
+        }
+      }
+    }
+  });
+
   test.each(faulty)('%s', (fault, changes) => {
     expect(manifestFault(hidden(changes))).toContain(fault);
   });
@@ -109,5 +131,6 @@ describe('what a manifest with noise must not have [R-50] [R-51]', () => {
     expect(layoutFault(hidden(), layout)).toContain('4 running statistics');
     expect(layoutFault(hidden(), { ...layout, buffers: 0 })).toBeUndefined();
     expect(layoutFault(testManifest(), layout)).toBeUndefined();
+    expect(layoutFault(hidden(), { parameters: 0, buffers: 0 })).toContain('nothing to hide');
   });
 });

@@ -25,6 +25,14 @@ export interface Guarantee {
 
 /** δ above this promises nothing: one in so many participants may be given away altogether. */
 const DELTA_MAX = 0.01;
+/** Below this the accountant's numbers underflow. */
+const DELTA_MIN = 1e-30;
+/** Norms for which the steps of every grid are numbers like others. */
+const NORM_MIN = 1e-9;
+const NORM_MAX = 1e9;
+const NORM_FAULT = `aggregation.clippingNorm must be ${NORM_MIN} to ${NORM_MAX} with privacy`;
+const isUsualNorm = ({ aggregation: { clippingNorm } }: Manifest): boolean =>
+  clippingNorm >= NORM_MIN && clippingNorm <= NORM_MAX;
 /** More noise than this drowns every sum, less promises nothing. */
 const MULTIPLIER_MAX = 1e4;
 const MULTIPLIER_MIN = 0.01;
@@ -42,7 +50,11 @@ export function privacyFault(manifest: Manifest): string | undefined {
       multiplier >= MULTIPLIER_MIN && multiplier <= MULTIPLIER_MAX,
       `privacy.noiseMultiplier must be ${MULTIPLIER_MIN} to ${MULTIPLIER_MAX}`,
     ],
-    [delta > 0 && delta <= DELTA_MAX, `privacy.delta must be above 0, at most ${DELTA_MAX}`],
+    [
+      delta >= DELTA_MIN && delta <= DELTA_MAX,
+      `privacy.delta must be ${DELTA_MIN} to ${DELTA_MAX}`,
+    ],
+    [isUsualNorm(manifest), NORM_FAULT],
     [updatesMax >= stop.rounds, 'privacy.updatesMax must be at least stop.rounds'],
     [
       aggregation.weighting === 'uniform',
@@ -73,8 +85,11 @@ function ringFault(manifest: Manifest): string | undefined {
 }
 
 /** Why a model cannot be trained with noise, or undefined. */
-export function layoutFault({ privacy }: Manifest, { buffers }: VectorLayout): string | undefined {
-  if (privacy.mechanism === 'none' || buffers === 0) return undefined;
+export function layoutFault(manifest: Manifest, layout: VectorLayout): string | undefined {
+  const { parameters, buffers } = layout;
+  if (manifest.privacy.mechanism === 'none') return undefined;
+  if (parameters === 0) return 'no weight of the model is trained: there is nothing to hide';
+  if (buffers === 0) return undefined;
   const way = 'use a model without BatchNormalization, for instance with GroupNormalization';
   return `no noise covers the model's ${buffers} running statistics: ${way}`;
 }
@@ -107,10 +122,11 @@ export function guaranteeOf(manifest: Manifest, parameters: number): Guarantee |
 
 /**
  * Least noise multiplier with which a job stays within `epsilon`.
- * @throws ProtocolError 'codec' where that noise does not fit the ring
+ * @throws ProtocolError 'codec' where that noise does not fit the ring, or the norm no grid
  */
 export function noiseForJob(manifest: Manifest, parameters: number, epsilon: number): number {
   const { delta, updatesMax } = manifest.privacy;
+  if (!isUsualNorm(manifest)) throw new ProtocolError('codec', NORM_FAULT);
   // Rounded norms are larger, and the more so the coarser the grid: the plain answer falls short.
   const plain = noiseFor(epsilon, (z) => epsilonOf(updatesMax * gaussianRho(z), delta));
   let multiplier = plain;

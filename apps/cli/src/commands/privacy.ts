@@ -75,7 +75,7 @@ function registerPlan(privacy: Command): void {
     ],
   })
     .requiredOption('--epsilon <e>', 'what all updates of one peer may give away', above0)
-    .option('--delta <d>', 'with a probability of at most this, more', above0, 1e-5)
+    .option('--delta <d>', 'with a probability of at most this, more', aDelta, 1e-5)
     .requiredOption('--rounds <n>', 'rounds of the job', wholeNumber(1, 1_000_000))
     .requiredOption('--peers <n>', 'peers in a round (admission.maxPeers)', wholeNumber(3, 1024))
     .option('--min-peers <n>', 'fewest of them (as many)', wholeNumber(3, 1024))
@@ -112,6 +112,12 @@ function registerPlan(privacy: Command): void {
         `  {mechanism: distributed-gaussian, epsilon: ${given.epsilon}, delta: ${given.delta}}`,
       );
     });
+}
+
+function aDelta(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 1e-30 && value <= 0.01) return value;
+  throw new InvalidArgumentError('expected a number from 1e-30 to 0.01');
 }
 
 function above0(text: string): number {
