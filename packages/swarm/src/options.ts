@@ -43,7 +43,7 @@ export interface SwarmOptions {
 export interface RelayOptions {
   /** What this peer carries for others; nothing unless told. Others must be able to reach it. */
   readonly offer?: RelayOffer;
-  /** Whether others may reach this peer through relays while they cannot dial it; yes by default. */
+  /** Whether others may reach this peer through relays while they cannot dial it; they may. */
   readonly use?: boolean;
 }
 
