@@ -186,7 +186,8 @@ function dialFault(message: string, { hasReached, isPrivate }: Progress): Protoc
   const isLate = /nothing within|TimeoutError|timed? ?out|aborted/i.test(message);
   // Of two ends of which one has a key each waits for what the other never says.
   if (isLate && hasReached && !isPrivate) {
-    const why = 'a peer that hangs, or no Starling peer';
+    // A peer with a key takes our first bytes for its nonce, and may then wait for more.
+    const why = 'it hangs, or has a key that this peer has not, or is no Starling peer';
     return new ProtocolError('timed-out', `it takes the connection and says nothing: ${why}`);
   }
   // With another key what comes is noise: sometimes it ends, sometimes more seems to be coming.
