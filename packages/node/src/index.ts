@@ -1,4 +1,4 @@
-export { type BlobExchange, createBlobExchange } from './blob-exchange.ts';
+export { type BlobExchange, createBlobExchange } from './blobs/exchange.ts';
 export { type Compute, inlineCompute } from './compute.ts';
 export { createComputePool } from './compute-pool.ts';
 export { metered, type Traffic } from './metered.ts';

@@ -27,7 +27,7 @@ import {
   type TrainingProgress,
   verifyChain,
 } from '@starling/rounds';
-import type { BlobExchange } from './blob-exchange.ts';
+import type { BlobExchange } from './blobs/exchange.ts';
 import { JobJournal } from './job-journal.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
 import { EventQueue } from './queue.ts';

@@ -38,7 +38,7 @@ import {
   type TrainingProgress,
   vectorLengthOf,
 } from '@starling/rounds';
-import { type BlobExchange, createBlobExchange } from './blob-exchange.ts';
+import { type BlobExchange, createBlobExchange } from './blobs/exchange.ts';
 import { Catalogue, type Decision } from './catalogue.ts';
 import { JobHost } from './job-host.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
@@ -49,6 +49,8 @@ import { VectorStore } from './vectors.ts';
 /** Jobs one node keeps track of. */
 const JOBS_MAX = 256;
 const MODEL_TIMEOUT_MS = 120_000;
+/** For a MiB of a model: even a slow uplink that many share sends it in this time. */
+const PIECE_TIMEOUT_MS = 60_000;
 const PROVIDERS_TIMEOUT_MS = 2_000;
 const NOTHING = new Uint8Array(0);
 
@@ -117,7 +119,9 @@ export class StarlingNode {
     this.#offers = offers;
     this.#catalogue = new Catalogue(parts.journal);
     const extra = (hash: BlobHash) => this.#vectors.byHash(hash);
-    this.#blobs = createBlobExchange({ transport: parts.transport, store: parts.blobs, extra });
+    this.#blobs = createBlobExchange({
+      ...{ transport: parts.transport, store: parts.blobs, clock: parts.clock, extra },
+    });
   }
 
   /** Takes up the jobs on disk, and starts to listen. */
@@ -281,7 +285,7 @@ export class StarlingNode {
       const holders = new Set([from, job.launcher, ...transport.peers()]);
       for (const peer of await this.#providers(job.id)) holders.add(peer);
       const peers = [...holders].filter((peer) => peer !== transport.self);
-      await blobs.put(await this.#blobs.fetch(model, peers, { timeoutMs: MODEL_TIMEOUT_MS }));
+      await this.#blobs.obtain(model, peers, { timeoutMs: PIECE_TIMEOUT_MS });
     }
     if (this.#jobs.has(job.id) || this.#stopped) return;
     await this.#catalogue.add(job.id, signed);
