@@ -82,6 +82,19 @@ export interface RequestOptions {
   readonly bodyBytesMax?: number;
 }
 
+/** Bounds one direction of the network. */
+export interface Throttle {
+  /** Resolves, or returns, when so many bytes of a peer may go; peers that wait take turns. */
+  take(bytes: number, peer: PeerId, signal?: AbortSignal): Promise<void> | undefined;
+  /** Counts bytes that went already and cannot wait: what comes after them waits the longer. */
+  charge(bytes: number): void;
+}
+
+export interface Bandwidth {
+  readonly up: Throttle;
+  readonly down: Throttle;
+}
+
 /**
  * How a node reaches others. `from` is the transport's word; whoever needs authorship checks a
  * signature (design decision 16). Handlers run to their end before back-pressure is released.

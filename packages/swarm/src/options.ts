@@ -1,5 +1,6 @@
 import { multiaddr } from '@multiformats/multiaddr';
 import {
+  type Bandwidth,
   type Clock,
   ConfigError,
   errorMessage,
@@ -53,6 +54,8 @@ export interface SwarmParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Caps over all streams and gossip; none when absent. */
+  readonly bandwidth?: Bandwidth | undefined;
 }
 
 type Optional = 'datastore' | 'members' | 'allow';

@@ -18,7 +18,7 @@ import { LevelDatastore } from 'datastore-level';
 import type { Key } from 'interface-datastore';
 import { Admission } from './admission.ts';
 import { withDeadline } from './deadline.ts';
-import { FramedStream } from './framed-stream.ts';
+import { FramedStream, paceOf } from './framed-stream.ts';
 import { Gate, type RefusedBy } from './gate.ts';
 import { Gossip, type GossipHandler, type TopicStatus } from './gossip.ts';
 import { GossipMedic } from './gossip-medic.ts';
@@ -218,6 +218,7 @@ class Libp2pSwarm implements Swarm {
       clock,
       log,
       bodyBytesMax: LIMITS.bodyBytesMax,
+      bandwidth: parts.bandwidth,
       open: (peer, protocol, signal) => this.#open(peer, protocol, signal),
     });
     this.gate = options.members && this.#createGate(options.members);
@@ -275,11 +276,15 @@ class Libp2pSwarm implements Swarm {
   }
 
   publish(topic: string, message: Uint8Array): Promise<void> {
+    this.#init.parts.bandwidth?.up.charge(message.length);
     return this.#gossip.publish(topic, message);
   }
 
   subscribe(topic: string, handle: GossipHandler): () => void {
-    return this.#gossip.subscribe(topic, handle);
+    return this.#gossip.subscribe(topic, (message, from) => {
+      this.#init.parts.bandwidth?.down.charge(message.length);
+      handle(message, from);
+    });
   }
 
   request(to: PeerId, protocol: string, parcel: Parcel, options: RequestOptions): Promise<Parcel> {
@@ -392,7 +397,7 @@ class Libp2pSwarm implements Swarm {
       await this.gate?.passes(connection);
       const options = { signal, runOnLimitedConnection: true };
       const stream = await connection.newStream(ids.direct(protocol), options);
-      return new FramedStream(stream);
+      return new FramedStream(stream, paceOf(this.#init.parts.bandwidth, peer));
     } catch (error) {
       const unknown = error instanceof Error && error.name === 'UnsupportedProtocolError';
       const code = unknown ? 'unsupported' : 'unreachable';
