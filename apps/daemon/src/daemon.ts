@@ -5,6 +5,7 @@ import { errorMessage, type JobId, type Log, type PeerId } from '@starling/core'
 import { signingKeyFromSeed } from '@starling/crypto';
 import {
   createComputePool,
+  Governor,
   type InputObserver,
   metered,
   plainWire,
@@ -20,10 +21,10 @@ import {
 } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
 import { createTrainer, dataOffers } from '@starling/trainer';
-import { type Config, policyOf } from './config.ts';
+import { type Config, limitsOf, policyOf } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
-import { systemClock, systemRandom } from './ports.ts';
+import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
 import { SwarmService } from './swarm-service.ts';
 
 export interface DaemonOptions {
@@ -86,7 +87,11 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const key = signingKeyFromSeed(state.identitySeed);
   const journal = await LevelJournal.open(state.journal);
   undo.push(() => journal.close());
-  const blobs = await FileBlobStore.open(state.blobs);
+  let node: StarlingNode | undefined;
+  const blobs = await FileBlobStore.open(state.blobs, {
+    bytesMax: () => config.resources.disk,
+    pinned: () => node?.pinned() ?? [],
+  });
   const data = new DataRegistry(journal);
   for (const problem of await data.load()) log.warn(problem);
   const trainer = createTrainer({
@@ -96,7 +101,19 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     ...{ limits: config.resources.trainer, device: config.resources.trainer.device },
   });
   undo.push(() => trainer.close());
+  const governor = new Governor({
+    ...{ clock: systemClock, files: systemFiles, limits: () => limitsOf(config), minuteOfDay },
+    memoryUsed: () => memoryOf(trainer.pids),
+    processes: () => [process.pid, ...trainer.pids],
+    onChange: (reasons) => {
+      if (reasons.length > 0) log.info('stays out of new rounds', { reasons });
+      else log.info('takes part in rounds again');
+      node?.pause(reasons.length > 0);
+    },
+  });
+  undo.push(async () => governor.stop());
   const service = await SwarmService.open({
+    bandwidth: governor.bandwidth,
     ...{ config, journal, key, log, file: state.swarm },
     ...{ seed: state.identitySeed, peers: state.peers },
   });
@@ -107,7 +124,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const { stopped, stop } = once(stopAll);
   const logNotice = noticeLog(log, key.peerId);
   const watchers = new Set<(job: JobId, notice: Notice) => void>();
-  const node = new StarlingNode(
+  const running = new StarlingNode(
     {
       clock: systemClock,
       random: systemRandom,
@@ -136,20 +153,36 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     },
     dataOffers(data),
   );
-  await node.start();
-  undo.push(() => node.stop());
+  node = running;
+  await running.start();
+  undo.push(() => running.stop());
+  // What it pauses must be there; a cap lowered since the last run counts now.
+  governor.start();
+  await blobs.trim();
   const socket = join(state.path, 'control.sock');
   const loopDelay = monitorEventLoopDelay({ resolution: 10 });
   loopDelay.enable();
   const started = performance.now();
   const parts = {
-    ...{ config, state, node, swarm, data, watchers, stop, started, loopDelay },
+    ...{
+      config,
+      state,
+      node: running,
+      governor,
+      blobs,
+      swarm,
+      data,
+      watchers,
+      stop,
+      started,
+      loopDelay,
+    },
     swarmHandlers: service,
   };
   const server: ControlServer = await createControlServer(socket, controlHandlers(parts));
   undo.push(() => server.close());
   log.info('daemon is up', { peerId: key.peerId, addresses: swarm.addresses(), socket });
-  return { node, swarm, data, socket, traffic, stopped, stop };
+  return { node: running, swarm, data, socket, traffic, stopped, stop };
 }
 
 /** `work` done once, however often it is asked for, and a promise of its end. */

@@ -85,6 +85,7 @@ export class JobHost {
   /** Stops hearing the cell that this peer is in. */
   #cell: (() => void) | undefined;
   #training = 0;
+  #isPaused = false;
   #stopped = false;
 
   constructor(parts: JobHostParts) {
@@ -139,7 +140,14 @@ export class JobHost {
     const before = this.#prepared;
     this.#prepared = prepared;
     if (before !== undefined) this.#inBackground(before.close());
-    this.enqueue({ kind: 'participate', on: prepared !== undefined });
+    this.enqueue({ kind: 'participate', on: prepared !== undefined && !this.#isPaused });
+  }
+
+  /** Stays out of new rounds until it goes on; what it is in is finished. */
+  pause(on: boolean): void {
+    if (this.#isPaused === on) return;
+    this.#isPaused = on;
+    if (this.#prepared !== undefined) this.enqueue({ kind: 'participate', on: !on });
   }
 
   /** Takes what came on one of the job's topics. @throws DecodeError */
