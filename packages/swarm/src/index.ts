@@ -10,5 +10,6 @@ export type { BootstrapStatus } from './keeper.ts';
 export type { UnreachablePeer } from './known-peers.ts';
 export type { MonitorOptions, RedialOptions, SwarmOptions, SwarmParts } from './options.ts';
 export type { PeerChange } from './peers.ts';
+export { type RawLink, rawLink } from './raw-link.ts';
 export { type Redeemed, type RedeemParts, redeemInvite } from './redeem-invite.ts';
 export { type ConnectionStatus, createSwarm, type Swarm, type SwarmStatus } from './swarm.ts';
