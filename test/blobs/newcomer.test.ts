@@ -57,7 +57,7 @@ class Peer {
   }
 }
 
-test(`${PIECES} MB come from ${HOLDERS} peers though they and the newcomer are killed`, async () => {
+test(`${PIECES} MB from ${HOLDERS} peers, of which some and the newcomer are killed`, async () => {
   const directory = await temporaryDirectory();
   const blob = seededRandom(5, 6, 7).bytes(PIECES * PIECE_BYTES - 1000);
   const hash = createHash('sha256').update(blob).digest('hex');

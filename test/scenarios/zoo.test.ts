@@ -164,7 +164,7 @@ test.each([
     });
     expect(report.violations).toEqual([]);
     expect(report.roundsFinished).toBe(3);
-    // A liar has to be in a roster, or to own a chunk, to be found out; in the last round it is late.
+    // A liar has to be in a roster, or to own a chunk, to be found out, and before the last round.
     if (report.banned.length === 0 || rosters.length === 0) continue;
     expect(report.banned).toEqual([5]);
     expect(rosters.map(({ length }) => length)).toEqual(rosters.map(() => 7));

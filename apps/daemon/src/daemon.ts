@@ -8,6 +8,7 @@ import {
   Governor,
   type InputObserver,
   metered,
+  type NodeOptions,
   plainWire,
   StarlingNode,
   type Traffic,
@@ -20,7 +21,7 @@ import {
   type StateDirectory,
 } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
-import { createTrainer, dataOffers } from '@starling/trainer';
+import { createTrainer, dataOffers, type ProcessTrainer } from '@starling/trainer';
 import { type Config, limitsOf, policyOf } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
@@ -94,23 +95,9 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   });
   const data = new DataRegistry(journal);
   for (const problem of await data.load()) log.warn(problem);
-  const trainer = createTrainer({
-    childEntry: entry('trainer-child'),
-    datasets: data,
-    log,
-    ...{ limits: config.resources.trainer, device: config.resources.trainer.device },
-  });
+  const trainer = trainerOf(config, data, log);
   undo.push(() => trainer.close());
-  const governor = new Governor({
-    ...{ clock: systemClock, files: systemFiles, limits: () => limitsOf(config), minuteOfDay },
-    memoryUsed: () => memoryOf(trainer.pids),
-    processes: () => [process.pid, ...trainer.pids],
-    onChange: (reasons) => {
-      if (reasons.length > 0) log.info('stays out of new rounds', { reasons });
-      else log.info('takes part in rounds again');
-      node?.pause(reasons.length > 0);
-    },
-  });
+  const governor = governorOf(config, { log, trainer, pause: (on) => node?.pause(on) });
   undo.push(async () => governor.stop());
   const service = await SwarmService.open({
     bandwidth: governor.bandwidth,
@@ -122,8 +109,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const { transport, traffic } = metered(swarm);
 
   const { stopped, stop } = once(stopAll);
-  const logNotice = noticeLog(log, key.peerId);
-  const watchers = new Set<(job: JobId, notice: Notice) => void>();
+  const watchers = new Set<Watcher>();
   const running = new StarlingNode(
     {
       clock: systemClock,
@@ -139,18 +125,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
       members: service.membership,
       ...(hooks.observer && { observer: hooks.observer }),
     },
-    {
-      weight: config.light ? 0 : config.resources.weight,
-      protection: 'double-masking',
-      launchCopies: 3,
-      policy: () => policyOf(config),
-      onFatal: (error) => endByBug(log, error),
-      onNotice: (job, notice) => {
-        logNotice(job, notice);
-        hooks.onNotice?.(job, notice);
-        for (const watcher of watchers) watcher(job, notice);
-      },
-    },
+    optionsOf(assembly, key.peerId, watchers),
     dataOffers(data),
   );
   node = running;
@@ -164,25 +139,61 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   loopDelay.enable();
   const started = performance.now();
   const parts = {
-    ...{
-      config,
-      state,
-      node: running,
-      governor,
-      blobs,
-      swarm,
-      data,
-      watchers,
-      stop,
-      started,
-      loopDelay,
-    },
+    ...{ config, state, governor, blobs, swarm, data, watchers, stop, started, loopDelay },
+    node: running,
     swarmHandlers: service,
   };
   const server: ControlServer = await createControlServer(socket, controlHandlers(parts));
   undo.push(() => server.close());
   log.info('daemon is up', { peerId: key.peerId, addresses: swarm.addresses(), socket });
   return { node: running, swarm, data, socket, traffic, stopped, stop };
+}
+
+type Watcher = (job: JobId, notice: Notice) => void;
+
+function trainerOf(config: Config, datasets: DataRegistry, log: Log): ProcessTrainer {
+  const { trainer: limits } = config.resources;
+  const childEntry = entry('trainer-child');
+  return createTrainer({ childEntry, datasets, log, limits, device: limits.device });
+}
+
+interface Governed {
+  readonly log: Log;
+  readonly trainer: ProcessTrainer;
+  readonly pause: (on: boolean) => void;
+}
+
+function governorOf(config: Config, { log, trainer, pause }: Governed): Governor {
+  return new Governor({
+    ...{ clock: systemClock, files: systemFiles, limits: () => limitsOf(config), minuteOfDay },
+    memoryUsed: () => memoryOf(trainer.pids),
+    processes: () => [process.pid, ...trainer.pids],
+    onChange: (reasons) => {
+      if (reasons.length > 0) log.info('stays out of new rounds', { reasons });
+      else log.info('takes part in rounds again');
+      pause(reasons.length > 0);
+    },
+  });
+}
+
+function optionsOf(
+  { config, log, hooks }: Assembly,
+  self: PeerId,
+  watchers: ReadonlySet<Watcher>,
+): NodeOptions {
+  const logNotice = noticeLog(log, self);
+  return {
+    weight: config.light ? 0 : config.resources.weight,
+    protection: 'double-masking',
+    launchCopies: 3,
+    policy: () => policyOf(config),
+    onFatal: (error) => endByBug(log, error),
+    onNotice: (job, notice) => {
+      logNotice(job, notice);
+      hooks.onNotice?.(job, notice);
+      for (const watcher of watchers) watcher(job, notice);
+    },
+  };
 }
 
 /** `work` done once, however often it is asked for, and a promise of its end. */

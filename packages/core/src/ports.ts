@@ -32,7 +32,7 @@ export interface BlobStore {
   list(): AsyncIterable<BlobHash>;
   /** Bytes of a blob that is held; only `get` proves them. */
   size(hash: BlobHash): Promise<number | undefined>;
-  /** `length` bytes from `at` on, not checked; undefined when the blob is not held or is shorter. */
+  /** `length` bytes from `at` on, unchecked; undefined when the blob is not held or is shorter. */
   read(hash: BlobHash, at: number, length: number): Promise<Uint8Array | undefined>;
   /** Opens a blob of `size` bytes that comes in pieces; one at a time for each hash. */
   draft(hash: BlobHash, size: number): Promise<BlobDraft>;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { TEST_MODEL, VirtualSwarm, virtualManifest } from '../../../test/helpers/virtual-swarm.ts';
 
-test('a paused peer finishes the round it is in, stays out of the next, and comes back', async () => {
+test('a paused peer finishes its round, stays out of the next, and comes back', async () => {
   const swarm = new VirtualSwarm(11);
   for (let i = 0; i < 4; i++) await swarm.add();
   const [first, , , last] = swarm.peers;

@@ -12,13 +12,8 @@ export {
 } from './governor/governor.ts';
 export type { MachineFiles } from './governor/machine-files.ts';
 export { TokenBucket } from './governor/token-bucket.ts';
+export type { JobModel, JobReport, JobStanding, Launched } from './job-report.ts';
 export { metered, type Traffic } from './metered.ts';
-export {
-  type JobModel,
-  type JobReport,
-  type JobStanding,
-  type Launched,
-  StarlingNode,
-} from './node.ts';
+export { StarlingNode } from './node.ts';
 export type { InputObserver, NodeOptions, NodeParts } from './parts.ts';
 export { type Heard, plainWire, readGossip, type Wire } from './wire.ts';

@@ -14,7 +14,6 @@ import {
 } from '@starling/core';
 import { encodeState, initialState } from '@starling/federation';
 import {
-  type Certificate,
   type Job,
   jobsTopic,
   jobTopic,
@@ -35,12 +34,18 @@ import {
   type DataOffers,
   manifestFault,
   stateHashOf,
-  type TrainingProgress,
   vectorLengthOf,
 } from '@starling/rounds';
 import { type BlobExchange, createBlobExchange } from './blobs/exchange.ts';
 import { Catalogue, type Decision } from './catalogue.ts';
 import { JobHost } from './job-host.ts';
+import {
+  type JobModel,
+  type JobReport,
+  type JobStanding,
+  type Launched,
+  report,
+} from './job-report.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
 import { askSync } from './sync-client.ts';
 import { answerSync } from './sync-server.ts';
@@ -53,14 +58,7 @@ const MODEL_TIMEOUT_MS = 120_000;
 const PIECE_TIMEOUT_MS = 60_000;
 const PROVIDERS_TIMEOUT_MS = 2_000;
 const NOTHING = new Uint8Array(0);
-
-/** Where a job stands on this node, beyond the engine's phase. */
-export type JobStanding =
-  | { readonly kind: 'waiting-for-approval'; readonly reason: string }
-  | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'no-data'; readonly reasons: readonly string[] }
-  | { readonly kind: 'failed'; readonly reason: string }
-  | { readonly kind: 'participating'; readonly dataset: string };
+const NOT_LOOKED_AT: JobStanding = { kind: 'waiting-for-approval', reason: 'not looked at yet' };
 
 interface KnownJob {
   readonly job: Job;
@@ -72,31 +70,6 @@ interface KnownJob {
   /** Counts decisions: what was begun before the last one has no effect. */
   turn: number;
   standing: JobStanding;
-}
-
-export interface JobReport {
-  readonly job: Job;
-  readonly standing: JobStanding;
-  readonly phase: string;
-  /** How far a training is that takes long; undefined when none goes on. */
-  readonly progress: TrainingProgress | undefined;
-  readonly certificates: readonly Certificate[];
-}
-
-export interface JobModel {
-  /** The forward ONNX model as launched. */
-  readonly model: Uint8Array;
-  /** The newest certified state, encoded. */
-  readonly state: Uint8Array;
-  readonly signed: Uint8Array;
-  readonly report: JobReport;
-}
-
-export interface Launched {
-  readonly job: JobId;
-  /** Other peers that hold manifest and model durably. */
-  readonly copies: number;
-  readonly peers: number;
 }
 
 /**
@@ -222,7 +195,8 @@ export class StarlingNode {
   *pinned(): Iterable<BlobHash> {
     for (const { job, host, standing } of this.#jobs.values()) {
       const isOurs = job.launcher === this.#parts.transport.self;
-      if (!isOurs && standing.kind !== 'participating') continue;
+      const isWanted = standing.kind === 'participating' || standing === NOT_LOOKED_AT;
+      if (!isOurs && !isWanted) continue;
       yield job.manifest.model;
       const stateHash = stateHashOf(host.state);
       if (stateHash !== undefined) yield stateHash;
@@ -356,7 +330,7 @@ export class StarlingNode {
     const leave = transport.subscribe(jobTopic(job.id), (bytes, from) => {
       host.hear(bytes, from);
     });
-    const standing: JobStanding = { kind: 'waiting-for-approval', reason: 'not looked at yet' };
+    const standing = NOT_LOOKED_AT;
     const ready = Promise.resolve();
     const known: KnownJob = { job, manifest, host, leave, ready, turn: 0, standing };
     this.#jobs.set(job.id, known);
@@ -519,11 +493,3 @@ export class StarlingNode {
     this.#options.onFatal(error);
   }
 }
-
-const report = ({ job, standing, host }: KnownJob): JobReport => ({
-  job,
-  standing,
-  phase: host.state.phase.name,
-  progress: host.progress,
-  certificates: host.state.chain,
-});

@@ -73,7 +73,7 @@ test('when nothing may go, what comes is refused with the key to change', async 
   expect((await held()).size).toBe(3);
 });
 
-test('a cap that was lowered is kept after a trim; a blob on its way is not thrown away', async () => {
+test('a lowered cap is kept after a trim; a blob on its way is not thrown away', async () => {
   const { store, state, put, held } = await scene(5);
   const draft = await store.draft('2'.repeat(64) as BlobHash, 100);
   const [, , c] = [await put(), await put(), await put()];

@@ -11,9 +11,9 @@ const SHARD = /^[0-9a-f]{2}$/;
 /**
  * One file per blob, `<first two digits>/<hash>`, written to `tmp/` and renamed. A file whose bytes
  * no longer give its name is moved to `corrupt/` (for whoever looks into the disk) and counts as
- * not held, so that it is fetched again. Blobs that come in pieces grow in `drafts/`, and stay there
- * when the process ends. A file's time is its last use: with a cap, the oldest go. One process owns
- * the directory.
+ * not held, so that it is fetched again. Blobs that come in pieces grow in `drafts/`, and stay
+ * there when the process ends. A file's time is its last use: with a cap, the oldest go. One
+ * process owns the directory.
  */
 export class FileBlobStore implements BlobStore {
   readonly #directory: string;

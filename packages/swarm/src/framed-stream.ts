@@ -10,7 +10,7 @@ import {
 } from '@starling/core';
 import { Uint8ArrayList } from 'uint8arraylist';
 
-/** `kind` is the business of whoever uses the stream. */
+/** `kind` is the business of whoever uses the stream; a payload that was read may be a view. */
 export interface Frame {
   readonly kind: number;
   readonly payload: Uint8Array;
@@ -107,8 +107,11 @@ export class FramedStream {
     }
     const size = PREFIX_BYTES + length;
     if (!(await this.#need(size, signal))) throw this.#lost();
-    // A copy when the frame came in one piece: a view would keep the whole piece alive.
-    const payload = this.#received.slice(PREFIX_BYTES, size);
+    // A view where the frame came in one piece: whoever keeps it copies it. The body of a parcel is
+    // copied to its place anyway, so that one copy is saved.
+    const { buffer, byteOffset } = this.#received.subarray(PREFIX_BYTES, size);
+    // Never a Buffer, of which `slice` is no copy.
+    const payload = new Uint8Array(buffer, byteOffset, length);
     this.#received.consume(size);
     // While it waits nothing is read: the window fills, and the other side waits too.
     const turn = this.#pace.received?.(size, signal);

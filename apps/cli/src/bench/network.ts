@@ -12,8 +12,8 @@ import { hashHex } from '@starling/crypto';
 import { type BlobExchange, createBlobExchange } from '@starling/node';
 import { MemoryBlobStore } from '@starling/store';
 import { createSwarm, rawLink, type Swarm } from '@starling/swarm';
-import { median, medianRatio } from './interleave.ts';
-import { type Benchmark, columnsOf } from './registry.ts';
+import { median, medianRatio, type Rates } from './interleave.ts';
+import { type Benchmark, type BenchmarkReport, columnsOf } from './registry.ts';
 
 const MIB = 2 ** 20;
 const PEERS = 8;
@@ -192,11 +192,7 @@ export const network: Benchmark = {
   },
 };
 
-function reportOf(
-  rates: ReadonlyMap<string, readonly number[]>,
-  repetitions: number,
-  bytes: number,
-) {
+function reportOf(rates: Rates, repetitions: number, bytes: number): BenchmarkReport {
   const rows = [...rates].map(([name, each]) => ({
     name,
     bytesPerSecond: median(each),
@@ -206,7 +202,7 @@ function reportOf(
   const exchanged = rows.find(({ name }) => name === CHUNKS)!.ratioToRawStream;
   const short = `chunk exchange is at ${exchanged.toFixed(2)} of the raw stream, wanted ${TARGET}`;
   return {
-    title: `${bytes / MIB} MiB each way on loopback, both ends in one process, median of ${repetitions}`,
+    title: `${bytes / MIB} MiB on loopback, all in one process, median of ${repetitions}`,
     columns: columnsOf(['CONTENDER', 'MB/S', 'OF RAW', 'OF TCP']),
     lines: rows.map(({ name, bytesPerSecond, ratioToRawStream, ratioToTcp }) => [
       name,

@@ -226,7 +226,7 @@ describe('a large blob', () => {
     expect(hashHex(await draft.read(PIECE_BYTES, PIECE_BYTES))).not.toBe(hashHex(wrong));
   });
 
-  test('a false tree costs its believers, and the true one is filled with what fits [B-10]', async () => {
+  test('a false tree costs its believers, what is right in it is kept [B-10] [B-11]', async () => {
     const blob = blobOf(6);
     const forged = blob.slice();
     forged[5 * PIECE_BYTES + 3]! ^= 1;
@@ -293,7 +293,7 @@ describe('a large blob', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * PIECE_BYTES);
   });
 
-  test('those who fetch it serve each other what they have checked, and no more [B-7]', async () => {
+  test('those who fetch it serve each other what they have checked [B-7]', async () => {
     const blob = blobOf(8);
     const { scene, hash, from } = await sceneWith(blob, ['origin']);
     const [left, right] = [scene.node('left'), scene.node('right')];

@@ -7,7 +7,7 @@ export interface TurnLimits {
   readonly perPeer: number;
 }
 
-/** Lets peers have work done for them in turns: who asks for more waits no less than who asks once. */
+/** Lets peers have work done in turns: who asks for more waits no less than who asks once. */
 export class FairTurns {
   readonly #limits: TurnLimits;
   /** What waits, by peer; the peers in the order of their next turns. */

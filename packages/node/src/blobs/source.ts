@@ -51,7 +51,7 @@ export async function askBlob(
   return { tree: claimOf(response, body) };
 }
 
-/** The bytes that a peer gives for a piece, unchecked but for their number. @throws ProtocolError */
+/** What a peer gives for a piece, unchecked but for its length. @throws ProtocolError */
 export async function askPiece(
   asked: Asked,
   peer: PeerId,

@@ -56,8 +56,8 @@ const CALM = 0.75;
 const PRESSURE_MAX = 0.2;
 
 /**
- * Keeps what the owner lets Starling take: the pace of all streams, and whether this peer takes part
- * in new rounds. A pause ends nothing that goes on.
+ * Keeps what the owner lets Starling take: the pace of all streams, and whether this peer is in
+ * new rounds. A pause ends nothing that goes on.
  */
 export class Governor {
   readonly bandwidth: Bandwidth;
