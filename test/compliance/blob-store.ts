@@ -61,6 +61,49 @@ export function runBlobStoreCompliance(
       expect(await store.get(hash)).toEqual(utf8('mine'));
     });
 
+    test('a blob is read in parts, and never beyond its end', async () => {
+      const bytes = new Uint8Array(1000).map((_, i) => i);
+      const hash = await store.put(bytes);
+      expect(await store.size(hash)).toBe(1000);
+      expect(await store.read(hash, 990, 10)).toEqual(bytes.slice(990));
+      expect(await store.read(hash, 990, 11)).toBeUndefined();
+      const other = hashHex(utf8('nobody has this')) as BlobHash;
+      expect(await store.size(other)).toBeUndefined();
+      expect(await store.read(other, 0, 1)).toBeUndefined();
+    });
+
+    test('a draft becomes a blob when it is whole and right, and not before', async () => {
+      const bytes = new Uint8Array(3000).map((_, i) => i * 7);
+      const hash = hashHex(bytes) as BlobHash;
+      const draft = await store.draft(hash, bytes.length);
+      expect(draft.isNew).toBe(true);
+      await draft.write(2000, bytes.subarray(2000));
+      await draft.write(0, bytes.subarray(0, 1000));
+      expect(await draft.finish()).toBe(false);
+      expect(await store.has(hash)).toBe(false);
+      expect(await draft.read(900, 200)).toEqual(
+        new Uint8Array(200).map((_, i) => (i < 100 ? bytes[900 + i]! : 0)),
+      );
+      await draft.write(1000, bytes.subarray(1000, 2000));
+      expect(await draft.finish()).toBe(true);
+      expect(await store.get(hash)).toEqual(bytes);
+    });
+
+    test('a draft that was let go is there again, also at another size', async () => {
+      const bytes = new Uint8Array(500).map((_, i) => i);
+      const hash = hashHex(bytes) as BlobHash;
+      const first = await store.draft(hash, 900);
+      await first.write(0, bytes.subarray(0, 300));
+      await first.close();
+      const second = await store.draft(hash, bytes.length);
+      expect(second.isNew).toBe(false);
+      expect(await second.read(0, 300)).toEqual(bytes.subarray(0, 300));
+      await second.write(300, bytes.subarray(300));
+      expect(await second.finish()).toBe(true);
+      expect(await store.get(hash)).toEqual(bytes);
+      expect(await collect(store.list())).toEqual([hash]);
+    });
+
     test('list gives every hash once', async () => {
       const texts = Array.from({ length: 40 }, (_, i) => utf8(`blob ${i}`));
       const hashes = await Promise.all(texts.map((bytes) => store.put(bytes)));

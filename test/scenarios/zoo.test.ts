@@ -87,7 +87,7 @@ const SCENARIOS: Readonly<Record<Behaviour, Scenario>> = {
 };
 
 /** Seeds that are tried until a run shows what a scenario is about; which one hangs on hashes. */
-const SEEDS_MAX = 24;
+const SEEDS_MAX = 64;
 
 interface Expected {
   readonly convictions: readonly string[];

@@ -62,5 +62,6 @@ export const plural = (count: number, one: string, many = `${one}s`): string =>
 export function bytesText(count: number): string {
   if (count < 1024) return `${Math.round(count)} B`;
   if (count < 1024 ** 2) return `${(count / 1024).toFixed(1)} KiB`;
-  return `${(count / 1024 ** 2).toFixed(1)} MiB`;
+  if (count < 1024 ** 3) return `${(count / 1024 ** 2).toFixed(1)} MiB`;
+  return `${(count / 1024 ** 3).toFixed(1)} GiB`;
 }

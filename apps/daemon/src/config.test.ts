@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { ConfigError } from '@starling/core';
 import { describe, expect, test } from 'vitest';
 import { temporaryDirectory } from '../../../test/helpers/temporary.ts';
-import { configSchema, loadConfig, parseConfig, policyOf, withOverrides } from './config.ts';
+import {
+  configSchema,
+  limitsOf,
+  loadConfig,
+  parseConfig,
+  policyOf,
+  withOverrides,
+} from './config.ts';
 
 const PEER = '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN';
 const OTHER = '12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X';
@@ -57,6 +64,16 @@ test.each([
   expect(resources.trainer.memory).toBe(bytes);
 });
 
+test('what the owner lets Starling take is read from the file', () => {
+  const text = 'resources:\n  upload: 512 KiB/s\n  hours: ["22:00-07:00"]\n  pauseWhenBusy: 0.5\n';
+  const config = parseConfig(text, 'a.yaml');
+  expect(limitsOf(config)).toEqual({
+    ...{ upload: 512 * 2 ** 10, download: undefined, memory: undefined, pauseWhenBusy: 0.5 },
+    ...{ hours: [{ from: 22 * 60, to: 7 * 60 }], pauseOnBattery: true },
+  });
+  expect(config.resources.disk).toBe(20 * 2 ** 30);
+});
+
 describe('an error names file, line and key', () => {
   const faults: readonly [text: string, where: string, what: RegExp][] = [
     ['network: "Not A Name"', 'file.yaml, line 1, network', /small letters/],
@@ -70,6 +87,11 @@ describe('an error names file, line and key', () => {
     ['resources:\n  trainer:\n    memory: 1 MiB', 'line 3, resources.trainer.memory', /268435456/],
     ['resources:\n  trainer:\n    memory: much', 'line 3, resources.trainer.memory', /4 GiB/],
     ['resources:\n  trainer:\n    nice: 20', 'line 3, resources.trainer.nice', /19/],
+    ['resources:\n  upload: 2 MB', 'line 2, resources.upload', /2 MiB\/s/],
+    ['resources:\n  upload: 1 KiB/s', 'line 2, resources.upload', /131072/],
+    ['resources:\n  disk: 5 MiB', 'line 2, resources.disk', /1073741824/],
+    ['resources:\n  hours: [22-7]', 'line 2, resources.hours.0', /22:00-07:00/],
+    ['resources:\n  pauseWhenBusy: 80', 'line 2, resources.pauseWhenBusy', /<=1/],
     ['log: loud', 'file.yaml, line 1, log', /debug/],
     ['just words', 'file.yaml, line 1, configuration', /object/],
     ['- a\n- list', 'file.yaml, line 1, configuration', /object/],
@@ -109,8 +131,8 @@ describe('withOverrides', () => {
       light: true,
       policy: { ...file.policy, trust: [PEER, OTHER] },
       resources: {
-        weight: 1,
-        trainer: { cpuThreads: 2, device: 'auto', nice: 3, secondsPerStep: 60 },
+        ...file.resources,
+        trainer: { cpuThreads: 2, cpuShare: 1, device: 'auto', nice: 3, secondsPerStep: 60 },
       },
     });
     expect(withOverrides(file, [])).toEqual(file);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage, type PeerId } from '@starling/core';
 import { parsePeerId } from '@starling/crypto';
+import { parseHours, type ResourceLimits } from '@starling/node';
 import { WEIGHT_MAX } from '@starling/protocol-rounds';
 import type { Policy } from '@starling/rounds';
 import { DEVICE_CHOICES, MEMORY_MIN } from '@starling/trainer';
@@ -11,13 +12,41 @@ const peer = z
   .string()
   .refine((text) => parsePeerId(text) !== undefined, 'not a peer id (12D3KooW…)');
 
-const UNITS: Readonly<Record<string, number>> = { MiB: 2 ** 20, GiB: 2 ** 30 };
+const UNITS: Readonly<Record<string, number>> = {
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
 
 const amount = z
   .union([z.number(), z.string().regex(/^\d+(\.\d+)? ?[MG]iB$/, 'give bytes, 512 MiB or 4 GiB')])
   .transform((given) => Math.floor(typeof given === 'number' ? given : bytesOf(given)));
 
 const memory = amount.pipe(z.number().int().min(MEMORY_MIN));
+
+/** Below this a frame of 256 KiB would take longer than a peer waits for it. */
+const RATE_MIN = 128 * 2 ** 10;
+const DISK_MIN = 2 ** 30;
+
+const rate = z
+  .union([
+    z.number(),
+    z.string().regex(/^\d+(\.\d+)? ?[KMG]iB\/s$/, 'give bytes a second, or 2 MiB/s'),
+  ])
+  .transform((given) =>
+    Math.floor(typeof given === 'number' ? given : bytesOf(given.slice(0, -'/s'.length))),
+  )
+  .pipe(z.number().int().min(RATE_MIN));
+
+const disk = z
+  .union([z.number(), z.string().regex(/^\d+(\.\d+)? ?[MGT]iB$/, 'give bytes, 500 MiB or 20 GiB')])
+  .transform((given) => Math.floor(typeof given === 'number' ? given : bytesOf(given)))
+  .pipe(z.number().int().min(DISK_MIN));
+
+const hours = z.string().refine((text) => parseHours(text) !== undefined, {
+  message: 'give times of day such as 22:00-07:00',
+});
 
 const bytesOf = (text: string): number => Number.parseFloat(text) * UNITS[text.slice(-3)]!;
 
@@ -81,6 +110,18 @@ export const configSchema = z.strictObject({
     .strictObject({
       /** Chunks that it adds up for others, beside a peer of weight 1. */
       weight: z.number().int().min(1).max(WEIGHT_MAX).default(1),
+      /** Bytes a second over all streams, or such as `2 MiB/s`; no cap unless told. */
+      upload: rate.optional(),
+      download: rate.optional(),
+      /** What models, states and the like may take of the disk; those not used for longest go. */
+      disk: disk.default(20 * 2 ** 30),
+      /** Of the daemon and its trainer together: above it, it stays out of new rounds. */
+      memory: memory.optional(),
+      /** Local times of day at which it takes part in new rounds; always when there are none. */
+      hours: z.array(hours).default([]),
+      pauseOnBattery: z.boolean().default(true),
+      /** Part of the CPUs that others use from which on it stays out of new rounds. */
+      pauseWhenBusy: z.number().positive().max(1).optional(),
       /** What the process that trains a job may take of this machine. */
       trainer: z
         .strictObject({
@@ -89,6 +130,8 @@ export const configSchema = z.strictObject({
           /** Bytes, or a number with MiB or GiB; half of what is free unless told. */
           memory: memory.optional(),
           cpuThreads: z.number().int().positive().max(256).default(1),
+          /** Part of the time in which it runs at all. */
+          cpuShare: z.number().min(0.05).max(1).default(1),
           nice: z.number().int().min(0).max(19).default(10),
           secondsPerStep: z.number().positive().max(86_400).default(60),
         })
@@ -107,6 +150,16 @@ export const policyOf = ({ policy }: Config): Policy => ({
   minPeers: policy.minPeers,
   company: { peers: policy.company as PeerId[], least: policy.minCompany },
   privacyBudgets: new Map(Object.entries(policy.privacyBudget)),
+});
+
+/** What this peer's owner lets Starling take. */
+export const limitsOf = ({ resources }: Config): ResourceLimits => ({
+  upload: resources.upload,
+  download: resources.download,
+  memory: resources.memory,
+  hours: resources.hours.map((text) => parseHours(text)!),
+  pauseOnBattery: resources.pauseOnBattery,
+  pauseWhenBusy: resources.pauseWhenBusy,
 });
 
 /**

@@ -16,10 +16,10 @@ import {
 } from '@starling/core';
 import { hashHex } from '@starling/crypto';
 import { decodeState } from '@starling/federation';
-import type { StarlingNode } from '@starling/node';
+import type { Governor, StarlingNode } from '@starling/node';
 import { type Manifest, NO_PRIVACY, type Privacy, proofCodec } from '@starling/protocol-rounds';
 import { manifestFault, type Notice, noiseForJob } from '@starling/rounds';
-import type { StateDirectory } from '@starling/store';
+import type { FileBlobStore, StateDirectory } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
 import { applyVector } from '@starling/trainer';
 import { type Config, policyOf } from './config.ts';
@@ -40,6 +40,8 @@ export interface ControlParts {
   /** Reading of `performance.now()` when the daemon came up. */
   readonly started: number;
   readonly loopDelay: IntervalHistogram;
+  readonly governor: Governor;
+  readonly blobs: FileBlobStore;
 }
 
 /** The control API over a running node. */
@@ -117,8 +119,32 @@ async function status(parts: ControlParts) {
     }),
     uptimeSeconds: (performance.now() - started) / 1000,
     eventLoopDelayMs: { p99: loopDelay.percentile(99) / 1e6, max: loopDelay.max / 1e6 },
+    resources: resourcesView(parts),
     stateDirectory: state.path,
     pid: process.pid,
+  };
+}
+
+function resourcesView({ config: { resources }, governor, blobs }: ControlParts) {
+  const now = governor.status();
+  const room = blobs.room();
+  return {
+    paused: [...now.paused],
+    upload: { ...now.upload, max: resources.upload ?? null },
+    download: { ...now.download, max: resources.download ?? null },
+    disk: {
+      ...{ bytes: room.bytes, max: resources.disk, pinned: room.pinnedBytes },
+      ...{ blobs: room.blobs, evicted: room.evicted },
+    },
+    memory: { bytes: now.memoryUsed, max: now.memoryMax ?? null },
+    hours: resources.hours,
+    othersLoad: now.othersLoad ?? null,
+    memoryPressure: now.memoryPressure ?? null,
+    trainer: { cpuThreads: resources.trainer.cpuThreads, cpuShare: resources.trainer.cpuShare },
+    container: {
+      memory: now.container.memoryBytes ?? null,
+      cpus: now.container.cpus ?? null,
+    },
   };
 }
 

@@ -5,8 +5,10 @@ import { errorMessage, type JobId, type Log, type PeerId } from '@starling/core'
 import { signingKeyFromSeed } from '@starling/crypto';
 import {
   createComputePool,
+  Governor,
   type InputObserver,
   metered,
+  type NodeOptions,
   plainWire,
   StarlingNode,
   type Traffic,
@@ -19,11 +21,11 @@ import {
   type StateDirectory,
 } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
-import { createTrainer, dataOffers } from '@starling/trainer';
-import { type Config, policyOf } from './config.ts';
+import { createTrainer, dataOffers, type ProcessTrainer } from '@starling/trainer';
+import { type Config, limitsOf, policyOf } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
-import { systemClock, systemRandom } from './ports.ts';
+import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
 import { SwarmService } from './swarm-service.ts';
 
 export interface DaemonOptions {
@@ -86,17 +88,19 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const key = signingKeyFromSeed(state.identitySeed);
   const journal = await LevelJournal.open(state.journal);
   undo.push(() => journal.close());
-  const blobs = await FileBlobStore.open(state.blobs);
+  let node: StarlingNode | undefined;
+  const blobs = await FileBlobStore.open(state.blobs, {
+    bytesMax: () => config.resources.disk,
+    pinned: () => node?.pinned() ?? [],
+  });
   const data = new DataRegistry(journal);
   for (const problem of await data.load()) log.warn(problem);
-  const trainer = createTrainer({
-    childEntry: entry('trainer-child'),
-    datasets: data,
-    log,
-    ...{ limits: config.resources.trainer, device: config.resources.trainer.device },
-  });
+  const trainer = trainerOf(config, data, log);
   undo.push(() => trainer.close());
+  const governor = governorOf(config, { log, trainer, pause: (on) => node?.pause(on) });
+  undo.push(async () => governor.stop());
   const service = await SwarmService.open({
+    bandwidth: governor.bandwidth,
     ...{ config, journal, key, log, file: state.swarm },
     ...{ seed: state.identitySeed, peers: state.peers },
   });
@@ -105,9 +109,8 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const { transport, traffic } = metered(swarm);
 
   const { stopped, stop } = once(stopAll);
-  const logNotice = noticeLog(log, key.peerId);
-  const watchers = new Set<(job: JobId, notice: Notice) => void>();
-  const node = new StarlingNode(
+  const watchers = new Set<Watcher>();
+  const running = new StarlingNode(
     {
       clock: systemClock,
       random: systemRandom,
@@ -122,34 +125,75 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
       members: service.membership,
       ...(hooks.observer && { observer: hooks.observer }),
     },
-    {
-      weight: config.light ? 0 : config.resources.weight,
-      protection: 'double-masking',
-      launchCopies: 3,
-      policy: () => policyOf(config),
-      onFatal: (error) => endByBug(log, error),
-      onNotice: (job, notice) => {
-        logNotice(job, notice);
-        hooks.onNotice?.(job, notice);
-        for (const watcher of watchers) watcher(job, notice);
-      },
-    },
+    optionsOf(assembly, key.peerId, watchers),
     dataOffers(data),
   );
-  await node.start();
-  undo.push(() => node.stop());
+  node = running;
+  await running.start();
+  undo.push(() => running.stop());
+  // What it pauses must be there; a cap lowered since the last run counts now.
+  governor.start();
+  await blobs.trim();
   const socket = join(state.path, 'control.sock');
   const loopDelay = monitorEventLoopDelay({ resolution: 10 });
   loopDelay.enable();
   const started = performance.now();
   const parts = {
-    ...{ config, state, node, swarm, data, watchers, stop, started, loopDelay },
+    ...{ config, state, governor, blobs, swarm, data, watchers, stop, started, loopDelay },
+    node: running,
     swarmHandlers: service,
   };
   const server: ControlServer = await createControlServer(socket, controlHandlers(parts));
   undo.push(() => server.close());
   log.info('daemon is up', { peerId: key.peerId, addresses: swarm.addresses(), socket });
-  return { node, swarm, data, socket, traffic, stopped, stop };
+  return { node: running, swarm, data, socket, traffic, stopped, stop };
+}
+
+type Watcher = (job: JobId, notice: Notice) => void;
+
+function trainerOf(config: Config, datasets: DataRegistry, log: Log): ProcessTrainer {
+  const { trainer: limits } = config.resources;
+  const childEntry = entry('trainer-child');
+  return createTrainer({ childEntry, datasets, log, limits, device: limits.device });
+}
+
+interface Governed {
+  readonly log: Log;
+  readonly trainer: ProcessTrainer;
+  readonly pause: (on: boolean) => void;
+}
+
+function governorOf(config: Config, { log, trainer, pause }: Governed): Governor {
+  return new Governor({
+    ...{ clock: systemClock, files: systemFiles, limits: () => limitsOf(config), minuteOfDay },
+    memoryUsed: () => memoryOf(trainer.pids),
+    processes: () => [process.pid, ...trainer.pids],
+    onChange: (reasons) => {
+      if (reasons.length > 0) log.info('stays out of new rounds', { reasons });
+      else log.info('takes part in rounds again');
+      pause(reasons.length > 0);
+    },
+  });
+}
+
+function optionsOf(
+  { config, log, hooks }: Assembly,
+  self: PeerId,
+  watchers: ReadonlySet<Watcher>,
+): NodeOptions {
+  const logNotice = noticeLog(log, self);
+  return {
+    weight: config.light ? 0 : config.resources.weight,
+    protection: 'double-masking',
+    launchCopies: 3,
+    policy: () => policyOf(config),
+    onFatal: (error) => endByBug(log, error),
+    onNotice: (job, notice) => {
+      logNotice(job, notice);
+      hooks.onNotice?.(job, notice);
+      for (const watcher of watchers) watcher(job, notice);
+    },
+  };
 }
 
 /** `work` done once, however often it is asked for, and a promise of its end. */

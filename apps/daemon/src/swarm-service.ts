@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { RevokedView, SwarmHandlers } from '@starling/control';
 import {
+  type Bandwidth,
   ConfigError,
   type Journal,
   type Log,
@@ -45,6 +46,7 @@ export interface SwarmServiceParts {
   /** Directory of libp2p's peer store. */
   readonly peers: string;
   readonly log: Log;
+  readonly bandwidth?: Bandwidth;
 }
 
 const wallSeconds = (): number => Date.now() / 1000;
@@ -230,7 +232,7 @@ async function openMembers(
 }
 
 function enter(parts: SwarmServiceParts, members: Members | undefined): Promise<Swarm> {
-  const { config, log, seed, peers } = parts;
+  const { config, log, seed, peers, bandwidth } = parts;
   if (members?.descriptor.access === 'open') log.warn(OPEN_WARNING);
   const bootstrap = new Set([...config.bootstrap, ...(members?.record.bootstrap ?? [])]);
   const allow = config.policy.members as PeerId[];
@@ -248,7 +250,7 @@ function enter(parts: SwarmServiceParts, members: Members | undefined): Promise<
       ...(members && { members }),
       ...(allow.length > 0 && { allow }),
     },
-    { clock: systemClock, random: systemRandom, log },
+    { clock: systemClock, random: systemRandom, log, bandwidth },
   );
 }
 

@@ -35,6 +35,17 @@ const STATUS: Status = {
   ],
   ...{ dataSets: 1, uptimeSeconds: 1.5, stateDirectory: '/tmp/x', pid: 7 },
   eventLoopDelayMs: { p99: 11, max: 20 },
+  resources: {
+    paused: ['battery'],
+    upload: { perSecond: 10, max: 1000, total: 99 },
+    download: { perSecond: 0, max: null, total: 0 },
+    disk: { bytes: 5, max: 10, pinned: 2, blobs: 3, evicted: 1 },
+    memory: { bytes: 7, max: null },
+    hours: ['22:00-07:00'],
+    ...{ othersLoad: 0.5, memoryPressure: null },
+    trainer: { cpuThreads: 1, cpuShare: 0.5 },
+    container: { memory: 9, cpus: null },
+  },
 };
 
 const JOB: JobView = {

@@ -75,6 +75,9 @@ export const progressSchema = z.object({
 });
 export type Progress = z.infer<typeof progressSchema>;
 
+/** Bytes a second of late and at most, and bytes since the start. */
+const pace = z.object({ perSecond: count, max: count.nullable(), total: count });
+
 export const statusSchema = z.object({
   peerId: z.string(),
   version: z.string(),
@@ -92,6 +95,22 @@ export const statusSchema = z.object({
   uptimeSeconds: z.number(),
   /** How long the daemon's loop was held up: a blocked loop loses its connections. */
   eventLoopDelayMs: z.object({ p99: z.number(), max: z.number() }),
+  /** What Starling takes of the machine, beside what its owner lets it have (null for no cap). */
+  resources: z.object({
+    /** Why it stays out of new rounds; empty when it does not. */
+    paused: z.array(z.enum(['hours', 'battery', 'busy', 'memory'])),
+    upload: pace,
+    download: pace,
+    disk: z.object({ bytes: count, max: count, pinned: count, blobs: count, evicted: count }),
+    memory: z.object({ bytes: count, max: count.nullable() }),
+    hours: z.array(z.string()),
+    /** Part of the CPUs that others use; null where it is not known. */
+    othersLoad: z.number().nullable(),
+    memoryPressure: z.number().nullable(),
+    trainer: z.object({ cpuThreads: count, cpuShare: z.number() }),
+    /** What the control groups say; null for no limit. */
+    container: z.object({ memory: count.nullable(), cpus: z.number().nullable() }),
+  }),
   stateDirectory: z.string(),
   pid: count,
 });

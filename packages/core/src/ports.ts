@@ -30,6 +30,28 @@ export interface BlobStore {
   has(hash: BlobHash): Promise<boolean>;
   delete(hash: BlobHash): Promise<void>;
   list(): AsyncIterable<BlobHash>;
+  /** Bytes of a blob that is held; only `get` proves them. */
+  size(hash: BlobHash): Promise<number | undefined>;
+  /** `length` bytes from `at` on, unchecked; undefined when the blob is not held or is shorter. */
+  read(hash: BlobHash, at: number, length: number): Promise<Uint8Array | undefined>;
+  /** Opens a blob of `size` bytes that comes in pieces; one at a time for each hash. */
+  draft(hash: BlobHash, size: number): Promise<BlobDraft>;
+}
+
+/**
+ * A blob on its way. What was written may survive a crash, in part: whoever opens it again checks
+ * what it reads.
+ */
+export interface BlobDraft {
+  /** Whether nothing was written before it was opened. */
+  readonly isNew: boolean;
+  /** Zeros where nothing was written. */
+  read(at: number, length: number): Promise<Uint8Array>;
+  write(at: number, bytes: Uint8Array): Promise<void>;
+  /** Whether the whole has the hash; then the blob is held, durably, and the draft is over. */
+  finish(): Promise<boolean>;
+  /** Lets go of it; it may be opened again. */
+  close(): Promise<void>;
 }
 
 /**
@@ -58,6 +80,19 @@ export interface RequestOptions {
   readonly timeoutMs: number;
   /** Bytes of the answer's body that are taken, at most; LIMITS.bodyBytesMax unless told. */
   readonly bodyBytesMax?: number;
+}
+
+/** Bounds one direction of the network. */
+export interface Throttle {
+  /** Resolves, or returns, when so many bytes of a peer may go; peers that wait take turns. */
+  take(bytes: number, peer: PeerId, signal?: AbortSignal): Promise<void> | undefined;
+  /** Counts bytes that went already and cannot wait: what comes after them waits the longer. */
+  charge(bytes: number): void;
+}
+
+export interface Bandwidth {
+  readonly up: Throttle;
+  readonly down: Throttle;
 }
 
 /**

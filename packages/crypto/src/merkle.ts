@@ -16,9 +16,16 @@ function rootOf(hashes: readonly Uint8Array[], from: number, to: number): Uint8A
   return nodeHash(rootOf(hashes, from, cut), rootOf(hashes, cut, to));
 }
 
+/** Hash of one leaf of a tree (RFC 9162 §2.1.1), 32 bytes. */
+export const merkleLeaf = (leaf: Uint8Array): Uint8Array => leafHash(leaf);
+
+/** `merkleRoot` from the leaves' hashes, which are each 32 bytes. */
+export const merkleRootOfHashes = (hashes: readonly Uint8Array[]): Uint8Array =>
+  hashes.length === 0 ? sha256() : rootOf(hashes, 0, hashes.length);
+
 /** Merkle tree hash (RFC 9162 §2.1.1), 32 bytes; of no leaves it is SHA-256 of nothing. */
 export function merkleRoot(leaves: readonly Uint8Array[]): Uint8Array {
-  return leaves.length === 0 ? sha256() : rootOf(leaves.map(leafHash), 0, leaves.length);
+  return merkleRootOfHashes(leaves.map(leafHash));
 }
 
 /**

@@ -1,6 +1,17 @@
-export { type BlobExchange, createBlobExchange } from './blob-exchange.ts';
+export { type BlobExchange, createBlobExchange } from './blobs/exchange.ts';
 export { type Compute, inlineCompute } from './compute.ts';
 export { createComputePool } from './compute-pool.ts';
+export { type HourSpan, parseHours } from './governor/conditions.ts';
+export { type ContainerLimits, containerLimits } from './governor/container.ts';
+export {
+  Governor,
+  type GovernorParts,
+  type GovernorStatus,
+  type PauseReason,
+  type ResourceLimits,
+} from './governor/governor.ts';
+export type { MachineFiles } from './governor/machine-files.ts';
+export { TokenBucket } from './governor/token-bucket.ts';
 export type { JobModel, JobReport, JobStanding, Launched } from './job-report.ts';
 export { metered, type Traffic } from './metered.ts';
 export { StarlingNode } from './node.ts';

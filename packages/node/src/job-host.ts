@@ -27,7 +27,7 @@ import {
   type TrainingProgress,
   verifyChain,
 } from '@starling/rounds';
-import type { BlobExchange } from './blob-exchange.ts';
+import type { BlobExchange } from './blobs/exchange.ts';
 import { JobJournal } from './job-journal.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
 import type { PrivacyGate } from './privacy-gate.ts';
@@ -97,6 +97,7 @@ export class JobHost {
   #training = 0;
   /** Who waits for a `cancel` to be taken in. */
   #cancelling: (() => void)[] = [];
+  #isPaused = false;
   #stopped = false;
 
   constructor(parts: JobHostParts) {
@@ -151,7 +152,7 @@ export class JobHost {
     const before = this.#part;
     this.#part = part;
     if (before !== undefined) this.#inBackground(before.prepared.close());
-    this.enqueue({ kind: 'participate', on: part !== undefined });
+    this.enqueue({ kind: 'participate', on: part !== undefined && !this.#isPaused });
   }
 
   /** Calls the job off; resolves when the engine has taken it in, and it is on disk. */
@@ -159,6 +160,13 @@ export class JobHost {
     const done = new Promise<void>((resolve) => this.#cancelling.push(resolve));
     this.enqueue({ kind: 'cancel', signature, spread: true });
     await done;
+  }
+
+  /** Stays out of new rounds until it goes on; what it is in is finished. */
+  pause(on: boolean): void {
+    if (this.#isPaused === on) return;
+    this.#isPaused = on;
+    if (this.#part !== undefined) this.enqueue({ kind: 'participate', on: !on });
   }
 
   /** Takes what came on one of the job's topics. @throws DecodeError */

@@ -40,7 +40,7 @@ import {
   stateHashOf,
   vectorLengthOf,
 } from '@starling/rounds';
-import { type BlobExchange, createBlobExchange } from './blob-exchange.ts';
+import { type BlobExchange, createBlobExchange } from './blobs/exchange.ts';
 import { Catalogue, type Decision } from './catalogue.ts';
 import { JobHost } from './job-host.ts';
 import type { JobModel, JobReport, JobStanding, Launched } from './job-report.ts';
@@ -55,8 +55,11 @@ import { VectorStore } from './vectors.ts';
 /** Jobs one node keeps track of. */
 const JOBS_MAX = 256;
 const MODEL_TIMEOUT_MS = 120_000;
+/** For a MiB of a model: even a slow uplink that many share sends it in this time. */
+const PIECE_TIMEOUT_MS = 60_000;
 const PROVIDERS_TIMEOUT_MS = 2_000;
 const NOTHING = new Uint8Array(0);
+const NOT_LOOKED_AT: JobStanding = { kind: 'waiting-for-approval', reason: 'not looked at yet' };
 
 /**
  * One peer: its jobs, and what it says to others. The same code in the daemon and the simulator.
@@ -72,6 +75,7 @@ export class StarlingNode {
   readonly #jobs = new Map<JobId, KnownJob>();
   readonly #leave: (() => void)[] = [];
   #stopped = false;
+  #isPaused = false;
 
   constructor(parts: NodeParts, options: NodeOptions, offers: DataOffers) {
     this.#parts = parts;
@@ -80,7 +84,9 @@ export class StarlingNode {
     this.#catalogue = new Catalogue(parts.journal);
     this.#ledger = new PrivacyLedger(parts.journal);
     const extra = (hash: BlobHash) => this.#vectors.byHash(hash);
-    this.#blobs = createBlobExchange({ transport: parts.transport, store: parts.blobs, extra });
+    this.#blobs = createBlobExchange({
+      ...{ transport: parts.transport, store: parts.blobs, clock: parts.clock, extra },
+    });
   }
 
   /** Takes up the jobs on disk, and starts to listen. */
@@ -198,6 +204,24 @@ export class StarlingNode {
     }
   }
 
+  /** Whether this peer stays out of new rounds, in all jobs. */
+  pause(on: boolean): void {
+    this.#isPaused = on;
+    for (const { host } of this.#jobs.values()) host.pause(on);
+  }
+
+  /** Blobs that must stay: models and newest states of the jobs launched or taken part in here. */
+  *pinned(): Iterable<BlobHash> {
+    for (const { job, host, standing } of this.#jobs.values()) {
+      const isOurs = job.launcher === this.#parts.transport.self;
+      const isWanted = standing.kind === 'participating' || standing === NOT_LOOKED_AT;
+      if (!isOurs && !isWanted) continue;
+      yield job.manifest.model;
+      const stateHash = stateHashOf(host.state);
+      if (stateHash !== undefined) yield stateHash;
+    }
+  }
+
   /** The launched model and the newest certified state of a job. */
   async model(id: JobId): Promise<JobModel> {
     const known = this.#known(id);
@@ -266,17 +290,31 @@ export class StarlingNode {
     }
     if (this.#jobs.size >= JOBS_MAX)
       throw new ProtocolError('full', `keeps ${JOBS_MAX} jobs already`);
-    const { blobs, transport } = this.#parts;
+    const { blobs } = this.#parts;
     const { model } = job.manifest;
-    if (!(await blobs.has(model))) {
-      const holders = new Set([from, job.launcher, ...transport.peers()]);
-      for (const peer of await this.#providers(job.id)) holders.add(peer);
-      const peers = [...holders].filter((peer) => peer !== transport.self);
-      await blobs.put(await this.#blobs.fetch(model, peers, { timeoutMs: MODEL_TIMEOUT_MS }));
-    }
+    if (!(await blobs.has(model))) await this.#obtainModel(job, from);
     if (this.#jobs.has(job.id) || this.#stopped) return;
     await this.#catalogue.add(job.id, signed);
     await this.#open(job, signed, undefined);
+  }
+
+  async #obtainModel(job: Job, from?: PeerId): Promise<void> {
+    const { transport } = this.#parts;
+    const holders = new Set([...(from ? [from] : []), job.launcher, ...transport.peers()]);
+    for (const peer of await this.#providers(job.id)) holders.add(peer);
+    const peers = [...holders].filter((peer) => peer !== transport.self);
+    await this.#blobs.obtain(job.manifest.model, peers, { timeoutMs: PIECE_TIMEOUT_MS });
+  }
+
+  /** The model; one that had to make room on the disk is fetched again. */
+  async #modelOf(job: Job): Promise<Uint8Array> {
+    const { blobs } = this.#parts;
+    const held = await blobs.get(job.manifest.model);
+    if (held !== undefined) return held;
+    await this.#obtainModel(job);
+    const fetched = await blobs.get(job.manifest.model);
+    if (fetched !== undefined) return fetched;
+    throw new ProtocolError('model-missing', 'the model is not held');
   }
 
   /** Tells the DHT that this node has the job; jobs spread by gossip too, so it may fail. */
@@ -316,12 +354,13 @@ export class StarlingNode {
     const leave = transport.subscribe(jobTopic(job.id), (bytes, from) => {
       host.hear(bytes, from);
     });
-    const standing: JobStanding = { kind: 'waiting-for-approval', reason: 'not looked at yet' };
+    const standing = NOT_LOOKED_AT;
     const ready = Promise.resolve();
     const known: KnownJob = {
       ...{ job, manifest, host, leave, privacy, guarantee: undefined, ready, turn: 0, standing },
     };
     this.#jobs.set(job.id, known);
+    host.pause(this.#isPaused);
     for (const peer of transport.peers())
       host.enqueue({ kind: 'reachable', peer, reachable: true });
     known.ready = this.#getReady(known, decision).catch((error: unknown) => this.#fail(error));
@@ -332,8 +371,7 @@ export class StarlingNode {
     const { trainer, blobs } = this.#parts;
     const { job, host } = known;
     try {
-      const model = await blobs.get(job.manifest.model);
-      if (model === undefined) throw new ProtocolError('model-missing', 'the model is not held');
+      const model = await this.#modelOf(job);
       const { frozen } = job.manifest.training;
       const { layout, initial } = await trainer.describe(model, frozen);
       const unfit = layoutFault(job.manifest, layout);
@@ -362,7 +400,7 @@ export class StarlingNode {
   }
 
   async #participate(known: KnownJob, wanted: string | undefined): Promise<void> {
-    const { trainer, blobs, members, transport } = this.#parts;
+    const { trainer, members, transport } = this.#parts;
     const { job, host } = known;
     if (members?.may(transport.self, 'train-light') === false) {
       const reason = members.refusal(transport.self) ?? 'your role in this swarm does not train';
@@ -389,8 +427,7 @@ export class StarlingNode {
       this.#budgetSpent(job.id, refusal);
       return;
     }
-    const model = await blobs.get(job.manifest.model);
-    if (model === undefined) throw new ProtocolError('model-missing', 'the model is not held');
+    const model = await this.#modelOf(job);
     const turn = ++known.turn;
     try {
       const prepared = await trainer.prepare({

@@ -15,7 +15,7 @@ import {
   syncRequestCodec,
 } from '@starling/protocol-rounds';
 import type { EngineEffect, EngineEvent } from '@starling/rounds';
-import type { BlobExchange } from './blob-exchange.ts';
+import type { BlobExchange } from './blobs/exchange.ts';
 import type { NodeParts } from './parts.ts';
 
 type SyncEffect = Extract<EngineEffect, { kind: 'pull' | 'fetch-chain' | 'fetch-state' }>;
@@ -100,7 +100,7 @@ export class SyncClient {
     const { node, blobs, enqueue } = this.#parts;
     try {
       if (!(await node.blobs.has(stateHash))) {
-        await node.blobs.put(await blobs.fetch(stateHash, from, { timeoutMs: STATE_TIMEOUT_MS }));
+        await blobs.obtain(stateHash, from, { timeoutMs: STATE_TIMEOUT_MS });
       }
       enqueue({ kind: 'state-fetched', stateHash });
     } catch (error) {

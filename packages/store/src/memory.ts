@@ -1,9 +1,16 @@
-import { type BlobHash, type BlobStore, compareText, type Journal } from '@starling/core';
+import {
+  type BlobDraft,
+  type BlobHash,
+  type BlobStore,
+  compareText,
+  type Journal,
+} from '@starling/core';
 import { hashHex } from '@starling/crypto';
 
 /** Blobs in memory, for tests and the simulator. */
 export class MemoryBlobStore implements BlobStore {
   readonly #blobs = new Map<BlobHash, Uint8Array>();
+  readonly #drafts = new Map<BlobHash, Uint8Array>();
 
   async put(bytes: Uint8Array): Promise<BlobHash> {
     const hash = hashHex(bytes) as BlobHash;
@@ -26,6 +33,36 @@ export class MemoryBlobStore implements BlobStore {
 
   async *list(): AsyncIterable<BlobHash> {
     yield* [...this.#blobs.keys()].sort(compareText);
+  }
+
+  async size(hash: BlobHash): Promise<number | undefined> {
+    return this.#blobs.get(hash)?.length;
+  }
+
+  async read(hash: BlobHash, at: number, length: number): Promise<Uint8Array | undefined> {
+    const blob = this.#blobs.get(hash);
+    return blob === undefined || at + length > blob.length
+      ? undefined
+      : blob.slice(at, at + length);
+  }
+
+  async draft(hash: BlobHash, size: number): Promise<BlobDraft> {
+    const old = this.#drafts.get(hash);
+    const bytes = new Uint8Array(size);
+    bytes.set(old?.subarray(0, size) ?? []);
+    this.#drafts.set(hash, bytes);
+    return {
+      isNew: old === undefined,
+      read: async (at, length) => bytes.slice(at, at + length),
+      write: async (at, piece) => bytes.set(piece, at),
+      finish: async () => {
+        if (hashHex(bytes) !== hash) return false;
+        this.#blobs.set(hash, bytes);
+        this.#drafts.delete(hash);
+        return true;
+      },
+      close: async () => {},
+    };
   }
 }
 

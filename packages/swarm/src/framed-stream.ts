@@ -1,13 +1,37 @@
 import './polyfill.ts';
 import type { Stream } from '@libp2p/interface';
-import { errorMessage, LIMITS, ProtocolError, u32be } from '@starling/core';
+import {
+  type Bandwidth,
+  errorMessage,
+  LIMITS,
+  type PeerId,
+  ProtocolError,
+  u32be,
+} from '@starling/core';
 import { Uint8ArrayList } from 'uint8arraylist';
 
-/** `kind` is the business of whoever uses the stream. */
+/** `kind` is the business of whoever uses the stream; a payload that was read may be a view. */
 export interface Frame {
   readonly kind: number;
   readonly payload: Uint8Array;
 }
+
+type Turn = (bytes: number, signal?: AbortSignal) => Promise<void> | undefined;
+
+/** Asked before bytes are sent, and before bytes that came are handed on. */
+export interface StreamPace {
+  readonly sending?: Turn;
+  readonly received?: Turn;
+}
+
+/** The pace of streams with one peer. */
+export const paceOf = (bandwidth: Bandwidth | undefined, peer: PeerId): StreamPace =>
+  bandwidth === undefined
+    ? {}
+    : {
+        sending: (bytes, signal) => bandwidth.up.take(bytes, peer, signal),
+        received: (bytes, signal) => bandwidth.down.take(bytes, peer, signal),
+      };
 
 /** Length (4 bytes, big-endian, of the payload) and kind. */
 const PREFIX_BYTES = 5;
@@ -24,6 +48,7 @@ const WRITE_HIGH_BYTES = 1024 * 1024;
  */
 export class FramedStream {
   readonly #stream: Stream;
+  readonly #pace: StreamPace;
   readonly #received = new Uint8ArrayList();
   /** Bytes that the reader waits for. */
   #wanted = 0;
@@ -34,8 +59,9 @@ export class FramedStream {
   #wake: () => void = () => {};
 
   /** Call it in the turn in which the stream was got: without a listener libp2p resets it. */
-  constructor(stream: Stream) {
+  constructor(stream: Stream, pace: StreamPace = {}) {
     this.#stream = stream;
+    this.#pace = pace;
     stream.addEventListener('message', ({ data }) => {
       this.#received.append(data);
       this.#pauseWhenFull();
@@ -81,9 +107,15 @@ export class FramedStream {
     }
     const size = PREFIX_BYTES + length;
     if (!(await this.#need(size, signal))) throw this.#lost();
-    // A copy when the frame came in one piece: a view would keep the whole piece alive.
-    const payload = this.#received.slice(PREFIX_BYTES, size);
+    // A view where the frame came in one piece: whoever keeps it copies it. The body of a parcel is
+    // copied to its place anyway, so that one copy is saved.
+    const { buffer, byteOffset } = this.#received.subarray(PREFIX_BYTES, size);
+    // Never a Buffer, of which `slice` is no copy.
+    const payload = new Uint8Array(buffer, byteOffset, length);
     this.#received.consume(size);
+    // While it waits nothing is read: the window fills, and the other side waits too.
+    const turn = this.#pace.received?.(size, signal);
+    if (turn !== undefined) await turn;
     return { kind: prefix[4]!, payload };
   }
 
@@ -93,6 +125,9 @@ export class FramedStream {
    * @throws ProtocolError 'connection-lost', or the signal's reason
    */
   async write(frames: readonly Frame[], signal?: AbortSignal): Promise<void> {
+    const bytes = frames.reduce((sum, { payload }) => sum + PREFIX_BYTES + payload.length, 0);
+    const turn = this.#pace.sending?.(bytes, signal);
+    if (turn !== undefined) await turn;
     const out = new Uint8ArrayList();
     for (const { kind, payload } of frames) {
       out.append(u32be(payload.length));

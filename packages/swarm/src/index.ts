@@ -24,6 +24,7 @@ export type {
 } from './options.ts';
 export type { PeerChange } from './peers.ts';
 export type { Fault } from './probe.ts';
+export { type RawLink, rawLink } from './raw-link.ts';
 export type { Reachability, Seen } from './reach.ts';
 export { type Redeemed, type RedeemParts, redeemInvite } from './redeem-invite.ts';
 export type { RelayStatus } from './relays.ts';

@@ -1,5 +1,6 @@
 import { multiaddr } from '@multiformats/multiaddr';
 import {
+  type Bandwidth,
   type Clock,
   ConfigError,
   errorMessage,
@@ -75,6 +76,8 @@ export interface SwarmParts {
   readonly log: Log;
   /** Milliseconds since 1970, for comparison with others'; this machine's unless told. */
   readonly wallMs?: () => number;
+  /** Caps over all streams and gossip; none when absent. */
+  readonly bandwidth?: Bandwidth | undefined;
 }
 
 type Optional = 'datastore' | 'members' | 'allow';

@@ -108,9 +108,9 @@ async function readBody(
   }
 }
 
-/** Doubles: who declares 500 MB and sends 1 MB makes us hold 2 MB. */
+/** Four times as much: who declares 500 MB and sends 1 MB makes us hold 4 MB. */
 function grown(body: Uint8Array, least: number, most: number): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(Math.min(most, Math.max(least, 2 * body.length)));
+  const larger = new Uint8Array(Math.min(most, Math.max(least, 4 * body.length)));
   larger.set(body);
   return larger;
 }

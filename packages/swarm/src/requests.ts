@@ -1,5 +1,6 @@
 import type { Stream } from '@libp2p/interface';
 import {
+  type Bandwidth,
   type Clock,
   errorMessage,
   InvariantError,
@@ -11,7 +12,7 @@ import {
   type RequestOptions,
 } from '@starling/core';
 import { withDeadline } from './deadline.ts';
-import { type Frame, FramedStream } from './framed-stream.ts';
+import { type Frame, FramedStream, paceOf } from './framed-stream.ts';
 import { checkParcel, type Message, readMessage, writeParcel, writeRefusal } from './parcels.ts';
 import { type OpenStream, StreamPool } from './stream-pool.ts';
 
@@ -22,6 +23,7 @@ export interface RequestParts {
   readonly log: Log;
   readonly open: OpenStream;
   readonly bodyBytesMax: number;
+  readonly bandwidth?: Bandwidth | undefined;
 }
 
 /** Between two frames of a message that has begun: below this a peer is slow, above it is gone. */
@@ -59,7 +61,7 @@ export class Requests {
 
   /** Answers one stream's requests in turn until the other side ends it or sends garbage. */
   async serve(raw: Stream, from: PeerId, answer: Answer): Promise<void> {
-    const stream = new FramedStream(raw);
+    const stream = new FramedStream(raw, paceOf(this.#parts.bandwidth, from));
     try {
       // An idle stream may stay: there are few per peer, and a new one costs more than keeping it.
       for (let first = await stream.read(); first !== undefined; first = await stream.read()) {

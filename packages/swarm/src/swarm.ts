@@ -20,7 +20,7 @@ import { openDatastore } from './datastore.ts';
 import { withDeadline } from './deadline.ts';
 import { diagnose, dialAsStranger, type NetworkReport } from './diagnosis.ts';
 import { DirectDialler } from './direct-dialler.ts';
-import { FramedStream } from './framed-stream.ts';
+import { FramedStream, paceOf, type StreamPace } from './framed-stream.ts';
 import { Gate } from './gate.ts';
 import { Gossip, type GossipHandler } from './gossip.ts';
 import { GossipMedic } from './gossip-medic.ts';
@@ -131,6 +131,7 @@ class Libp2pSwarm implements Swarm {
       clock,
       log,
       bodyBytesMax: LIMITS.bodyBytesMax,
+      bandwidth: parts.bandwidth,
       open: (peer, protocol, signal) => this.#open(peer, protocol, signal),
     });
     this.gate = options.members && this.#createGate(options.members);
@@ -211,11 +212,15 @@ class Libp2pSwarm implements Swarm {
   }
 
   publish(topic: string, message: Uint8Array): Promise<void> {
+    this.#init.parts.bandwidth?.up.charge(message.length);
     return this.#gossip.publish(topic, message);
   }
 
   subscribe(topic: string, handle: GossipHandler): () => void {
-    return this.#gossip.subscribe(topic, handle);
+    return this.#gossip.subscribe(topic, (message, from) => {
+      this.#init.parts.bandwidth?.down.charge(message.length);
+      handle(message, from);
+    });
   }
 
   request(to: PeerId, protocol: string, parcel: Parcel, options: RequestOptions): Promise<Parcel> {
@@ -349,7 +354,8 @@ class Libp2pSwarm implements Swarm {
     try {
       const connection = await this.#connectionTo(peer, signal);
       await this.gate?.passes(connection);
-      return await openStream(connection, ids.direct(protocol), signal);
+      const pace = paceOf(this.#init.parts.bandwidth, peer);
+      return await openStream(connection, ids.direct(protocol), signal, pace);
     } catch (error) {
       const code = error instanceof ProtocolError ? error.code : 'unreachable';
       throw new ProtocolError(code, `${protocol} to ${peer}: ${errorMessage(error)}`);
@@ -460,11 +466,11 @@ async function openStream(
   connection: Connection,
   id: string,
   signal: AbortSignal,
+  pace?: StreamPace,
 ): Promise<FramedStream> {
   try {
-    return new FramedStream(
-      await connection.newStream(id, { signal, runOnLimitedConnection: true }),
-    );
+    const stream = await connection.newStream(id, { signal, runOnLimitedConnection: true });
+    return new FramedStream(stream, pace);
   } catch (error) {
     if (!(error instanceof Error && error.name === 'UnsupportedProtocolError')) throw error;
     throw new ProtocolError('unsupported', errorMessage(error));

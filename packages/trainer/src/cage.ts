@@ -171,7 +171,7 @@ export function describeCage(support: CageSupport, limits: TrainerLimits): reado
   };
   return [
     `memory: ${mebibytes(limits.memory)}, ${by}`,
-    `CPU: ${limits.cpuThreads} threads at niceness ${limits.nice}`,
+    `CPU: ${limits.cpuThreads} threads at niceness ${limits.nice}${shareText(limits)}`,
     `time: ${limits.secondsPerStep} s per step, ${limits.secondsPerRequest} s per request`,
     `isolation: ${isolation[support.isolation]}`,
     ...support.missing,
@@ -221,3 +221,6 @@ function works([command, ...args]: readonly string[]): Promise<boolean> {
     execFile(command!, args, { env, timeout: PROBE_MS }, (error) => resolve(error === null));
   });
 }
+
+const shareText = ({ cpuShare }: TrainerLimits): string =>
+  cpuShare < 1 ? `, ${Math.round(100 * cpuShare)} % of the time` : '';

@@ -11,6 +11,7 @@ import type {
   ResponseEnvelope,
 } from './child-protocol.ts';
 import type { ControlGroup } from './control-group.ts';
+import { DutyCycle } from './duty-cycle.ts';
 import { mebibytes, residentBytes, type TrainerLimits } from './limits.ts';
 
 /** Why a child ended, as far as its job is to blame. */
@@ -47,6 +48,7 @@ export class TrainerChild {
   readonly #ended: Promise<void>;
   readonly #group: ControlGroup | undefined;
   #watch: NodeJS.Timeout | undefined;
+  readonly #duty: DutyCycle;
   #nextId = 0;
   #alive = true;
   #wanted = false;
@@ -63,6 +65,7 @@ export class TrainerChild {
       env: command.env,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
+    this.#duty = new DutyCycle(limits.cpuShare, (signal) => this.#process.kill(signal));
     this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_KEPT);
     });
@@ -108,6 +111,7 @@ export class TrainerChild {
     }
     const id = this.#nextId++;
     this.#watch ??= setInterval(() => this.#checkMemory(), WATCH_MS);
+    this.#duty.start();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         const message = `no answer to ${request.kind} within ${milliseconds / 1000} s`;
@@ -158,6 +162,7 @@ export class TrainerChild {
   #unwatch(): void {
     clearInterval(this.#watch);
     this.#watch = undefined;
+    this.#duty.stop();
   }
 
   #end(ending: string): void {

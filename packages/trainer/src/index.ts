@@ -36,7 +36,7 @@ export { DEVICE_CHOICES, DEVICE_NAMES, type Device, type DeviceChoice } from './
 export type { DeviceReport } from './device-choice.ts';
 export { type GradcheckErrors, type GradcheckResult, gradcheck } from './gradcheck.ts';
 export { type IdxTensor, readIdx, writeIdx } from './idx.ts';
-export { defaultMemory, MEMORY_MIN, type TrainerLimits } from './limits.ts';
+export { defaultMemory, MEMORY_MIN, residentBytes, type TrainerLimits } from './limits.ts';
 export type {
   ClassFigures,
   ClassReport,

@@ -6,6 +6,8 @@ export interface TrainerLimits {
   readonly memory: number;
   /** Threads for one operator. */
   readonly cpuThreads: number;
+  /** Part of the time in which the child runs, above 0 and up to 1; it is held up for the rest. */
+  readonly cpuShare: number;
   /** Niceness of the child, 0 to 19. */
   readonly nice: number;
   /** Wall-clock seconds for one minibatch, on average over a run: the run ends at their sum. */
@@ -35,15 +37,18 @@ export function limitsOf(given: GivenLimits = {}): TrainerLimits {
   return {
     memory: given.memory ?? defaultMemory(),
     cpuThreads: given.cpuThreads ?? 1,
+    cpuShare: given.cpuShare ?? 1,
     nice: given.nice ?? 10,
     secondsPerStep: given.secondsPerStep ?? 60,
     secondsPerRequest: given.secondsPerRequest ?? 3600,
   };
 }
 
-/** Milliseconds for a training of so many minibatches. */
-export function runMilliseconds({ secondsPerStep }: TrainerLimits, steps: number): number {
-  return Math.ceil(1000 * Math.min(RUN_SECONDS_MAX, secondsPerStep * Math.max(1, steps)));
+/** Milliseconds for a training of so many minibatches; time in which it is held up is on top. */
+export function runMilliseconds(limits: TrainerLimits, steps: number): number {
+  const { secondsPerStep, cpuShare } = limits;
+  const seconds = Math.min(RUN_SECONDS_MAX, secondsPerStep * Math.max(1, steps));
+  return Math.ceil((1000 * seconds) / cpuShare);
 }
 
 export const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;

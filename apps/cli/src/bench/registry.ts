@@ -33,10 +33,11 @@ export const columnsOf = (titles: readonly string[]): readonly Column<BenchmarkL
 
 /**
  * Every benchmark by its name; each is loaded when it runs. The next ones stand here too:
- * `network`, `system`, `serving`.
+ * `system`, `serving`.
  */
 export const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   masking: async () => (await import('./masking.ts')).masking,
+  network: async () => (await import('./network.ts')).network,
   round: async () => (await import('./round.ts')).round,
   training: async () => (await import('./training.ts')).training,
 };

@@ -1,7 +1,7 @@
 import type { Status } from '@starling/control';
 import type { Command } from 'commander';
 import { addDaemonCommand, type DaemonOptions } from '../options.ts';
-import { plural, print, printFacts, printJson } from '../output.ts';
+import { bytesText, plural, print, printFacts, printJson } from '../output.ts';
 import { oneLine } from '../table.ts';
 
 export function registerStatus(program: Command): void {
@@ -22,6 +22,7 @@ export function registerStatus(program: Command): void {
       ['peers', `${status.peers.length} connected, ${status.routingTable} in the routing table`],
       ['jobs', String(status.jobs)],
       ['data sets', String(status.dataSets)],
+      ...resourceFacts(status.resources),
     ]);
     for (const each of status.training) print(`\n${trainingLine(each)}`);
     print(`\n${plural(status.addresses.length, 'address', 'addresses')}:`);
@@ -32,6 +33,43 @@ export function registerStatus(program: Command): void {
     }
   });
 }
+
+const PAUSES: Readonly<Record<Status['resources']['paused'][number], string>> = {
+  hours: 'outside of resources.hours',
+  battery: 'the machine runs on its battery (resources.pauseOnBattery)',
+  busy: 'others use the machine (resources.pauseWhenBusy)',
+  memory: 'more memory is in use than resources.memory or the container allows',
+};
+
+type Fact = readonly [name: string, value: string];
+
+/** What Starling takes of the machine, beside its caps. */
+function resourceFacts(resources: Status['resources']): readonly Fact[] {
+  const { paused, upload, download, disk, memory, container, trainer } = resources;
+  const pace = ({ perSecond, max }: typeof upload) =>
+    `${bytesText(perSecond)}/s${max === null ? '' : ` of ${bytesText(max)}/s`}`;
+  const pins = disk.pinned > 0 ? `, ${bytesText(disk.pinned)} of it stays` : '';
+  const share = trainer.cpuShare < 1 ? `, ${Math.round(100 * trainer.cpuShare)} % of the time` : '';
+  const limits = [
+    ...(container.memory === null ? [] : [`${bytesText(container.memory)} of memory`]),
+    ...(container.cpus === null ? [] : [`${container.cpus} CPUs`]),
+  ];
+  return [
+    ['rounds', paused.length === 0 ? 'taking part' : `paused: ${reasonsOf(paused)}`],
+    ['upload', pace(upload)],
+    ['download', pace(download)],
+    ['disk', `${bytesText(disk.bytes)} of ${bytesText(disk.max)} for ${disk.blobs} blobs${pins}`],
+    [
+      'memory',
+      `${bytesText(memory.bytes)}${memory.max === null ? '' : ` of ${bytesText(memory.max)}`}`,
+    ],
+    ['trainer', `${plural(trainer.cpuThreads, 'thread')}${share}`],
+    ...(limits.length > 0 ? [['container', limits.join(', ')] as const] : []),
+  ];
+}
+
+const reasonsOf = (paused: Status['resources']['paused']): string =>
+  paused.map((reason) => PAUSES[reason]).join('; ');
 
 function trainingLine(training: Status['training'][number]): string {
   const { name, step, steps, examplesPerSecond, secondsLeft } = training;

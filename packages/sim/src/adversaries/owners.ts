@@ -40,16 +40,17 @@ const wrongSum =
         if (protocol !== BLOBS_PROTOCOL) return transport.handle(protocol, answer);
         own = (parcel) => answer(parcel, transport.self);
         return transport.handle(protocol, async (parcel, from) => {
-          const { hash } = decodeCanonical(blobRequest, parcel.header, BLOB_HEADER_BYTES_MAX);
-          const body = forged.get(toHex(hash));
-          if (body === undefined) return answer(parcel, from);
-          const header = encodeCanonical(blobResponse, { kind: 'found', size: body.length });
+          const request = decodeCanonical(blobRequest, parcel.header, BLOB_HEADER_BYTES_MAX);
+          const body = forged.get(toHex(request.hash));
+          if (body === undefined || request.kind === 'piece') return answer(parcel, from);
+          const header = encodeCanonical(blobResponse, { kind: 'whole', size: body.length });
           return { header, body };
         });
       },
     };
     const forge = async <S extends { readonly hash: Uint8Array }>(sum: S): Promise<S> => {
-      const header = encodeCanonical(blobRequest, { hash: sum.hash });
+      // A sum of a simulated swarm fits into one piece, so the answer is it whole.
+      const header = encodeCanonical(blobRequest, { kind: 'blob', hash: sum.hash });
       const { body } = await own!({ header, body: new Uint8Array(0) });
       const wrong = flipped(body, bit);
       const hash = sha256(wrong);
