@@ -67,6 +67,7 @@ function madeUp(all: readonly Uint8Array[]): readonly Uint8Array[] {
     encodeCanonical(rounds.proofCodec, { manifest, certificates }),
     ...certificates.map((each) => encodeCanonical(rounds.certificateBytesCodec, each)),
     encodeCanonical(rounds.trainingCodec, rounds.DEFAULT_TRAINING),
+    encodeCanonical(rounds.aggregationCodec, rounds.DEFAULT_AGGREGATION),
     ...membershipParts(all),
   ];
 }
