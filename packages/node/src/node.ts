@@ -1,16 +1,13 @@
 import {
   type BlobHash,
   ConfigError,
-  decodeCanonical,
   errorMessage,
   fromHex,
   InvariantError,
   type JobId,
-  LIMITS,
   type Parcel,
   type PeerId,
   ProtocolError,
-  toHex,
 } from '@starling/core';
 import { encodeState, initialState } from '@starling/federation';
 import {
@@ -23,12 +20,7 @@ import {
   signCancel,
   signManifest,
 } from '@starling/protocol-rounds';
-import {
-  CHUNK_PROTOCOL,
-  chunkHeaderCodec,
-  OPEN_PROTOCOL,
-  openRequestCodec,
-} from '@starling/protocol-secagg';
+import { CHUNK_PROTOCOL, OPEN_PROTOCOL } from '@starling/protocol-secagg';
 import {
   codecOf,
   consentTo,
@@ -42,6 +34,7 @@ import {
 } from '@starling/rounds';
 import { type BlobExchange, createBlobExchange } from './blobs/exchange.ts';
 import { Catalogue, type Decision } from './catalogue.ts';
+import { openChunk, takeChunk } from './chunk-server.ts';
 import { JobHost } from './job-host.ts';
 import type { JobModel, JobReport, JobStanding, Launched } from './job-report.ts';
 import { type KnownJob, report } from './known-job.ts';
@@ -58,7 +51,6 @@ const MODEL_TIMEOUT_MS = 120_000;
 /** For a MiB of a model: even a slow uplink that many share sends it in this time. */
 const PIECE_TIMEOUT_MS = 60_000;
 const PROVIDERS_TIMEOUT_MS = 2_000;
-const NOTHING = new Uint8Array(0);
 const NOT_LOOKED_AT: JobStanding = { kind: 'waiting-for-approval', reason: 'not looked at yet' };
 
 /**
@@ -92,9 +84,10 @@ export class StarlingNode {
   /** Takes up the jobs on disk, and starts to listen. */
   async start(): Promise<void> {
     const { transport } = this.#parts;
+    const hosts = () => [...this.#jobs.values()].map(({ host }) => host);
     transport.handle(SYNC_PROTOCOL, (parcel, from) => this.#answerSync(parcel, from));
-    transport.handle(CHUNK_PROTOCOL, async (parcel, from) => this.#takeChunk(parcel, from));
-    transport.handle(OPEN_PROTOCOL, async (parcel, from) => this.#openChunk(parcel, from));
+    transport.handle(CHUNK_PROTOCOL, async (parcel, from) => takeChunk(hosts(), parcel, from));
+    transport.handle(OPEN_PROTOCOL, async (parcel, from) => openChunk(hosts(), parcel, from));
     await this.#ledger.load();
     for (const { manifest, decision } of await this.#catalogue.all()) {
       const job = readJob(manifest);
@@ -457,37 +450,6 @@ export class StarlingNode {
     known.turn += 1;
     known.standing = { kind: 'budget-spent', reason };
     known.host.participate(undefined);
-  }
-
-  /** A masked chunk for this owner; refused while it is not in the attempt, so it is sent again. */
-  #takeChunk({ header, body }: Parcel, from: PeerId): Parcel {
-    const chunk = decodeCanonical(chunkHeaderCodec, header, LIMITS.controlBytesMax);
-    const roundId = toHex(chunk.roundId);
-    for (const { host } of this.#jobs.values()) {
-      const running = host.running(roundId, chunk.attempt);
-      if (running === undefined) continue;
-      const member = running.config.members.findIndex(({ peer }) => peer === from);
-      if (member === -1) throw new ProtocolError('not-a-member', 'not in the roster');
-      if (body.length > running.config.shape.chunkBytes)
-        throw new ProtocolError('size', 'too long');
-      host.session.receiveChunk(running, member, chunk, body);
-      return { header: NOTHING, body: NOTHING };
-    }
-    throw new ProtocolError('not-yet', 'not in that attempt');
-  }
-
-  /** A chunk that this owner was sent, opened for another member that audits it. */
-  #openChunk({ header }: Parcel, from: PeerId): Parcel {
-    const request = decodeCanonical(openRequestCodec, header, LIMITS.controlBytesMax);
-    const roundId = toHex(request.roundId);
-    for (const { host } of this.#jobs.values()) {
-      const running = host.lastSession(roundId, request.attempt);
-      if (running === undefined) continue;
-      if (!running.config.members.some(({ peer }) => peer === from))
-        throw new ProtocolError('not-a-member', 'not in the roster');
-      return host.session.openChunk(running, request.chunk, request.of);
-    }
-    throw new ProtocolError('not-yet', 'not in that attempt');
   }
 
   #answerSync(parcel: Parcel, from: PeerId): Promise<Parcel> {
