@@ -343,7 +343,9 @@ describe('a machine and a model, without a daemon', () => {
     const report = json(broken) as { ok: boolean; checks: { id: string; findings: object[] }[] };
     expect(report.ok).toBe(false);
     expect(report.checks.map(({ id }) => id)).toEqual([
-      ...['node', 'config', 'state', 'memory', 'files', 'clock', 'trainer', 'devices', 'cage'],
+      ...['node', 'config', 'state', 'memory', 'files', 'clock'],
+      ...['listen', 'bootstrap', 'peers', 'skew', 'nat', 'relay', 'dht', 'gossip'],
+      ...['trainer', 'devices', 'cage'],
     ]);
     expect(report.checks[2]!.findings[0]).toMatchObject({
       verdict: 'fail',

@@ -50,7 +50,7 @@ const SCENARIOS: Readonly<Record<Behaviour, Scenario>> = {
   'wrong-final': both('wrong-final'),
   // Both votes must be heard before the session ends; in most runs they come too late.
   'two-prevotes': both('two-prevotes', { convicts: ['equivocation'] }),
-  'two-precommits': both('two-precommits', { convicts: ['equivocation'] }),
+  'two-precommits': { liars: [[3, 'two-precommits']], convicts: ['equivocation'] },
   'two-keyshares': both('two-keyshares', { convicts: ['equivocation'] }),
   'two-commits': both('two-commits', { convicts: ['equivocation'] }),
   'two-joins': { liars: [[3, 'two-joins']] },

@@ -72,7 +72,7 @@ describe('a machine', () => {
     ],
     [
       { freeBytes: GIB },
-      warn(`1024.0 MiB free on the disk of ${PATH}: a few models fill it`, NO_SPACE),
+      warn(`1.0 GiB free on the disk of ${PATH}: a few models fill it`, NO_SPACE),
     ],
   ])('with a state directory of %j', async (directory, finding) => {
     expect(await stateCheck(machine({ directory }), PATH).run()).toContainEqual(finding);
@@ -81,7 +81,7 @@ describe('a machine', () => {
 
 describe('resources of a machine', () => {
   test.each([
-    [8 * GIB, undefined, ok('8192.0 MiB can still be taken')],
+    [8 * GIB, undefined, ok('8.0 GiB can still be taken')],
     [
       100 * MIB,
       undefined,
@@ -96,7 +96,7 @@ describe('resources of a machine', () => {
       2 * GIB,
       4 * GIB,
       warn(
-        '2048.0 MiB can still be taken, and resources.trainer.memory allows a training 4096.0 MiB',
+        '2.0 GiB can still be taken, and resources.trainer.memory allows a training 4.0 GiB',
         'Lower resources.trainer.memory in the configuration',
       ),
     ],
