@@ -81,7 +81,7 @@ export class Cluster {
   }
 
   /** Every living peer's view, once all hold `rounds` certificates and agree on the state. */
-  async finished(job: string, rounds: number, timeoutMs = 90_000): Promise<readonly JobView[]> {
+  async finished(job: string, rounds: number, timeoutMs = 180_000): Promise<readonly JobView[]> {
     let views: readonly JobView[] = [];
     await until(async () => {
       const answers = this.swarm.alive.map((peer) => this.swarm.client(peer).job(job));
