@@ -72,7 +72,7 @@ function install() {
     'the libraries could not be fetched',
     `Behind a proxy set GLOBAL_AGENT_HTTPS_PROXY. Without a network: unpack ` +
       `runtimes/linux-x64/native/ of Microsoft.ML.OnnxRuntime.Gpu.Linux ${version}, a ZIP archive ` +
-      `from nuget.org, into ${folder}`,
+      `from NuGet, into ${folder}`,
   );
 }
 
