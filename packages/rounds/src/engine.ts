@@ -429,7 +429,7 @@ function enterApplying(d: Draft, session: RunningSession, sums: readonly CellSum
   const round = roundOf(d);
   notice(d, { kind: 'sum', round, slot, survivors, cells });
   d.phase = { name: 'applying', session };
-  const results = sums.map((cell) => ({ sum: cell.result, survivors: cell.survivors.length }));
+  const results = sums.map(({ result }, cell) => ({ sum: result, survivors: cells[cell]! }));
   const stateHash = stateHashOf(d)!;
   d.effects.push({ kind: 'apply', roundId, slot, results, stateHash, round });
 }

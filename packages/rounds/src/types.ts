@@ -202,7 +202,10 @@ export type EngineEffect =
       readonly roundId: RoundId;
       readonly slot: Slot;
       /** One for each cell. */
-      readonly results: readonly { readonly sum: VectorHandle; readonly survivors: number }[];
+      readonly results: readonly {
+        readonly sum: VectorHandle;
+        readonly survivors: readonly PeerId[];
+      }[];
       readonly stateHash: BlobHash;
       readonly round: number;
     }
