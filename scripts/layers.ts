@@ -31,11 +31,12 @@ const LAYERS: ReadonlyMap<string, number> = new Map([
   ['node', 8],
   ['sim', 9],
   ['control', 9],
+  ['lab', 10],
 ]);
 const PROTOCOL_LAYER = 3;
-const APP_LAYER = 10;
+const APP_LAYER = 11;
 /** The command line starts daemons and speaks their demo's language, so it stands above them. */
-const CLI_LAYER = 11;
+const CLI_LAYER = 12;
 
 /** Rows of which everything is pure: a function of its arguments. */
 const PURE_LAYER_MAX = 6;

@@ -1,9 +1,8 @@
 import { dirname, resolve } from 'node:path';
 import { type JobFile, jobFileSchema } from '@starling/control';
 import { ConfigError } from '@starling/core';
-import { isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { readInput } from './files.ts';
-import { oneLine } from './table.ts';
+import { parseYaml } from './yaml-file.ts';
 
 /** A job as its file says, and the ONNX file that it names. */
 export interface JobInput {
@@ -44,50 +43,5 @@ export async function modelOfZoo(name: string, seed: number): Promise<Uint8Array
  * @param file its name, for messages
  * @throws ConfigError that names the line and the key
  */
-export function parseJobFile(text: string, file: string): JobFile {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const syntax = document.errors[0];
-  if (syntax !== undefined) {
-    const line = syntax.linePos?.[0].line ?? 1;
-    // The library's message goes on with a picture of the place.
-    const cause = oneLine(syntax.message.split('\n')[0]!).replace(/ at line \d+.*$/, '');
-    throw new ConfigError(`${file}, line ${line}`, `is no YAML: ${cause}`);
-  }
-  const parsed = jobFileSchema.safeParse(document.toJS() ?? {});
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path;
-  const at = offsetOf(document.contents, path);
-  const line = at === undefined ? 1 : lines.linePos(at).line;
-  const others = parsed.error.issues.length - 1;
-  const more = others === 0 ? '' : ` (and ${others} more)`;
-  throw new ConfigError(
-    `${file}, line ${line}, ${path.join('.') || 'job'}`,
-    `${wordsOf(issue)}${more}`,
-  );
-}
-
-const wordsOf = ({ code, message }: { code: string; message: string }): string =>
-  code === 'unrecognized_keys' ? 'there is no such key' : message;
-
-/** Where the deepest part of `path` that exists begins: its key, or its place in a list. */
-function offsetOf(root: unknown, path: readonly PropertyKey[]): number | undefined {
-  let node: unknown = root;
-  let offset = rangeStart(node);
-  for (const part of path) {
-    if (isMap(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && key.value === part);
-      if (pair === undefined) return offset;
-      offset = rangeStart(pair.key) ?? offset;
-      node = pair.value;
-    } else if (isSeq(node) && typeof part === 'number') {
-      node = node.items[part];
-      offset = rangeStart(node) ?? offset;
-    } else return offset;
-  }
-  return offset;
-}
-
-const rangeStart = (node: unknown): number | undefined =>
-  isNode(node) ? (node as Node).range?.[0] : undefined;
+export const parseJobFile = (text: string, file: string): JobFile =>
+  parseYaml(text, { file, schema: jobFileSchema, what: 'job' });

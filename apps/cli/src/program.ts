@@ -5,6 +5,7 @@ import { registerBench } from './commands/bench.ts';
 import { registerCancel } from './commands/cancel.ts';
 import { registerData } from './commands/data.ts';
 import { registerDoctor } from './commands/doctor.ts';
+import { registerExperiment } from './commands/experiment.ts';
 import { registerGradcheck } from './commands/gradcheck.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerLaunch } from './commands/launch.ts';
@@ -33,7 +34,7 @@ export function createProgram(): Command {
     registerData,
     ...[registerLaunch, registerJobs, registerWatch, registerCancel, registerModel],
     registerPrivacy,
-    ...[registerGradcheck, registerAutodiff, registerSim, registerBench],
+    ...[registerGradcheck, registerAutodiff, registerSim, registerExperiment, registerBench],
   ];
   for (const register of registrations) register(program);
   return program;

@@ -1,23 +1,15 @@
-import { randomBytes } from 'node:crypto';
 import type { IntervalHistogram } from 'node:perf_hooks';
 import {
-  aggregationOf,
   type ControlHandlers,
   type JobFile,
   type JobView,
+  manifestOf,
   type SwarmHandlers,
 } from '@starling/control';
-import {
-  type BlobHash,
-  ConfigError,
-  encodeCanonical,
-  type JobId,
-  ProtocolError,
-} from '@starling/core';
-import { hashHex } from '@starling/crypto';
+import { ConfigError, encodeCanonical, type JobId, ProtocolError } from '@starling/core';
 import { decodeState } from '@starling/federation';
 import type { Governor, StarlingNode } from '@starling/node';
-import { type Manifest, NO_PRIVACY, type Privacy, proofCodec } from '@starling/protocol-rounds';
+import { type Manifest, NO_PRIVACY, proofCodec } from '@starling/protocol-rounds';
 import { manifestFault, type Notice, noiseForJob } from '@starling/rounds';
 import type { FileBlobStore, StateDirectory } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
@@ -172,22 +164,6 @@ async function pull(node: StarlingNode, id: JobId) {
   };
 }
 
-/** What a job file means that does not say it. */
-function usualTarget({ classes, input }: JobFile['data']): Manifest['data']['target'] {
-  if (classes === 0) return 'numbers';
-  return input.dtype === 'int32' ? 'sequence' : 'classes';
-}
-
-/** A tenth more than the rounds: an update that an attempt burns is one that was given. */
-const spareUpdates = (rounds: number): number => Math.ceil(rounds / 10);
-
-function privacyOf({ privacy, stop }: JobFile): Privacy {
-  const { mechanism, noiseMultiplier = 0, delta = 1e-5, updatesMax } = privacy;
-  if (mechanism === 'none') return NO_PRIVACY;
-  const updates = updatesMax ?? stop.rounds + spareUpdates(stop.rounds);
-  return { mechanism, noiseMultiplier, delta, updatesMax: updates };
-}
-
 /** The job's manifest; where its file names an epsilon, with the noise that gives it. */
 async function withNoise(node: StarlingNode, file: JobFile, model: Uint8Array): Promise<Manifest> {
   const manifest = manifestOf(file, model);
@@ -210,24 +186,4 @@ function noiseOf(manifest: Manifest, parameters: number, epsilon: number): numbe
     const hint = 'Raise aggregation.ringBits or admission.minPeers, or lower admission.maxPeers';
     throw new ConfigError('job.privacy.epsilon', error.message, hint);
   }
-}
-
-function manifestOf(file: JobFile, model: Uint8Array): Manifest {
-  return {
-    name: file.name,
-    model: hashHex(model) as BlobHash,
-    data: {
-      ...{ task: file.data.task, inputType: file.data.input.dtype },
-      inputShape: file.data.input.shape,
-      target: file.data.target ?? usualTarget(file.data),
-      classes: file.data.classes,
-    },
-    loss: file.loss,
-    training: file.training,
-    aggregation: aggregationOf(file.aggregation),
-    privacy: privacyOf(file),
-    admission: file.admission,
-    stop: { rounds: file.stop.rounds, target: file.stop.target ?? null },
-    nonce: new Uint8Array(randomBytes(16)),
-  };
 }

@@ -6,6 +6,13 @@ export {
   zooModel,
 } from '@starling/autodiff';
 export type { CageSupport } from './cage.ts';
+export {
+  type ClientPool,
+  type ClientPoolOptions,
+  type ClientShare,
+  openClientPool,
+  type VectorScorer,
+} from './client-pool.ts';
 export { byteImages, type ExampleSet, selectExamples } from './data/example-set.ts';
 export { type ColumnReport, type Inspection, planDataset } from './data/inspect.ts';
 export { openDataSource } from './data/open-source.ts';

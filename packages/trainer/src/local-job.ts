@@ -156,7 +156,8 @@ interface GraphParts {
   readonly augment: Augmentation | undefined;
 }
 
-function epochOptions({ job, model, info, plan, augment }: GraphParts): EpochGraphOptions {
+/** What a job's epoch graph is made from. */
+export function epochOptions({ job, model, info, plan, augment }: GraphParts): EpochGraphOptions {
   const { loss, training, control = false } = job;
   const { lossOptions, clipping, proximal, frozen, dropout } = training;
   return {
@@ -168,7 +169,11 @@ function epochOptions({ job, model, info, plan, augment }: GraphParts): EpochGra
 }
 
 /** All steps in one run of a Loop, on the CPU or on an accelerator that has Loops. */
-async function openLoop(graph: EpochGraph, threads: number, device: Device): Promise<EpochRunner> {
+export async function openLoop(
+  graph: EpochGraph,
+  threads: number,
+  device: Device,
+): Promise<EpochRunner> {
   const failed = (error: unknown): never => {
     if (device === 'cpu') throw error;
     throw new ProtocolError('device-failed', `${device}: ${errorMessage(error)}`);

@@ -73,6 +73,8 @@ export interface LocalTrainingParts {
   /** Examples that train. */
   readonly examples: number;
   readonly augment: Augmentation | undefined;
+  /** What earlier trainings in the same session showed; nothing is known when absent. */
+  readonly pace?: Pace;
   /** Mean loss of a vector on the validation examples. */
   readonly validate: (vector: Float32Array) => Promise<number>;
 }
@@ -88,10 +90,11 @@ const NOISE_STREAM = 3 * STREAM;
  */
 export class LocalTraining {
   readonly #parts: LocalTrainingParts;
-  readonly #pace = new Pace();
+  readonly #pace: Pace;
 
   constructor(parts: LocalTrainingParts) {
     this.#parts = parts;
+    this.#pace = parts.pace ?? new Pace();
   }
 
   async train(

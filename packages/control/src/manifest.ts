@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto';
+import type { BlobHash } from '@starling/core';
+import { hashHex } from '@starling/crypto';
+import { type Manifest, NO_PRIVACY, type Privacy } from '@starling/protocol-rounds';
+import { aggregationOf } from './aggregation-schema.ts';
+import type { JobFile } from './schemas.ts';
+
+/** What a job file means that does not say it. */
+function usualTarget({ classes, input }: JobFile['data']): Manifest['data']['target'] {
+  if (classes === 0) return 'numbers';
+  return input.dtype === 'int32' ? 'sequence' : 'classes';
+}
+
+/** A tenth more than the rounds: an update that an attempt burns is one that was given. */
+const spareUpdates = (rounds: number): number => Math.ceil(rounds / 10);
+
+function privacyOf({ privacy, stop }: JobFile): Privacy {
+  const { mechanism, noiseMultiplier = 0, delta = 1e-5, updatesMax } = privacy;
+  if (mechanism === 'none') return NO_PRIVACY;
+  const updates = updatesMax ?? stop.rounds + spareUpdates(stop.rounds);
+  return { mechanism, noiseMultiplier, delta, updatesMax: updates };
+}
+
+/**
+ * The manifest that a job file and its model make, each time with a nonce of its own. A noise that
+ * the file gives by its epsilon is still 0.
+ * @param model the ONNX file's bytes
+ */
+export function manifestOf(file: JobFile, model: Uint8Array): Manifest {
+  return {
+    name: file.name,
+    model: hashHex(model) as BlobHash,
+    data: {
+      ...{ task: file.data.task, inputType: file.data.input.dtype },
+      inputShape: file.data.input.shape,
+      target: file.data.target ?? usualTarget(file.data),
+      classes: file.data.classes,
+    },
+    loss: file.loss,
+    training: file.training,
+    aggregation: aggregationOf(file.aggregation),
+    privacy: privacyOf(file),
+    admission: file.admission,
+    stop: { rounds: file.stop.rounds, target: file.stop.target ?? null },
+    nonce: new Uint8Array(randomBytes(16)),
+  };
+}

@@ -1,0 +1,4 @@
+export type { EndLine, ResultLine, RoundLine } from './results.ts';
+export { type ExperimentOptions, type ExperimentResult, runExperiment } from './run-experiment.ts';
+export { type Experiment, experimentSchema, type Settings } from './schema.ts';
+export { type Summary, summaryOf } from './summary.ts';
