@@ -113,6 +113,8 @@ function textOf(notice: Notice): string {
       return `round ${notice.round}: attempt given up (${notice.reason}), trying again`;
     case 'burnt':
       return `round ${notice.round}: attempt lost (${notice.reason}), training anew`;
+    case 'withheld':
+      return `round ${notice.round}: the new model is not signed here: ${notice.reason}`;
     case 'certified': {
       const { statement } = notice.certificate;
       return `round ${statement.round} certified: ${survivorCount(statement)} survivors`;

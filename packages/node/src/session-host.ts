@@ -54,6 +54,8 @@ type Task<K> = Extract<SessionCompute, { task: K }>;
 
 export interface SessionHostParts extends JobHostParts {
   readonly enqueue: (event: EngineEvent) => void;
+  /** Looks at a new state before it is signed; answers why it is not to be. */
+  readonly judge: (before: BlobHash, after: BlobHash) => Promise<string | undefined>;
   /** Whether the attempt is the one under way: work for another is dropped. */
   readonly isCurrent: (slot: { roundId: string; attempt: number }) => boolean;
 }
@@ -108,7 +110,9 @@ export class SessionHost {
     const { enqueue } = this.#parts;
     const { roundId } = effect;
     try {
-      enqueue({ kind: 'applied', roundId, ...(await this.#nextState(effect)) });
+      const next = await this.#nextState(effect);
+      const withheld = await this.#parts.judge(effect.stateHash, next.stateHash);
+      enqueue({ kind: 'applied', roundId, ...next, withheld });
     } catch (error) {
       // A full disk or a dead worker must not leave the engine waiting for an answer.
       if (error instanceof InvariantError) throw error;

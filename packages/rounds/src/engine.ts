@@ -114,7 +114,7 @@ function handle(d: Draft, event: EngineEvent): void {
       return;
     case 'applied':
       if (d.phase.name === 'applying' && d.phase.session.roundId === event.roundId) {
-        enterCertifying(d, event.stateHash, event.metrics);
+        enterCertifying(d, event);
       }
       return;
     case 'apply-failed':
