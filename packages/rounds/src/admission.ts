@@ -16,7 +16,7 @@ export interface Policy {
   readonly minPeers: number;
   /** Peers it trusts, and how many of them must be in a sum that holds its own update. */
   readonly company?: { readonly peers: readonly PeerId[]; readonly least: number };
-  /** The largest loss of a new model, on own validation data, that is signed, over the one before. */
+  /** Largest loss of a model that is signed, over that of the one before, on own validation data. */
   readonly worseMax?: number;
   /** By data set: what its updates may give away in all, whatever the jobs. */
   readonly privacyBudgets?: ReadonlyMap<string, PrivacyBudget>;
