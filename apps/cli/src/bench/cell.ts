@@ -24,7 +24,11 @@ export interface CellSetup {
   readonly unmasking: UnmaskingName;
   /** Input of each member. */
   readonly inputs: readonly Uint32Array[];
+  /** Takes a chunk or a sum from one member to another; handed over directly when absent. */
+  readonly carry?: Carry | undefined;
 }
+
+export type Carry = (from: number, to: number, body: Uint8Array) => Promise<Uint8Array>;
 
 /** Bytes that all members together handed to the network. */
 export interface CellTraffic {
@@ -110,13 +114,13 @@ export class BenchCell {
         peer.events.push(await peer.host.compute(effect.compute));
         return;
       case 'send-chunk':
-        this.#sendChunk(peer, effect);
+        await this.#sendChunk(peer, effect);
         return;
       case 'fetch-sum':
-        this.#fetchSum(peer, effect);
+        await this.#fetchSum(peer, effect);
         return;
       case 'fetch-plain':
-        this.#fetchPlain(peer, effect);
+        await this.#fetchPlain(peer, effect);
         return;
       case 'fetch-chunk':
       case 'convict':
@@ -141,28 +145,38 @@ export class BenchCell {
     for (const other of this.#peers) if (other !== peer) other.mail.push(bytes);
   }
 
-  #sendChunk(peer: Peer, { to, chunk, proof }: Of<'send-chunk'>): void {
+  async #sendChunk(peer: Peer, { to, chunk, proof }: Of<'send-chunk'>): Promise<void> {
     const { attempt, roundId } = peer.state.config;
     const header = encodeCanonical(chunkHeaderCodec, { roundId, attempt, chunk, proof });
-    const body = peer.host.chunk(chunk, peer.index);
-    this.#direct += header.length + body.length;
+    const sent = peer.host.chunk(chunk, peer.index);
+    this.#direct += header.length + sent.length;
+    const body = await this.#carried(peer.index, to, sent);
     const owner = this.#peers[to]!;
     const hash = owner.host.keepChunk(chunk, peer.index, body);
     owner.events.push({ kind: 'chunk-received', from: peer.index, chunk, hash, proof });
   }
 
-  #fetchSum(peer: Peer, { chunk, hash, from }: Of<'fetch-sum'>): void {
-    const body = this.#peers[from[0]!]!.host.sum({ chunk, hash });
-    this.#direct += FETCH_HEADERS_BYTES + body.length;
+  async #fetchSum(peer: Peer, { chunk, hash, from }: Of<'fetch-sum'>): Promise<void> {
+    const [owner] = from;
+    const sum = this.#peers[owner!]!.host.sum({ chunk, hash });
+    this.#direct += FETCH_HEADERS_BYTES + sum.length;
+    const body = await this.#carried(owner!, peer.index, sum);
     peer.host.keepSum({ chunk, hash }, body);
     peer.events.push({ kind: 'sum-fetched', chunk, hash });
   }
 
-  #fetchPlain(peer: Peer, { chunk, hash, from }: Of<'fetch-plain'>): void {
-    const body = this.#peers[from[0]!]!.host.plain({ chunk, hash });
-    this.#direct += FETCH_HEADERS_BYTES + body.length;
+  async #fetchPlain(peer: Peer, { chunk, hash, from }: Of<'fetch-plain'>): Promise<void> {
+    const [unmasker] = from;
+    const plain = this.#peers[unmasker!]!.host.plain({ chunk, hash });
+    this.#direct += FETCH_HEADERS_BYTES + plain.length;
+    const body = await this.#carried(unmasker!, peer.index, plain);
     peer.host.keepPlain({ chunk, hash }, body);
     peer.events.push({ kind: 'plain-fetched', chunk, hash });
+  }
+
+  async #carried(from: number, to: number, body: Uint8Array): Promise<Uint8Array> {
+    const { carry } = this.#setup;
+    return carry === undefined ? body : carry(from, to, body);
   }
 }
 

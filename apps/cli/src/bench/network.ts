@@ -1,25 +1,19 @@
-import { randomBytes } from 'node:crypto';
 import { connect, createServer, type Socket } from 'node:net';
-import {
-  type BlobHash,
-  type Clock,
-  type Log,
-  millis,
-  type PeerId,
-  type Random,
-} from '@starling/core';
+import type { BlobHash, PeerId } from '@starling/core';
 import { hashHex } from '@starling/crypto';
 import { type BlobExchange, createBlobExchange } from '@starling/node';
 import { MemoryBlobStore } from '@starling/store';
-import { createSwarm, rawLink, type Swarm } from '@starling/swarm';
+import { rawLink, type Swarm } from '@starling/swarm';
 import { median, medianRatio, type Rates } from './interleave.ts';
 import { type Benchmark, type BenchmarkReport, columnsOf } from './registry.ts';
+import { clock, connectedSwarms, random } from './swarms.ts';
 
 const MIB = 2 ** 20;
 const PEERS = 8;
 const PROTOCOL = '/starling/bench/1';
 const OPTIONS = { timeoutMs: 120_000 };
 const EMPTY = new Uint8Array(0);
+const NOTHING = { header: EMPTY, body: EMPTY };
 const TARGET = 0.85;
 
 const TCP = 'plain TCP';
@@ -39,16 +33,6 @@ interface Sizes {
 
 const FULL: Sizes = { bytes: 128 * MIB, chunk: 4 * MIB, repetitions: 5 };
 const QUICK: Sizes = { bytes: 4 * MIB, chunk: MIB / 4, repetitions: 1 };
-
-const clock: Clock = {
-  now: () => millis(performance.now()),
-  setTimer(after, fire) {
-    const timer = setTimeout(fire, after);
-    return () => clearTimeout(timer);
-  },
-};
-const random: Random = { bytes: (length) => new Uint8Array(randomBytes(length)) };
-const log: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 interface Contender {
   readonly name: string;
@@ -86,25 +70,6 @@ async function tcpLink() {
       server.close();
     },
   };
-}
-
-/** Eight peers, all connected; each answers with nothing to what it is sent. */
-async function eightPeers(): Promise<readonly Swarm[]> {
-  const swarms: Swarm[] = [];
-  for (let i = 0; i < PEERS; i++) {
-    const [first] = swarms;
-    const options = {
-      ...{ seed: random.bytes(32), network: 'bench', mdns: false },
-      ...{ listen: ['/ip4/127.0.0.1/tcp/0'], bootstrap: first?.addresses() ?? [] },
-    };
-    const swarm = await createSwarm(options, { clock, random, log });
-    swarm.handle(PROTOCOL, async () => ({ header: EMPTY, body: EMPTY }));
-    swarms.push(swarm);
-  }
-  for (const [i, swarm] of swarms.entries()) {
-    for (const other of swarms.slice(i + 1)) await swarm.dial(other.addresses()[0]!);
-  }
-  return swarms;
 }
 
 /** Every peer sends every other one a chunk, all at the same time. */
@@ -158,7 +123,8 @@ export const network: Benchmark = {
     const { bytes, chunk, repetitions } = quick ? QUICK : FULL;
     const piece = random.bytes(MIB / 4);
     const body = random.bytes(bytes);
-    const [plain, raw, swarms] = await Promise.all([tcpLink(), rawLink(), eightPeers()]);
+    const [plain, raw, swarms] = await Promise.all([tcpLink(), rawLink(), connectedSwarms(PEERS)]);
+    for (const swarm of swarms) swarm.handle(PROTOCOL, async () => NOTHING);
     try {
       const download = await holdersOf(swarms, body);
       const [a, b] = swarms as [Swarm, Swarm];
