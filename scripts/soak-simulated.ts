@@ -1,10 +1,10 @@
 /**
- * Simulated swarms by the thousand: `npm run soak -- [first seed] [last seed]`. Prints a line for
+ * Simulated swarms by the thousand: `npm run soak -- simulated [first seed] [last seed]`. A line for
  * every seed that breaks a rule or does not finish, with the command that repeats it.
  */
 import { simulate } from '@starling/sim';
 
-const [first = 1, last = 2_000] = process.argv.slice(2).map(Number);
+const [first = 1, last = 2_000] = process.argv.slice(3).map(Number);
 const totals = { seeds: 0, broken: 0, unfinished: 0, crashes: 0, seconds: 0 };
 for (let seed = first; seed <= last; seed++) {
   const swarm = {

@@ -59,7 +59,7 @@ test('no cell of honest peers is taken for spoilt, on the finest grid and the co
   }
 });
 
-test('a cell with a mean longer than clipping allows is left out [R-56]', () => {
+test('a cell with a mean longer than clipping allows is left out [R-59]', () => {
   const prng = new Prng(3n);
   const codec = codecWith(24);
   const [first, last] = [cellOf(prng, codec, honest), cellOf(prng, codec, honest)];
