@@ -28,7 +28,9 @@ import {
   verifyChain,
 } from '@starling/rounds';
 import type { BlobExchange } from './blobs/exchange.ts';
+import { ControlVariates } from './control-variates.ts';
 import { JobJournal } from './job-journal.ts';
+import { OwnVectors } from './own-vectors.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
 import type { PrivacyGate } from './privacy-gate.ts';
 import { EventQueue } from './queue.ts';
@@ -86,6 +88,8 @@ export class JobHost {
   readonly #queue = new EventQueue<EngineEvent>(QUEUE_MAX);
   readonly #timers = new Map<string, () => void>();
   readonly #journal: JobJournal;
+  readonly #own: OwnVectors;
+  readonly #variates: ControlVariates | undefined;
   readonly #sync: SyncClient;
   readonly #session: SessionHost;
   readonly #loop: Promise<void>;
@@ -116,6 +120,13 @@ export class JobHost {
     });
     const enqueue = (event: EngineEvent) => this.enqueue(event);
     this.#journal = new JobJournal(node.journal, job.id);
+    this.#own = new OwnVectors({ ...node, job: job.id });
+    if (job.manifest.aggregation.algorithm === 'scaffold') {
+      const { self } = node.transport;
+      this.#variates = new ControlVariates({
+        ...{ job, self, own: this.#own, journal: this.#journal },
+      });
+    }
     this.#sync = new SyncClient({ node, job, blobs: parts.blobs, enqueue });
     this.#session = new SessionHost({
       ...parts,
@@ -202,6 +213,11 @@ export class JobHost {
     await this.#part?.prepared.close();
   }
 
+  /** Blobs of what this peer keeps for itself. */
+  ownBlobs(): readonly BlobHash[] {
+    return this.#own.hashes();
+  }
+
   /** Certificates of the job from round `from` on. */
   certificates(from: number): readonly Certificate[] {
     return this.#state.chain.slice(Math.max(0, from - 1));
@@ -209,6 +225,7 @@ export class JobHost {
 
   async #run(): Promise<void> {
     try {
+      await this.#own.load();
       const { certificates, ...kept } = await this.#journal.recover();
       const sound = this.#soundPart(certificates);
       await this.#take({ kind: 'start', certificates: sound, ...kept });
@@ -340,6 +357,7 @@ export class JobHost {
 
   async #train(stateHash: BlobHash, round: number): Promise<void> {
     const turn = ++this.#training;
+    const { chain } = this.#state;
     if (this.#part === undefined) return;
     const { prepared, dataset } = this.#part;
     const { node, job, vectors, options, privacy } = this.#parts;
@@ -351,8 +369,10 @@ export class JobHost {
       options.onNotice?.(job.id, { kind: 'progress', round, ...progress });
     };
     try {
-      const input = { node, job, vectors, prepared, stateHash, round, onProgress };
-      const update = await trainRound(input);
+      const variates = this.#variates;
+      const update = await trainRound({
+        ...{ node, job, vectors, prepared, stateHash, round, onProgress, chain, variates },
+      });
       // A newer round has begun meanwhile: its own training follows.
       if (turn !== this.#training) return;
       // On disk before the engine has the update: no JOIN can be sent without it.

@@ -43,6 +43,7 @@ import { privacyGate } from './privacy-gate.ts';
 import { PrivacyLedger, type Spent } from './privacy-ledger.ts';
 import { askSync } from './sync-client.ts';
 import { answerSync } from './sync-server.ts';
+import { schemaOf, trainerJob } from './trainer-job.ts';
 import { VectorStore } from './vectors.ts';
 
 /** Jobs one node keeps track of. */
@@ -210,6 +211,7 @@ export class StarlingNode {
       const isWanted = standing.kind === 'participating' || standing === NOT_LOOKED_AT;
       if (!isOurs && !isWanted) continue;
       yield job.manifest.model;
+      yield* host.ownBlobs();
       const stateHash = stateHashOf(host.state);
       if (stateHash !== undefined) yield stateHash;
     }
@@ -400,16 +402,9 @@ export class StarlingNode {
       known.standing = { kind: 'refused', reason };
       return;
     }
-    const { data, training, aggregation, loss } = job.manifest;
-    const schema = {
-      task: data.task,
-      input: { dtype: data.inputType, shape: data.inputShape },
-      target: data.target,
-      classes: data.classes,
-    };
     const match =
       wanted === undefined
-        ? await this.#offers.match(schema)
+        ? await this.#offers.match(schemaOf(job.manifest))
         : { ok: true as const, dataset: wanted };
     if (!match.ok) {
       known.standing = { kind: 'no-data', reasons: match.reasons };
@@ -423,15 +418,7 @@ export class StarlingNode {
     const model = await this.#modelOf(job);
     const turn = ++known.turn;
     try {
-      const prepared = await trainer.prepare({
-        modelHash: job.manifest.model,
-        model,
-        loss,
-        training,
-        clippingNorm: aggregation.clippingNorm,
-        data: schema,
-        dataset: match.dataset,
-      });
+      const prepared = await trainer.prepare(trainerJob(job.manifest, model, match.dataset));
       if (known.turn !== turn) {
         await prepared.close();
         return;
