@@ -1,4 +1,4 @@
-import { initialVector, trainableParameters, vectorLength } from '@starling/autodiff';
+import { initialVector, VectorSplit } from '@starling/autodiff';
 import { type BlobHash, decodeCanonical, errorMessage, ProtocolError } from '@starling/core';
 import { hashHex } from '@starling/crypto';
 import { encodeState } from '@starling/federation';
@@ -43,7 +43,7 @@ const failed = (fault: string, job?: Job, chain: Chain = []): Verification => ({
 /**
  * Checks offline that a proof's manifest is signed, that a quorum signed every round since, and
  * that the last of them certifies the very weights in `model`. What stands around the weights, the
- * graph, is not under any certificate.
+ * graph, is not under any certificate, nor are a peer's own weights.
  */
 export function verifyModel(model: Uint8Array, proofBytes: Uint8Array): Verification {
   let proof: Proof;
@@ -75,10 +75,11 @@ function weightsFault(model: Uint8Array, job: Job, chain: Chain): string | undef
   }
   let state: Uint8Array;
   try {
-    const { frozen } = job.manifest.training;
+    const { training } = job.manifest;
     const read = readModel(model);
-    const vector = initialVector(read, frozen);
-    const trainable = vectorLength(trainableParameters(read, frozen));
+    const split = new VectorSplit(read, training);
+    const vector = split.shared(initialVector(read, training.frozen));
+    const trainable = split.layout.parameters;
     state = encodeState({ round: last.round, model: vector, trainable, moments: [] });
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;

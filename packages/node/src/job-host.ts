@@ -36,7 +36,7 @@ import type { PrivacyGate } from './privacy-gate.ts';
 import { EventQueue } from './queue.ts';
 import { SessionHost } from './session-host.ts';
 import { SyncClient } from './sync-client.ts';
-import { trainRound } from './training.ts';
+import { PERSONAL, trainRound } from './training.ts';
 import type { VectorStore } from './vectors.ts';
 
 /** Whether this peer's role lets it train as a light peer only. */
@@ -218,6 +218,11 @@ export class JobHost {
     return this.#own.hashes();
   }
 
+  /** Weights that this peer trains for itself; undefined before its first training. */
+  personal(): Promise<Float32Array | undefined> {
+    return this.#own.get(PERSONAL);
+  }
+
   /** Certificates of the job from round `from` on. */
   certificates(from: number): readonly Certificate[] {
     return this.#state.chain.slice(Math.max(0, from - 1));
@@ -372,6 +377,7 @@ export class JobHost {
       const variates = this.#variates;
       const update = await trainRound({
         ...{ node, job, vectors, prepared, stateHash, round, onProgress, chain, variates },
+        own: this.#own,
       });
       // A newer round has begun meanwhile: its own training follows.
       if (turn !== this.#training) return;

@@ -31,6 +31,7 @@ import {
   manifestFault,
   stateHashOf,
   vectorLengthOf,
+  type WeightPatterns,
 } from '@starling/rounds';
 import { type BlobExchange, createBlobExchange } from './blobs/exchange.ts';
 import { Catalogue, type Decision } from './catalogue.ts';
@@ -121,8 +122,8 @@ export class StarlingNode {
   }
 
   /** What can be said of a model without data. @throws ProtocolError */
-  describe(model: Uint8Array, frozen: readonly string[]): Promise<ModelDescription> {
-    return this.#parts.trainer.describe(model, frozen);
+  describe(model: Uint8Array, weights: WeightPatterns): Promise<ModelDescription> {
+    return this.#parts.trainer.describe(model, weights);
   }
 
   /** What this peer's data sets have given away, by data set and job. */
@@ -139,7 +140,7 @@ export class StarlingNode {
     const fault = manifestFault(manifest);
     if (fault !== undefined) throw new ConfigError('job', fault);
     this.#demandLauncher();
-    const { layout } = await this.describe(model, manifest.training.frozen);
+    const { layout } = await this.describe(model, manifest.training);
     const unfit = layoutFault(manifest, layout);
     if (unfit !== undefined) throw new ConfigError('job.privacy', unfit);
     const hash = await this.#parts.blobs.put(model);
@@ -227,6 +228,11 @@ export class StarlingNode {
       throw new ProtocolError('not-ready', 'the model is still on its way, try again in a moment');
     }
     return { model, state, signed: known.manifest, report: report(known) };
+  }
+
+  /** This peer's own weights of a job; undefined where it has trained none. */
+  personal(id: JobId): Promise<Float32Array | undefined> {
+    return this.#known(id).host.personal();
   }
 
   #known(id: JobId): KnownJob {
@@ -367,8 +373,7 @@ export class StarlingNode {
     const { job, host } = known;
     try {
       const model = await this.#modelOf(job);
-      const { frozen } = job.manifest.training;
-      const { layout, initial } = await trainer.describe(model, frozen);
+      const { layout, initial } = await trainer.describe(model, job.manifest.training);
       const unfit = layoutFault(job.manifest, layout);
       if (unfit !== undefined) throw new ProtocolError('privacy', unfit);
       known.guarantee = guaranteeOf(job.manifest, layout.parameters);

@@ -9,8 +9,12 @@ import {
   type Update,
 } from '@starling/rounds';
 import type { ControlVariates } from './control-variates.ts';
+import type { OwnVectors } from './own-vectors.ts';
 import type { NodeParts } from './parts.ts';
 import type { VectorStore } from './vectors.ts';
+
+/** Name of the weights that a peer trains for itself. */
+export const PERSONAL = 'personal';
 
 interface RoundInput {
   readonly node: NodeParts;
@@ -21,6 +25,8 @@ interface RoundInput {
   readonly round: number;
   /** Certificates before the round. */
   readonly chain: Chain;
+  /** What this peer keeps for itself. */
+  readonly own: OwnVectors;
   /** Of jobs with SCAFFOLD. */
   readonly variates: ControlVariates | undefined;
   /** Told every few seconds while the training lasts. */
@@ -42,16 +48,22 @@ export async function trainRound(input: RoundInput): Promise<Update> {
     state,
     ...(scaffold && { scaffold }),
   });
+  const personal = await input.own.get(PERSONAL);
   const codec = codecOf(job.manifest);
   // Metrics would need noise of their own: a job with noise has none (decision 0020).
   const evaluation =
     codec.noise === undefined
-      ? await prepared.evaluate(model, examplesMax(updateCodec(codec)))
+      ? await prepared.evaluate(model, examplesMax(updateCodec(codec)), personal)
       : { lossSum: 0, correct: 0, examples: 0 };
   const seed = new DataView(node.random.bytes(4).buffer).getUint32(0);
   const rounds = job.manifest.stop.rounds;
-  const context = { round: round - 1, rounds, ...(correction && { control: correction }) };
+  const context = {
+    ...{ round: round - 1, rounds, personal },
+    ...(correction && { control: correction }),
+  };
   const trained = await prepared.train(model, seed, context, onProgress);
+  // Whatever becomes of the update, what it was trained with stays here.
+  if (trained.personal !== undefined) await input.own.put(PERSONAL, trained.personal);
   const { words, own } = await node.compute.run('quantise', {
     update: trained.update,
     trainable: prepared.layout.parameters,
