@@ -1,5 +1,6 @@
 import type { JobFileInput } from '@starling/control';
 import { expect, test } from 'vitest';
+import { verifyModel } from '../../apps/cli/src/verify-model.ts';
 import { Cluster } from './cluster.ts';
 
 type Settings = Pick<JobFileInput, 'aggregation' | 'training'>;
@@ -34,6 +35,9 @@ test('algorithms on live daemons: the model gets better, and all hold the same',
       expect(new Set(views.map(({ stateHash }) => stateHash)).size, name).toBe(1);
       const losses = views[0]!.rounds.map(({ loss }) => loss!);
       expect(losses.at(-1), name).toBeLessThan(losses[0]!);
+      const { model, proof } = await cluster.swarm.client(cluster.swarm.peers[0]!).pull(job);
+      const [file, evidence] = [model, proof].map((text) => Buffer.from(text, 'base64'));
+      expect(verifyModel(file!, evidence!), name).toMatchObject({ ok: true });
     }
   } finally {
     await cluster.stop();

@@ -62,13 +62,13 @@ export function verifyModel(model: Uint8Array, proofBytes: Uint8Array): Verifica
     const sound = chain.slice(0, verdict.round - 1);
     return failed(`certificate of round ${verdict.round}: ${verdict.reason}`, job, sound);
   }
-  const fault = weightsFault(model, job, chain);
+  const fault = weightsFault(model, job, proof);
   return { ok: fault === undefined, fault, job, rounds: roundsOf(chain) };
 }
 
 /** Why the weights inside `model` are not those that the chain ends in, or undefined. */
-function weightsFault(model: Uint8Array, job: Job, chain: Chain): string | undefined {
-  const last = chain.at(-1)?.statement;
+function weightsFault(model: Uint8Array, job: Job, proof: Proof): string | undefined {
+  const last = proof.certificates.at(-1)?.statement;
   if (last === undefined) {
     const launched = hashHex(model) === job.manifest.model;
     return launched ? undefined : 'no round is certified, and this is not the launched model';
@@ -80,7 +80,11 @@ function weightsFault(model: Uint8Array, job: Job, chain: Chain): string | undef
     const split = new VectorSplit(read, training);
     const vector = split.shared(initialVector(read, training.frozen));
     const trainable = split.layout.parameters;
-    state = encodeState({ round: last.round, model: vector, trainable, moments: [] });
+    if (proof.moments.some((moment) => moment.length !== 4 * trainable)) {
+      return 'the proof is malformed (moments of another model)';
+    }
+    const moments = proof.moments.map((moment) => new Float32Array(moment.slice().buffer));
+    state = encodeState({ round: last.round, model: vector, trainable, moments });
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return `the model cannot be read (${errorMessage(error)})`;

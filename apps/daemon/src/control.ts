@@ -165,11 +165,14 @@ function findJob(node: StarlingNode, wanted: string): JobId {
  */
 async function pull(node: StarlingNode, id: JobId, { personal }: PullOptions) {
   const { model, state, signed, report } = await node.model(id);
-  const { round, model: vector } = decodeState(state);
+  const { round, model: vector, moments } = decodeState(state);
   const { manifest } = report.job;
   const own = personal ? await personalOf(node, id, manifest) : undefined;
   const certificates = report.certificates.slice(0, round);
-  const proof = encodeCanonical(proofCodec, { manifest: signed, certificates });
+  const proof = encodeCanonical(proofCodec, {
+    ...{ manifest: signed, certificates },
+    moments: moments.map((each) => new Uint8Array(each.buffer, each.byteOffset, each.byteLength)),
+  });
   return {
     round,
     model: Buffer.from(applyVector(model, vector, manifest.training, own)).toString('base64'),
