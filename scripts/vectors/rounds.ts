@@ -60,6 +60,7 @@ const manifest: Manifest = {
     schedule: { ...DEFAULT_TRAINING.schedule, kind: 'cosine', per: 'round', warmup: 3, floor: 0.1 },
     clipping: { norm: 1, value: 0.5 },
     frozen: ['*', '!*lora*'],
+    personal: ['head.*'],
     dropout: false,
     lossOptions: { labelSmoothing: 0.1, ignoreIndex: -100, classWeights: [1, 2.5], delta: 1 },
   },
@@ -213,8 +214,8 @@ export function roundsBad(): readonly BadVector[] {
     changed('fifth kind of target', '91cd0310000a', '91cd0310040a'),
     changed('classes above a million', '91cd0310000a', '91cd031000ce000f4241'),
     badWire('nothing but a name', 'manifest', manifestCodec, ['mnist']),
-    badWire('manifest above 8 KiB', 'signed-manifest', signedManifestCodec, [
-      ramp(8193),
+    badWire('manifest above 12 KiB', 'signed-manifest', signedManifestCodec, [
+      ramp(12 * 1024 + 1),
       h,
       ramp(64),
     ]),

@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { zooModel } from '@starling/autodiff';
+import { ALL_SHARED, zooModel } from '@starling/autodiff';
 import { writeModel } from '@starling/onnx';
 import type { PreparedJob } from '@starling/rounds';
 import {
@@ -118,7 +118,7 @@ test('a model with a loop that never ends is refused before anything runs', asyn
     const model = writeModel(loopingModel());
     const refusal = /\(Loop\): more than \d+ iterations/;
     await expect(trainer.prepare(noiseJob({ model }))).rejects.toThrow(refusal);
-    await expect(trainer.describe(model, [])).rejects.toThrow(refusal);
+    await expect(trainer.describe(model, ALL_SHARED)).rejects.toThrow(refusal);
   });
 });
 
@@ -132,7 +132,7 @@ test('external data are refused, and nothing dies of it', async () => {
     tensor.externalData = [create(StringStringEntryProtoSchema, entry)];
     const model = toBinary(ModelProtoSchema, proto);
     await expect(trainer.prepare(noiseJob({ model }))).rejects.toThrow('external data is refused');
-    await expect(trainer.describe(model, [])).rejects.toThrow('external data is refused');
+    await expect(trainer.describe(model, ALL_SHARED)).rejects.toThrow('external data is refused');
   });
 });
 

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ALL_SHARED } from '@starling/autodiff';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type CageSupport, cagedCommand, describeCage } from '../../packages/trainer/src/cage.ts';
 import { type DeathCause, TrainerChild } from '../../packages/trainer/src/child.ts';
@@ -26,7 +27,7 @@ test('a control group ends a child above its memory, and is gone after it', asyn
   const onDeath = (cause: DeathCause) => deaths.push(cause);
   const child = new TrainerChild({ command, limits, log, onDeath });
   onTestFinished(() => child.kill());
-  const request = child.request({ kind: 'describe', model: new Uint8Array(), frozen: [] });
+  const request = child.request({ kind: 'describe', model: new Uint8Array(), weights: ALL_SHARED });
   await expect(request).rejects.toThrow(/SIGKILL.*out of memory: it may hold 300 MiB/);
   expect(deaths).toEqual(['out of memory']);
   await child.kill();

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { ALL_SHARED } from '@starling/autodiff';
 import { expect, onTestFinished, test } from 'vitest';
 import { type CageSupport, cagedCommand } from '../../packages/trainer/src/cage.ts';
 import { type DeathCause, TrainerChild } from '../../packages/trainer/src/child.ts';
@@ -16,7 +17,7 @@ test('where the kernel holds no limit, a child above it is ended', async () => {
   const onDeath = (cause: DeathCause) => deaths.push(cause);
   const child = new TrainerChild({ command, limits, log, onDeath });
   onTestFinished(() => child.kill());
-  const request = child.request({ kind: 'describe', model: new Uint8Array(), frozen: [] });
+  const request = child.request({ kind: 'describe', model: new Uint8Array(), weights: ALL_SHARED });
   await expect(request).rejects.toThrow(/SIGKILL.*it holds \d+ MiB of at most 300 MiB/);
   expect(deaths).toEqual(['out of memory']);
 });

@@ -34,6 +34,10 @@ const CASES: readonly (readonly [string, TrainingCase])[] = [
   ],
   ['indices', { zoo: 'gpt', ...image, batchSize: 2, classes: 80 }],
   ['frozen weights', { zoo: 'cnn', ...image, change: { frozen: ['conv*'] } }],
+  [
+    'personal weights, which the proximal term leaves alone',
+    { zoo: 'mlp', ...image, change: { proximal: 20, personal: ['fc3*'] } },
+  ],
 ];
 
 /** What the graphs of single steps compute shows on the CPU too; GPUs are for `webgpu.test.ts`. */

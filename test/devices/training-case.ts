@@ -15,7 +15,7 @@ export interface TrainingCase {
   readonly dropout?: boolean;
   readonly change?: Pick<
     EpochGraphOptions,
-    'optimizer' | 'clipping' | 'proximal' | 'control' | 'frozen' | 'augment'
+    'optimizer' | 'clipping' | 'proximal' | 'control' | 'frozen' | 'personal' | 'augment'
   >;
 }
 

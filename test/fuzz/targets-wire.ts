@@ -65,7 +65,7 @@ function madeUp(all: readonly Uint8Array[]): readonly Uint8Array[] {
     .map((bytes) => decodeCanonical(rounds.certificateCodec, bytes, BYTES_MAX));
   const manifest = all.find((bytes) => decodes(rounds.signedManifestCodec, bytes))!;
   return [
-    encodeCanonical(rounds.proofCodec, { manifest, certificates }),
+    encodeCanonical(rounds.proofCodec, { manifest, certificates, moments: [new Uint8Array(8)] }),
     ...certificates.map((each) => encodeCanonical(rounds.certificateBytesCodec, each)),
     encodeCanonical(rounds.trainingCodec, rounds.DEFAULT_TRAINING),
     encodeCanonical(rounds.aggregationCodec, rounds.DEFAULT_AGGREGATION),

@@ -1,12 +1,14 @@
 import type { JobFileInput } from '@starling/control';
 import { expect, test } from 'vitest';
+import { verifyModel } from '../../apps/cli/src/verify-model.ts';
 import { Cluster } from './cluster.ts';
 
 type Settings = Pick<JobFileInput, 'aggregation' | 'training'>;
 
-/** Jobs of one swarm, one after another; the quick suite runs the first three. */
+/** Jobs of one swarm, one after another; the quick suite runs the first four. */
 const JOBS: readonly (readonly [string, Settings])[] = [
   ['fednova by examples', { aggregation: { algorithm: 'fednova', weighting: 'examples' } }],
+  ['scaffold', { aggregation: { algorithm: 'scaffold' } }],
   ['fedadam', { aggregation: { algorithm: 'fedadam', learningRate: 0.01 } }],
   ['shared unmasking', { aggregation: { unmasking: 'shared' } }],
   ['fedprox', { aggregation: { algorithm: 'fedprox' }, training: { proximal: 0.01 } }],
@@ -27,12 +29,15 @@ test('algorithms on live daemons: the model gets better, and all hold the same',
   const isFull = process.env['STARLING_TEST_SIZE'] === 'full';
   const cluster = await Cluster.start(4);
   try {
-    for (const [name, settings] of isFull ? JOBS : JOBS.slice(0, 3)) {
+    for (const [name, settings] of isFull ? JOBS : JOBS.slice(0, 4)) {
       const job = await cluster.launch(ROUNDS, { joinWindowSeconds: 1 }, settings);
       const views = await cluster.finished(job, ROUNDS);
       expect(new Set(views.map(({ stateHash }) => stateHash)).size, name).toBe(1);
       const losses = views[0]!.rounds.map(({ loss }) => loss!);
       expect(losses.at(-1), name).toBeLessThan(losses[0]!);
+      const { model, proof } = await cluster.swarm.client(cluster.swarm.peers[0]!).pull(job);
+      const [file, evidence] = [model, proof].map((text) => Buffer.from(text, 'base64'));
+      expect(verifyModel(file!, evidence!), name).toMatchObject({ ok: true });
     }
   } finally {
     await cluster.stop();

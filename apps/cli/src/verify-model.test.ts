@@ -51,9 +51,9 @@ function modelAfter(step: number): Uint8Array {
   );
 }
 
-function stateHashOf(model: Uint8Array, round: number): BlobHash {
+function stateHashOf({ model, round, moments = [] }: Made): BlobHash {
   const vector = initialVector(readModel(model));
-  const state = encodeState({ round, model: vector, trainable: vector.length, moments: [] });
+  const state = encodeState({ round, model: vector, trainable: vector.length, moments });
   return hashHex(state) as BlobHash;
 }
 
@@ -62,12 +62,14 @@ interface Made {
   readonly parent: CertificateHash;
   readonly model: Uint8Array;
   readonly signers?: number;
+  readonly moments?: readonly Float32Array[];
 }
 
-function certify({ round, parent, model, signers = 3 }: Made): Certificate {
+function certify(made: Made): Certificate {
+  const { round, parent, signers = 3 } = made;
   const statement: Statement = {
     ...{ jobId: JOB, round, restarts: 0, attempt: 0, parent },
-    stateHash: stateHashOf(model, round),
+    stateHash: stateHashOf(made),
     roster: KEYS.map(({ peerId }) => peerId),
     survivors: toBitmap([0, 1, 2, 3], 4),
     metrics: { lossSum: 50, correct: 90, examples: 100 },
@@ -86,8 +88,10 @@ function chainOf(signersOfLast = 3): readonly Certificate[] {
   return [first, certify({ ...second, signers: signersOfLast })];
 }
 
-const proofOf = (certificates: readonly Certificate[], manifest = SIGNED): Uint8Array =>
-  encodeCanonical(proofCodec, { manifest, certificates } satisfies Proof);
+const proofOf = (
+  certificates: readonly Certificate[],
+  { manifest = SIGNED, moments = [] }: Partial<Proof> = {},
+): Uint8Array => encodeCanonical(proofCodec, { manifest, certificates, moments } satisfies Proof);
 
 describe('the proof beside a model', () => {
   test('holds for the weights that a quorum certified', () => {
@@ -105,6 +109,24 @@ describe('the proof beside a model', () => {
   test('holds for the launched model before the first round, and for no other', () => {
     expect(verifyModel(LAUNCHED, proofOf([])).ok).toBe(true);
     expect(verifyModel(modelAfter(0.5), proofOf([])).fault).toMatch(/not the launched model/);
+  });
+
+  test('holds for a state with moments, and for those moments alone', () => {
+    const model = modelAfter(0.5);
+    const moment = initialVector(readModel(model)).map((_, i) => i / 7);
+    const parent = JOB as string as CertificateHash;
+    const chain = [certify({ round: 1, parent, model, moments: [moment] })];
+    const bytesOf = (vector: Float32Array) => new Uint8Array(vector.buffer);
+    const moments = [bytesOf(moment)];
+    expect(verifyModel(model, proofOf(chain, { moments }))).toMatchObject({ ok: true });
+    const other = [bytesOf(moment.map((value) => value + 1))];
+    for (const wrong of [other, [], [...moments, ...moments]]) {
+      const { fault } = verifyModel(model, proofOf(chain, { moments: wrong }));
+      expect(fault).toMatch(/not those certified in round 1/);
+    }
+    const short = [moments[0]!.subarray(4)];
+    const { fault } = verifyModel(model, proofOf(chain, { moments: short }));
+    expect(fault).toBe('the proof is malformed (moments of another model)');
   });
 
   test('fails on other weights', () => {
@@ -141,7 +163,9 @@ describe('the proof beside a model', () => {
   test('fails on a manifest that was changed after it was signed', () => {
     const forged = SIGNED.slice();
     forged[forged.length - 1]! ^= 1;
-    expect(verifyModel(modelAfter(0.5), proofOf(chainOf(), forged)).fault).toMatch(/signature/);
+    expect(verifyModel(modelAfter(0.5), proofOf(chainOf(), { manifest: forged })).fault).toMatch(
+      /signature/,
+    );
   });
 
   test('fails on bytes that are no proof, and on a file that is no model', () => {

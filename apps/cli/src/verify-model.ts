@@ -1,4 +1,4 @@
-import { initialVector, trainableParameters, vectorLength } from '@starling/autodiff';
+import { initialVector, VectorSplit } from '@starling/autodiff';
 import { type BlobHash, decodeCanonical, errorMessage, ProtocolError } from '@starling/core';
 import { hashHex } from '@starling/crypto';
 import { encodeState } from '@starling/federation';
@@ -43,7 +43,7 @@ const failed = (fault: string, job?: Job, chain: Chain = []): Verification => ({
 /**
  * Checks offline that a proof's manifest is signed, that a quorum signed every round since, and
  * that the last of them certifies the very weights in `model`. What stands around the weights, the
- * graph, is not under any certificate.
+ * graph, is not under any certificate, nor are a peer's own weights.
  */
 export function verifyModel(model: Uint8Array, proofBytes: Uint8Array): Verification {
   let proof: Proof;
@@ -62,24 +62,29 @@ export function verifyModel(model: Uint8Array, proofBytes: Uint8Array): Verifica
     const sound = chain.slice(0, verdict.round - 1);
     return failed(`certificate of round ${verdict.round}: ${verdict.reason}`, job, sound);
   }
-  const fault = weightsFault(model, job, chain);
+  const fault = weightsFault(model, job, proof);
   return { ok: fault === undefined, fault, job, rounds: roundsOf(chain) };
 }
 
 /** Why the weights inside `model` are not those that the chain ends in, or undefined. */
-function weightsFault(model: Uint8Array, job: Job, chain: Chain): string | undefined {
-  const last = chain.at(-1)?.statement;
+function weightsFault(model: Uint8Array, job: Job, proof: Proof): string | undefined {
+  const last = proof.certificates.at(-1)?.statement;
   if (last === undefined) {
     const launched = hashHex(model) === job.manifest.model;
     return launched ? undefined : 'no round is certified, and this is not the launched model';
   }
   let state: Uint8Array;
   try {
-    const { frozen } = job.manifest.training;
+    const { training } = job.manifest;
     const read = readModel(model);
-    const vector = initialVector(read, frozen);
-    const trainable = vectorLength(trainableParameters(read, frozen));
-    state = encodeState({ round: last.round, model: vector, trainable, moments: [] });
+    const split = new VectorSplit(read, training);
+    const vector = split.shared(initialVector(read, training.frozen));
+    const trainable = split.layout.parameters;
+    if (proof.moments.some((moment) => moment.length !== 4 * trainable)) {
+      return 'the proof is malformed (moments of another model)';
+    }
+    const moments = proof.moments.map((moment) => new Float32Array(moment.slice().buffer));
+    state = encodeState({ round: last.round, model: vector, trainable, moments });
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return `the model cannot be read (${errorMessage(error)})`;

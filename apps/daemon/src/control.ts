@@ -4,6 +4,7 @@ import {
   type JobFile,
   type JobView,
   manifestOf,
+  type PullOptions,
   type SwarmHandlers,
 } from '@starling/control';
 import { ConfigError, encodeCanonical, type JobId, ProtocolError } from '@starling/core';
@@ -63,7 +64,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
       watchers.add(watcher);
       return () => watchers.delete(watcher);
     },
-    pull: (id) => pull(node, findJob(node, id)),
+    pull: (id, options) => pull(node, findJob(node, id), options),
     addData: async (dataset) => {
       const added = await data.add(dataset);
       await node.dataChanged();
@@ -150,18 +151,37 @@ function findJob(node: StarlingNode, wanted: string): JobId {
   throw new ConfigError('job', `${problem} "${wanted}"`, '`starling jobs` lists them');
 }
 
-/** The newest global model in its ONNX file, and the chain that leads to it from the manifest. */
-async function pull(node: StarlingNode, id: JobId) {
+/**
+ * The newest global model in its ONNX file, with this peer's own weights if asked for, and the
+ * chain that leads to it from the manifest.
+ */
+async function pull(node: StarlingNode, id: JobId, { personal }: PullOptions) {
   const { model, state, signed, report } = await node.model(id);
-  const { round, model: vector } = decodeState(state);
-  const { frozen } = report.job.manifest.training;
+  const { round, model: vector, moments } = decodeState(state);
+  const { manifest } = report.job;
+  const own = personal ? await personalOf(node, id, manifest) : undefined;
   const certificates = report.certificates.slice(0, round);
-  const proof = encodeCanonical(proofCodec, { manifest: signed, certificates });
+  const proof = encodeCanonical(proofCodec, {
+    ...{ manifest: signed, certificates },
+    moments: moments.map((each) => new Uint8Array(each.buffer, each.byteOffset, each.byteLength)),
+  });
   return {
     round,
-    model: Buffer.from(applyVector(model, vector, frozen)).toString('base64'),
+    model: Buffer.from(applyVector(model, vector, manifest.training, own)).toString('base64'),
     proof: Buffer.from(proof).toString('base64'),
   };
+}
+
+/** @throws ConfigError where this peer has no weights of its own */
+async function personalOf(node: StarlingNode, id: JobId, { name, training }: Manifest) {
+  if (training.personal.length === 0) {
+    const hint = 'Leave --personal away';
+    throw new ConfigError('job', `job "${name}" has no personal weights`, hint);
+  }
+  const own = await node.personal(id);
+  if (own !== undefined) return own;
+  const hint = 'They are there after its first training; without --personal they are as launched';
+  throw new ConfigError('job', `this peer has no weights of its own in "${name}" yet`, hint);
 }
 
 /** The job's manifest; where its file names an epsilon, with the noise that gives it. */
@@ -173,7 +193,7 @@ async function withNoise(node: StarlingNode, file: JobFile, model: Uint8Array): 
   // The faults of everything but the noise come first, and by their own names.
   const fault = manifestFault({ ...manifest, privacy: NO_PRIVACY });
   if (fault !== undefined) throw new ConfigError('job', fault);
-  const { layout } = await node.describe(model, manifest.training.frozen);
+  const { layout } = await node.describe(model, manifest.training);
   const noiseMultiplier = noiseOf(manifest, layout.parameters, epsilon);
   return { ...manifest, privacy: { ...privacy, noiseMultiplier } };
 }

@@ -3,12 +3,13 @@ import { backward } from './backward.ts';
 import { dryRun } from './forward.ts';
 import { modelInput, ownExample } from './model-inputs.ts';
 import { modelState, trainableParameters } from './model-state.ts';
-import { initialVector, vectorLength } from './vector.ts';
+import { ALL_SHARED, VectorSplit, type WeightPatterns } from './personal.ts';
+import { initialVector } from './vector.ts';
 
 export interface DescribedModel {
-  /** Elements of the vector that are parameters, and buffers behind them. */
+  /** Elements of the job's vector that are parameters, and buffers behind them. */
   readonly layout: { readonly parameters: number; readonly buffers: number };
-  /** The values inside the model, in the order of `vectorState`. */
+  /** The job's vector of the values inside the model. */
   readonly initial: Float32Array;
   /** What one might expect to be trained and is not, each with the reason. */
   readonly warnings: readonly string[];
@@ -18,17 +19,19 @@ export interface DescribedModel {
  * What can be said of a model without data. Where its input's shape is known but for the batch,
  * both passes are built once, so that a model that cannot train is refused here and not in a
  * round.
- * @param frozen patterns of weights that stay as they are
  * @throws ProtocolError naming the node and the cause
  */
-export function describeModel(model: Model, frozen: readonly string[] = []): DescribedModel {
-  const { parameters, buffers, warnings } = modelState(model, frozen);
+export function describeModel(model: Model, weights: WeightPatterns = ALL_SHARED): DescribedModel {
+  const { frozen } = weights;
+  const { warnings } = modelState(model, frozen);
+  const split = new VectorSplit(model, weights);
   const unreached = isSized(model) ? unreachedParameters(model, frozen) : [];
   return {
-    layout: { parameters: vectorLength(parameters), buffers: vectorLength(buffers) },
-    initial: initialVector(model, frozen),
+    layout: split.layout,
+    initial: split.shared(initialVector(model, frozen)),
     warnings: [
       ...warnings,
+      ...split.warnings,
       ...unreached.map((name) => `"${name}" is not trained: no gradient reaches it`),
     ],
   };

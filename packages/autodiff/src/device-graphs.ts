@@ -9,7 +9,7 @@ import {
   withNoise,
 } from './augmentation.ts';
 import { WORDS_PER_DROPOUT } from './dropout.ts';
-import type { EpochGraphOptions } from './epoch-graph.ts';
+import { anchored, type EpochGraphOptions } from './epoch-graph.ts';
 import { dryRun } from './forward.ts';
 import { adjustedGradients, type GradientTerms } from './gradient-terms.ts';
 import { type MinibatchResult, normalised, type Training, trainMinibatch } from './minibatch.ts';
@@ -318,7 +318,13 @@ function takeStep(draft: Draft, parts: Plan, { step, weights, made }: StepCall):
   const { proximal = 0 } = options;
   const terms: GradientTerms = {
     clipping: options.clipping,
-    proximal: proximal === 0 ? undefined : { factor: g.number(proximal), anchors: step.anchors },
+    proximal:
+      proximal === 0
+        ? undefined
+        : {
+            factor: g.number(proximal),
+            anchors: anchored(training.state.parameters, step.anchors, options),
+          },
     control: step.control.length === 0 ? undefined : step.control,
   };
   const count = training.state.parameters.length;

@@ -20,8 +20,8 @@ import { EPOCH_INPUTS, EPOCH_OUTPUTS } from './epoch-names.ts';
 import { hasFewerAtEnd, hasSmallerLast, type MinibatchPlan, orderShape } from './epoch-plan.ts';
 import { type EpochShared, epochStep } from './epoch-step.ts';
 import { dryRun } from './forward.ts';
-
-import type { GradientClipping } from './gradient-terms.ts';
+import { isNamed } from './frozen.ts';
+import type { Anchors, GradientClipping } from './gradient-terms.ts';
 import type { LossKind, LossOptions } from './losses.ts';
 import { type ModelState, modelState, type Parameter } from './model-state.ts';
 import { Ops } from './ops.ts';
@@ -58,8 +58,10 @@ export interface EpochGraphOptions {
   readonly proximal?: number;
   /** SCAFFOLD: a vector that is added to every gradient is fed. */
   readonly control?: boolean;
-  /** Patterns of weights that stay as they are; see `isFrozen`. */
+  /** Patterns of weights that stay as they are; see `isNamed`. */
   readonly frozen?: readonly string[];
+  /** Patterns of a peer's own weights: the proximal term does not pull them. */
+  readonly personal?: readonly string[];
   /** Whether the model's dropouts drop; they do unless told. */
   readonly dropout?: boolean;
   readonly augment?: Augmentation | undefined;
@@ -271,7 +273,11 @@ function sharedParts(g: Ops, options: EpochGraphOptions, inputs: SharedInputs): 
           ? undefined
           : {
               factor: withRate(g.number(proximal)),
-              anchors: unflatten(g, vector, [...state.parameters, ...state.buffers]),
+              anchors: anchored(
+                state.parameters,
+                unflatten(g, vector, [...state.parameters, ...state.buffers]),
+                options,
+              ),
             },
       control: options.control
         ? unflatten(g, withRate(controlInput(g, state)), state.parameters)
@@ -279,6 +285,13 @@ function sharedParts(g: Ops, options: EpochGraphOptions, inputs: SharedInputs): 
     },
   };
 }
+
+/** Values that the proximal term pulls the parameters to: none for a peer's own. */
+export const anchored = (
+  parameters: readonly Parameter[],
+  values: readonly string[],
+  { personal = [] }: Pick<EpochGraphOptions, 'personal'>,
+): Anchors => parameters.map(({ name }, i) => (isNamed(name, personal) ? undefined : values[i]));
 
 function controlInput(g: Ops, { parameters }: ModelState): string {
   const shape = [vectorLength(parameters)];

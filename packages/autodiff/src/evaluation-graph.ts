@@ -14,7 +14,7 @@ export interface EvaluationGraphOptions {
   readonly lossOptions?: LossOptions;
   readonly data: ResidentData;
   readonly batchSize: number;
-  /** Patterns of weights that the vector does not hold; see `isFrozen`. */
+  /** Patterns of weights that the vector does not hold; see `isNamed`. */
   readonly frozen?: readonly string[];
 }
 

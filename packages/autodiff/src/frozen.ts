@@ -1,9 +1,9 @@
 /**
- * Which weights stay as they are. Patterns are read in order and the last that matches a name
- * decides: `*` stands for any characters, `?` for one, and a leading `!` thaws again. Adapters
- * alone are trained by `['*', '!*lora*']`.
+ * Whether patterns name a weight, as one that stays as it is, or is a peer's own. They are read in
+ * order and the last that matches decides: `*` stands for any characters, `?` for one, and a
+ * leading `!` takes back. Adapters alone are trained where `['*', '!*lora*']` is frozen.
  */
-export function isFrozen(name: string, patterns: readonly string[]): boolean {
+export function isNamed(name: string, patterns: readonly string[]): boolean {
   const last = patterns.findLast((pattern) => matchesGlob(name, bare(pattern)));
   return last !== undefined && !last.startsWith('!');
 }

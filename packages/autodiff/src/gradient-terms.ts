@@ -9,10 +9,13 @@ export interface GradientClipping {
   readonly value: number;
 }
 
+/** Where each weight was; undefined for those that nothing pulls back. */
+export type Anchors = readonly (string | undefined)[];
+
 export interface GradientTerms {
   readonly clipping: GradientClipping | undefined;
   /** FedProx: μ, and the weights that training began with. */
-  readonly proximal: { readonly factor: string; readonly anchors: readonly string[] } | undefined;
+  readonly proximal: { readonly factor: string; readonly anchors: Anchors } | undefined;
   /** SCAFFOLD: what is added to each gradient. */
   readonly control: readonly string[] | undefined;
 }
@@ -32,7 +35,9 @@ export function adjustedGradients(
     proximal === undefined
       ? gradients
       : gradients.map((gradient, i) => {
-          const distance = g.sub(weights[i]!, proximal.anchors[i]!);
+          const anchor = proximal.anchors[i];
+          if (anchor === undefined) return gradient;
+          const distance = g.sub(weights[i]!, anchor);
           return g.add(gradient, g.mul(distance, proximal.factor));
         });
   const { norm = 0, value = 0 } = clipping ?? {};

@@ -46,7 +46,7 @@ export {
 } from './evaluation-graph.ts';
 export { outputShape } from './forward.ts';
 export { buildForwardGraph, type ForwardGraph, type ForwardGraphOptions } from './forward-graph.ts';
-export { isFrozen } from './frozen.ts';
+export { isNamed } from './frozen.ts';
 export type { GradientClipping } from './gradient-terms.ts';
 export { LOSS_NAMES, type LossKind, type LossOptions, targetType } from './losses.ts';
 export { inputShapeFor, modelInput, targetInput } from './model-inputs.ts';
@@ -66,6 +66,7 @@ export {
   optimizerNamed,
   optimizerSettings,
 } from './optimizers.ts';
+export { ALL_SHARED, VectorSplit, type WeightPatterns } from './personal.ts';
 export {
   CONSTANT_RATE,
   learningRates,

@@ -1,7 +1,7 @@
 import { type Attribute, int, type Model, type Node, scalar, tensorOf } from '@starling/onnx';
 import { describe, expect, test } from 'vitest';
 import { drawn, graphOf, node } from '../../../test/helpers/small-graphs.ts';
-import { buildStepGraph, describeModel, modelState } from './index.ts';
+import { ALL_SHARED, buildStepGraph, describeModel, modelState } from './index.ts';
 
 const modelOf = (nodes: readonly Node[], weights: Parameters<typeof graphOf>[1]): Model => ({
   graph: graphOf(nodes, weights, ['batch', 4], 'y'),
@@ -25,7 +25,9 @@ describe('the state of a model', () => {
       warnings: [],
     });
     expect(names(dense, ['a'])).toEqual(['b']);
-    expect(describeModel(dense, ['a']).initial).toEqual(drawn([3], 2).data);
+    expect(describeModel(dense, { ...ALL_SHARED, frozen: ['a'] }).initial).toEqual(
+      drawn([3], 2).data,
+    );
     expect(modelState(dense, ['c*']).warnings).toEqual(['frozen: "c*" matches no weight']);
     expect(() => modelState(dense, ['*'])).toThrow('no weight is left to train: * freezes all 2');
   });

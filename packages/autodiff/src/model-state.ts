@@ -1,7 +1,7 @@
 import { ProtocolError } from '@starling/core';
 import { elementCount, equalShapes, type Model, type Node, type Tensor } from '@starling/onnx';
 import { fixedValues } from './fixed-values.ts';
-import { idlePatterns, isFrozen } from './frozen.ts';
+import { idlePatterns, isNamed } from './frozen.ts';
 import { differentiableInputs, isConstantName, weightInputs } from './rules.ts';
 import { isBatchStatistics } from './rules-training.ts';
 
@@ -28,7 +28,7 @@ export interface ModelState {
  * are exported in training mode. What `frozen` matches is neither: it stays in the model as a
  * constant and takes no place in any vector, and a BatchNormalization whose statistics are frozen
  * normalises by them.
- * @param frozen patterns of names, see `isFrozen`
+ * @param frozen patterns of names, see `isNamed`
  * @throws ProtocolError `model-mismatch` when there is nothing to train
  */
 export function modelState({ graph }: Model, frozen: readonly string[] = []): ModelState {
@@ -51,7 +51,7 @@ export function modelState({ graph }: Model, frozen: readonly string[] = []): Mo
     }),
   );
   const trainable = floats.filter(({ name }) => reached.has(name) && !fixed.has(name));
-  const free = ({ name }: Parameter) => !isFrozen(name, frozen);
+  const free = ({ name }: Parameter) => !isNamed(name, frozen);
   const parameters = trainable.filter(free);
   const buffers = floats.filter(({ name }) => statistics.has(name) && !reached.has(name));
   if (trainable.length === 0) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isFrozen } from './frozen.ts';
+import { isNamed } from './frozen.ts';
 import { CONSTANT_RATE, learningRates, type Schedule, variesWithinRun } from './schedule.ts';
 
 const rates = (changes: Partial<Schedule>, steps: number, round = 0, rounds = 1) =>
@@ -44,11 +44,11 @@ describe('frozen patterns', () => {
     ['a.b', ['a?b'], true],
     ['a', ['!a', 'a'], true],
   ] as const)('%j under %j: %j', (name, patterns, frozen) => {
-    expect(isFrozen(name, patterns)).toBe(frozen);
+    expect(isNamed(name, patterns)).toBe(frozen);
   });
 
   test('a pattern of many stars ends soon on a long name', () => {
     const pattern = `${'*a'.repeat(60)}b`;
-    expect(isFrozen('a'.repeat(4000), [pattern])).toBe(false);
+    expect(isNamed('a'.repeat(4000), [pattern])).toBe(false);
   });
 });

@@ -23,7 +23,7 @@ export interface StepGraphOptions {
   /** Plain SGD unless told. */
   readonly optimizer?: OptimizerSettings;
   readonly clipping?: GradientClipping;
-  /** Patterns of weights that stay as they are; see `isFrozen`. */
+  /** Patterns of weights that stay as they are; see `isNamed`. */
   readonly frozen?: readonly string[];
   /** Whether the model's dropouts drop; they do unless told. */
   readonly dropout?: boolean;

@@ -3,6 +3,7 @@ import { readModel, writeModel } from '@starling/onnx';
 import { describeModel } from './describe.ts';
 import { LOSS_NAMES, type LossKind, type LossOptions } from './losses.ts';
 import { type OptimizerSettings, optimizerNamed, optimizerSettings } from './optimizers.ts';
+import type { WeightPatterns } from './personal.ts';
 import { buildStepGraph } from './step-graph.ts';
 
 export interface TrainingGraphOptions {
@@ -41,8 +42,8 @@ export function writeTrainingGraph(
  */
 export const trainingWarnings = (
   modelBytes: Uint8Array,
-  frozen: readonly string[],
-): readonly string[] => describeModel(readModel(modelBytes), frozen).warnings;
+  weights: WeightPatterns,
+): readonly string[] => describeModel(readModel(modelBytes), weights).warnings;
 
 /** @throws ConfigError listing the losses that exist */
 export function lossNamed(name: string): LossKind {

@@ -9,6 +9,7 @@ import {
 } from '@starling/onnx';
 import { type Parameter, stateTensors, vectorState } from './model-state.ts';
 import type { Ops } from './ops.ts';
+import { ALL_SHARED, VectorSplit, type WeightPatterns } from './personal.ts';
 
 /** Elements of all parameters together. */
 export const vectorLength = (parameters: readonly Parameter[]): number =>
@@ -49,17 +50,22 @@ export function cutVector(
 }
 
 /**
- * The forward model's file with the weights of `vector` in it and everything else as it was.
- * @param frozen the job's patterns of weights that are not in its vector
- * @throws ProtocolError when file or vector do not fit
+ * The forward model's file with the weights of a job's vector in it and everything else as it was.
+ * @param weights which of the model's weights are not in the vector
+ * @param personal a peer's own weights; as they are in the file when absent
+ * @throws ProtocolError when file or vectors do not fit
  */
 export function applyVector(
   modelBytes: Uint8Array,
   vector: Float32Array,
-  frozen: readonly string[] = [],
+  weights: WeightPatterns = ALL_SHARED,
+  personal?: Float32Array,
 ): Uint8Array {
-  const state = vectorState(readModel(modelBytes), frozen);
-  return replaceInitializers(modelBytes, cutVector(state, vector));
+  const model = readModel(modelBytes);
+  const split = new VectorSplit(model, weights);
+  const own = personal ?? split.own(initialVector(model, weights.frozen));
+  const state = vectorState(model, weights.frozen);
+  return replaceInitializers(modelBytes, cutVector(state, split.join(vector, own)));
 }
 
 /** In the graph: a flat vector [length] to one value per parameter, of its shape. */

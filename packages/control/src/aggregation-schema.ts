@@ -22,7 +22,7 @@ const ALGORITHM_NUMBERS = {
   beta1: ['fedadam', 'fedyogi', 'fedadagrad'],
   beta2: ['fedadam', 'fedyogi'],
   tau: ['fedadam', 'fedyogi', 'fedadagrad'],
-  referenceSteps: ['fednova'],
+  referenceSteps: ['fednova', 'scaffold'],
 } as const;
 const COMBINATION_NUMBERS = { corruptCells: ['multi-krum', 'trimmed-mean'] } as const;
 const WEIGHTING_NUMBERS = { weightCap: ['examples'] } as const;

@@ -15,6 +15,7 @@ import {
   type LaunchedView,
   launchedSchema,
   type Pulled,
+  type PullOptions,
   pulledSchema,
   type Status,
   statusSchema,
@@ -46,7 +47,7 @@ export interface ControlClient {
   refuse(id: string): Promise<JobView>;
   cancel(id: string): Promise<JobView>;
   events(id: string, signal?: AbortSignal): AsyncIterable<JobEvent>;
-  pull(id: string): Promise<Pulled>;
+  pull(id: string, options?: PullOptions): Promise<Pulled>;
   addData(data: Dataset): Promise<DataSetView>;
   /** The files stay where they are. */
   removeData(name: string): Promise<DataSetView>;
@@ -85,7 +86,8 @@ export function createControlClient(socket: string): ControlClient {
     refuse: (id) => post(jobPath(id, '/refuse'), {}, jobSchema),
     cancel: (id) => post(jobPath(id, '/cancel'), {}, jobSchema),
     events: (id, signal) => events(socket, { method: 'GET', path: jobPath(id, '/events'), signal }),
-    pull: (id) => get(jobPath(id, '/model'), pulledSchema),
+    pull: (id, { personal } = { personal: false }) =>
+      get(jobPath(id, personal ? '/model?personal=true' : '/model'), pulledSchema),
     addData: (data) => post('/v1/data', data, dataViewSchema),
     removeData: (name) =>
       call(socket, dataViewSchema, {

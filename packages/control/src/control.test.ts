@@ -134,6 +134,10 @@ describe('every route', () => {
   test('hands over what the client sent', async () => {
     const seen: unknown[] = [];
     const { client } = await running({
+      pull: async (...args) => {
+        seen.push(args);
+        return { round: 1, model: 'AAAA', proof: 'AAAA' };
+      },
       approve: async (...args) => {
         seen.push(args);
         return JOB;
@@ -151,12 +155,16 @@ describe('every route', () => {
         return JOB;
       },
     });
+    await client.pull(ID);
+    await client.pull(ID, { personal: true });
     await client.approve(ID, 'scans');
     await client.approve(ID);
     await client.addData(OFFER);
     await client.removeData('a name / with % signs');
     await client.job('a name / with % signs');
     expect(seen).toEqual([
+      [ID, { personal: false }],
+      [ID, { personal: true }],
       [ID, 'scans'],
       [ID, undefined],
       OFFER,

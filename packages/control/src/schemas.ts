@@ -168,6 +168,9 @@ export const launchedSchema = z.object({
 export type LaunchedView = z.infer<typeof launchedSchema>;
 
 /** The trained model, and what proves where it comes from (base64). */
+/** Whether a model is pulled with this peer's own weights, or with the launched ones. */
+export const pullSchema = z.strictObject({ personal: z.stringbool().default(false) });
+export type PullOptions = z.infer<typeof pullSchema>;
 export const pulledSchema = z.object({ round: count, model: z.string(), proof: z.string() });
 export type Pulled = z.infer<typeof pulledSchema>;
 

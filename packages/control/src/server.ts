@@ -15,6 +15,8 @@ import {
   type LaunchedView,
   launchSchema,
   type Pulled,
+  type PullOptions,
+  pullSchema,
   type Status,
 } from './schemas.ts';
 import { type SwarmHandlers, swarmRoutes } from './swarm-routes.ts';
@@ -35,7 +37,7 @@ export interface ControlHandlers {
   cancel(id: string): Promise<JobView>;
   /** Told of every change of a job; the answer ends it. */
   watch(id: string, listen: (event: JobEvent) => void): () => void;
-  pull(id: string): Promise<Pulled>;
+  pull(id: string, options: PullOptions): Promise<Pulled>;
   addData(data: Dataset): Promise<DataSetView>;
   removeData(name: string): Promise<DataSetView>;
   listData(): Promise<readonly DataSetView[]>;
@@ -104,7 +106,9 @@ function routes(app: FastifyInstance, handlers: ControlHandlers): void {
   );
   app.post('/v1/jobs/:id/refuse', ({ params }) => handlers.refuse(id(params)));
   app.post('/v1/jobs/:id/cancel', ({ params }) => handlers.cancel(id(params)));
-  app.get('/v1/jobs/:id/model', ({ params }) => handlers.pull(id(params)));
+  app.get('/v1/jobs/:id/model', ({ params, query }) =>
+    handlers.pull(id(params), pullSchema.parse(query)),
+  );
   app.get('/v1/jobs/:id/events', ({ params }, reply) => streamEvents(reply, handlers, id(params)));
   app.get('/v1/privacy', () => handlers.privacy());
   swarmRoutes(app, handlers.swarm);

@@ -4,6 +4,7 @@ import {
   FROZEN_PATTERN_MAX,
   FROZEN_PATTERNS_MAX,
   OPTIMIZER_NAMES,
+  PERSONAL_PATTERNS_MAX,
   SCHEDULE_KINDS,
   SCHEDULE_UNITS,
   type Training,
@@ -117,6 +118,10 @@ export const trainingSchema = z
     clipping: z.strictObject({ norm: bound.default(0), value: bound.default(0) }).prefault({}),
     proximal: bound.default(0),
     frozen: z.array(z.string().min(1).max(FROZEN_PATTERN_MAX)).max(FROZEN_PATTERNS_MAX).default([]),
+    personal: z
+      .array(z.string().min(1).max(FROZEN_PATTERN_MAX))
+      .max(PERSONAL_PATTERNS_MAX)
+      .default([]),
     dropout: z.boolean().default(true),
     lossOptions: lossOptionsSchema.prefault({}),
   })

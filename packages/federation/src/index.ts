@@ -39,6 +39,12 @@ export {
   type Metrics,
 } from './metrics.ts';
 export {
+  correctionOf,
+  globalVariate,
+  nextOwnVariate,
+  type Scaffold,
+} from './scaffold.ts';
+export {
   applyMean,
   FEDAVG,
   initialState,

@@ -18,6 +18,7 @@ const OPTIMIZERS: readonly ServerOptimizer[] = [
   { kind: 'nesterov', learningRate: 0.7, momentum: 0.9 },
   { kind: 'fedyogi', learningRate: 0.1, beta1: 0.9, beta2: 0.99, tau: 1e-3 },
   { kind: 'fedadagrad', learningRate: 0.1, beta1: 0, beta2: 0, tau: 1e-3 },
+  { kind: 'scaffold', learningRate: 0.9, localRate: 0.1, localSteps: 32, participation: 0.3 },
 ];
 
 /** A few rounds with means that depend on the round and the coordinate only. */
@@ -99,6 +100,7 @@ describe('server optimisers', () => {
         "6ebe71c2b21b5b9618253e8053e494a2a75c94d188adebd799225da565d9b2dc",
         "d93ce297eb267c41f74f5eae6d9e069f06faef319d84abc3b7073a1086af22cb",
         "baafd66ae2af1c5b792567e9b5885bc009438d43547e4804bc5a113ad449a18a",
+        "379b4f7bfadb5fd94b2a31a82fa4e45c2efe66bd1b4764428c47ee5a946ac2d8",
       ]
     `);
   });

@@ -1,8 +1,10 @@
 import { assert, unreachable } from '@starling/core';
 import type { JobState } from './job-state.ts';
+import { globalVariate, type Scaffold } from './scaffold.ts';
 
 /** What is done with a round's mean update. The name is the field's; no server exists. */
 export type ServerOptimizer =
+  | Scaffold
   /** model += learningRate · mean (McMahan et al. 2017; with learning rate 1 the plain mean). */
   | { readonly kind: 'fedavg'; readonly learningRate: number }
   /** m = momentum · m + mean; model += learningRate · m (Hsu et al. 2019). */
@@ -38,6 +40,7 @@ export function initialState(
       return { round: 0, model, trainable, moments: [] };
     case 'fedavgm':
     case 'nesterov':
+    case 'scaffold':
       return { round: 0, model, trainable, moments: [zeros()] };
     case 'fedadam':
     case 'fedyogi':
@@ -55,16 +58,25 @@ export function initialState(
  * and Math.sqrt in float64, by ascending index, each result rounded once to float32 when it is
  * stored: every engine gets the same bits, so their hash can be agreed on (design decision 6b).
  * Buffers, past `trainable`, take the plain mean.
+ * @param steps how much longer than the mean of normalised updates the step is, for weights alone:
+ *   FedNova's effective steps over the reference
  */
 export function applyMean(
   state: JobState,
   mean: Float64Array,
   optimizer: ServerOptimizer = FEDAVG,
+  steps = 1,
 ): JobState {
   const { model, trainable } = state;
   assert(mean.length === model.length, `mean of ${mean.length} for a model of ${model.length}`);
   const next = new Float32Array(model.length);
-  const moments = step(next, state, mean, optimizer);
+  // Scaffold's c is of normalised updates, whatever their steps.
+  const perStep = mean.subarray(0, trainable);
+  const moved = steps === 1 ? perStep : perStep.map((value) => value * steps);
+  const moments =
+    optimizer.kind === 'scaffold'
+      ? scaffoldStep(next, state, { perStep, moved }, optimizer)
+      : step(next, state, moved, optimizer);
   for (let i = trainable; i < model.length; i++) next[i] = model[i]! + mean[i]!;
   return { round: state.round + 1, model: next, trainable, moments };
 }
@@ -79,12 +91,32 @@ const SECOND_MOMENTS = {
   fedadagrad: (before: number, square: number) => before + square,
 } as const;
 
+/**
+ * x ← x + η_g · mean(Δyᵢ) and c ← c + |S|/N · mean(cᵢ⁺ − cᵢ), with cᵢ⁺ − cᵢ = −c − Δyᵢ/(K·η).
+ */
+function scaffoldStep(
+  next: Float32Array,
+  state: JobState,
+  { perStep, moved }: { readonly perStep: Float64Array; readonly moved: Float64Array },
+  { learningRate, localRate, localSteps, participation }: Scaffold,
+): readonly Float32Array[] {
+  const { model, trainable } = state;
+  const before = globalVariate(state);
+  const c = new Float32Array(trainable);
+  const distance = localSteps * localRate;
+  for (let i = 0; i < trainable; i++) {
+    next[i] = model[i]! + learningRate * moved[i]!;
+    c[i] = before[i]! + participation * (-before[i]! - perStep[i]! / distance);
+  }
+  return [c];
+}
+
 /** Fills the trainable part of `next` and gives the new moments. */
 function step(
   next: Float32Array,
   { model, trainable, moments }: JobState,
   mean: Float64Array,
-  optimizer: ServerOptimizer,
+  optimizer: Exclude<ServerOptimizer, Scaffold>,
 ): readonly Float32Array[] {
   const rate = optimizer.learningRate;
   switch (optimizer.kind) {

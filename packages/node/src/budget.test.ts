@@ -109,8 +109,8 @@ test('a model with running statistics is refused at launch', async () => {
   const base = fakeTrainer(new Prng(1n));
   const trainer: Trainer = {
     ...base,
-    describe: async (model, frozen) => ({
-      ...(await base.describe(model, frozen)),
+    describe: async (model, weights) => ({
+      ...(await base.describe(model, weights)),
       layout: { parameters: PARAMETERS - 2, buffers: 2 },
     }),
   };

@@ -34,10 +34,18 @@ export interface PackedSum {
  */
 export interface ComputeTasks {
   /**
-   * Model and buffers of a state's bytes; the bytes are given away.
+   * Model and buffers of a state's bytes, and SCAFFOLD's c − cᵢ where asked for; the bytes are
+   * given away.
    * @throws ProtocolError 'state' on bytes that are no state
    */
-  decode: { in: { readonly state: Uint8Array }; out: { readonly model: Float32Array } };
+  decode: {
+    in: {
+      readonly state: Uint8Array;
+      /** With this peer's cᵢ, if it is known. */
+      readonly scaffold?: { readonly own: Float32Array | undefined };
+    };
+    out: { readonly model: Float32Array; readonly correction?: Float32Array };
+  };
   /**
    * Update, its weights clipped, and metrics as ring words. `seed` (32 bytes) drives the stochastic
    * rounding.
@@ -53,8 +61,14 @@ export interface ComputeTasks {
       readonly metrics: Metrics;
       readonly seed: Uint8Array;
       readonly codec: JobCodec;
+      /** SCAFFOLD's c − cᵢ with which the update was trained: then there is an `own`. */
+      readonly correction?: Float32Array;
     };
-    out: { readonly words: Uint32Array };
+    out: {
+      readonly words: Uint32Array;
+      /** The cᵢ⁺ that goes with these words. */
+      readonly own?: Float32Array;
+    };
   };
   /** Masked, packed and cut; with the SHA-256 of every chunk. */
   mask: {

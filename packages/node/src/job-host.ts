@@ -29,14 +29,16 @@ import {
   verifyChain,
 } from '@starling/rounds';
 import type { BlobExchange } from './blobs/exchange.ts';
+import { ControlVariates } from './control-variates.ts';
 import { holdOutFault } from './hold-out.ts';
 import { JobJournal } from './job-journal.ts';
+import { OwnVectors } from './own-vectors.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
 import type { PrivacyGate } from './privacy-gate.ts';
 import { EventQueue } from './queue.ts';
 import { SessionHost } from './session-host.ts';
 import { SyncClient } from './sync-client.ts';
-import { trainRound } from './training.ts';
+import { PERSONAL, trainRound } from './training.ts';
 import type { VectorStore } from './vectors.ts';
 
 /** Whether this peer's role lets it train as a light peer only. */
@@ -88,6 +90,8 @@ export class JobHost {
   readonly #queue = new EventQueue<EngineEvent>(QUEUE_MAX);
   readonly #timers = new Map<string, () => void>();
   readonly #journal: JobJournal;
+  readonly #own: OwnVectors;
+  readonly #variates: ControlVariates | undefined;
   readonly #sync: SyncClient;
   readonly #session: SessionHost;
   readonly #loop: Promise<void>;
@@ -118,6 +122,13 @@ export class JobHost {
     });
     const enqueue = (event: EngineEvent) => this.enqueue(event);
     this.#journal = new JobJournal(node.journal, job.id);
+    this.#own = new OwnVectors({ ...node, job: job.id });
+    if (job.manifest.aggregation.algorithm === 'scaffold') {
+      const { self } = node.transport;
+      this.#variates = new ControlVariates({
+        ...{ job, self, own: this.#own, journal: this.#journal },
+      });
+    }
     this.#sync = new SyncClient({ node, job, blobs: parts.blobs, enqueue });
     this.#session = new SessionHost({
       ...parts,
@@ -205,6 +216,16 @@ export class JobHost {
     await this.#part?.prepared.close();
   }
 
+  /** Blobs of what this peer keeps for itself. */
+  ownBlobs(): readonly BlobHash[] {
+    return this.#own.hashes();
+  }
+
+  /** Weights that this peer trains for itself; undefined before its first training. */
+  personal(): Promise<Float32Array | undefined> {
+    return this.#own.get(PERSONAL);
+  }
+
   /** Certificates of the job from round `from` on. */
   certificates(from: number): readonly Certificate[] {
     return this.#state.chain.slice(Math.max(0, from - 1));
@@ -212,6 +233,7 @@ export class JobHost {
 
   async #run(): Promise<void> {
     try {
+      await this.#own.load();
       const { certificates, ...kept } = await this.#journal.recover();
       const sound = this.#soundPart(certificates);
       await this.#take({ kind: 'start', certificates: sound, ...kept });
@@ -343,6 +365,7 @@ export class JobHost {
 
   async #train(stateHash: BlobHash, round: number): Promise<void> {
     const turn = ++this.#training;
+    const { chain } = this.#state;
     if (this.#part === undefined) return;
     const { prepared, dataset } = this.#part;
     const { node, job, vectors, options, privacy } = this.#parts;
@@ -354,8 +377,11 @@ export class JobHost {
       options.onNotice?.(job.id, { kind: 'progress', round, ...progress });
     };
     try {
-      const input = { node, job, vectors, prepared, stateHash, round, onProgress };
-      const update = await trainRound(input);
+      const variates = this.#variates;
+      const update = await trainRound({
+        ...{ node, job, vectors, prepared, stateHash, round, onProgress, chain, variates },
+        own: this.#own,
+      });
       // A newer round has begun meanwhile: its own training follows.
       if (turn !== this.#training) return;
       // On disk before the engine has the update: no JOIN can be sent without it.

@@ -14,7 +14,7 @@ import {
   type Certificate,
   certificateCodec,
 } from '@starling/protocol-rounds';
-import { type Ban, parseBan, parseSlot, type Slot } from '@starling/rounds';
+import { type Ban, parseBan, parseSlot, type Slot, slotKey } from '@starling/rounds';
 
 export interface Recovered {
   readonly certificates: readonly Certificate[];
@@ -36,6 +36,12 @@ export class JobJournal {
 
   async note(key: string, value: string): Promise<void> {
     await this.#journal.put(`${this.#prefix}note/${key}`, utf8(value));
+  }
+
+  /** The update with which this peer JOINed a slot. */
+  async joinedWith(roundId: RoundId, slot: Slot): Promise<string | undefined> {
+    const update = await this.#journal.get(`${this.#prefix}note/join/${roundId}/${slotKey(slot)}`);
+    return update && new TextDecoder().decode(update);
   }
 
   /** Replaces the chain from index `from` on. */

@@ -3,9 +3,11 @@ import { hashHex, type KeystreamReader, keystreamFrom, Secret, sha256 } from '@s
 import {
   addNoise,
   bufferCodec,
+  correctionOf,
   decodeState,
   encodeState,
   encodeTail,
+  nextOwnVariate,
   normalisationOf,
   quantise,
   squaredSteps,
@@ -47,9 +49,14 @@ export type Kernels = {
  * of 25 million words is 100 MB, and only inputs and outputs are held whole.
  */
 export const kernels: Kernels = {
-  decode: ({ state }) => ({ model: decodeState(state).model }),
+  decode({ state, scaffold }) {
+    const decoded = decodeState(state);
+    const { model } = decoded;
+    if (scaffold === undefined) return { model };
+    return { model, correction: correctionOf(decoded, scaffold.own) };
+  },
 
-  quantise({ update, trainable, effort, metrics, seed, codec }) {
+  quantise({ update, trainable, effort, metrics, seed, codec, correction }) {
     const weights = update.subarray(0, trainable);
     scale(weights, normalisationOf(codec, effort));
     const { clipped } = clipToNorm(weights, codec.clippingNorm);
@@ -71,7 +78,8 @@ export const kernels: Kernels = {
     write(clipped, 0, updateCodec(codec));
     write(update.subarray(trainable), trainable, bufferCodec(codec));
     words.set(encodeTail(codec, effort, metrics), update.length);
-    return { words };
+    if (correction === undefined) return { words };
+    return { words, own: nextOwnVariate(correction, words, codec) };
   },
 
   mask({ words, terms, shape, range }) {

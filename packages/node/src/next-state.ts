@@ -78,10 +78,7 @@ export function nextState(
     };
     const mean = new Float64Array(end - at);
     combineStretch(codec.combination, meansOf(state, parts, codec, at), factors, mean);
-    if (at < trainable && all.steps !== 1) {
-      for (let i = 0; i < mean.length; i++) mean[i] = mean[i]! * all.steps;
-    }
-    const next = applyMean(piece, mean, codec.optimizer);
+    const next = applyMean(piece, mean, codec.optimizer, all.steps);
     model.set(next.model, at);
     for (const [i, moment] of next.moments.entries()) {
       moments[i]!.set(moment, Math.min(at, trainable));

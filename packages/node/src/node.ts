@@ -31,6 +31,7 @@ import {
   manifestFault,
   stateHashOf,
   vectorLengthOf,
+  type WeightPatterns,
 } from '@starling/rounds';
 import { type BlobExchange, createBlobExchange } from './blobs/exchange.ts';
 import { Catalogue, type Decision } from './catalogue.ts';
@@ -43,6 +44,7 @@ import { privacyGate } from './privacy-gate.ts';
 import { PrivacyLedger, type Spent } from './privacy-ledger.ts';
 import { askSync } from './sync-client.ts';
 import { answerSync } from './sync-server.ts';
+import { schemaOf, trainerJob } from './trainer-job.ts';
 import { VectorStore } from './vectors.ts';
 
 /** Jobs one node keeps track of. */
@@ -120,8 +122,8 @@ export class StarlingNode {
   }
 
   /** What can be said of a model without data. @throws ProtocolError */
-  describe(model: Uint8Array, frozen: readonly string[]): Promise<ModelDescription> {
-    return this.#parts.trainer.describe(model, frozen);
+  describe(model: Uint8Array, weights: WeightPatterns): Promise<ModelDescription> {
+    return this.#parts.trainer.describe(model, weights);
   }
 
   /** What this peer's data sets have given away, by data set and job. */
@@ -138,7 +140,7 @@ export class StarlingNode {
     const fault = manifestFault(manifest);
     if (fault !== undefined) throw new ConfigError('job', fault);
     this.#demandLauncher();
-    const { layout } = await this.describe(model, manifest.training.frozen);
+    const { layout } = await this.describe(model, manifest.training);
     const unfit = layoutFault(manifest, layout);
     if (unfit !== undefined) throw new ConfigError('job.privacy', unfit);
     const hash = await this.#parts.blobs.put(model);
@@ -210,6 +212,7 @@ export class StarlingNode {
       const isWanted = standing.kind === 'participating' || standing === NOT_LOOKED_AT;
       if (!isOurs && !isWanted) continue;
       yield job.manifest.model;
+      yield* host.ownBlobs();
       const stateHash = stateHashOf(host.state);
       if (stateHash !== undefined) yield stateHash;
     }
@@ -225,6 +228,11 @@ export class StarlingNode {
       throw new ProtocolError('not-ready', 'the model is still on its way, try again in a moment');
     }
     return { model, state, signed: known.manifest, report: report(known) };
+  }
+
+  /** This peer's own weights of a job; undefined where it has trained none. */
+  personal(id: JobId): Promise<Float32Array | undefined> {
+    return this.#known(id).host.personal();
   }
 
   #known(id: JobId): KnownJob {
@@ -365,8 +373,7 @@ export class StarlingNode {
     const { job, host } = known;
     try {
       const model = await this.#modelOf(job);
-      const { frozen } = job.manifest.training;
-      const { layout, initial } = await trainer.describe(model, frozen);
+      const { layout, initial } = await trainer.describe(model, job.manifest.training);
       const unfit = layoutFault(job.manifest, layout);
       if (unfit !== undefined) throw new ProtocolError('privacy', unfit);
       known.guarantee = guaranteeOf(job.manifest, layout.parameters);
@@ -400,16 +407,9 @@ export class StarlingNode {
       known.standing = { kind: 'refused', reason };
       return;
     }
-    const { data, training, aggregation, loss } = job.manifest;
-    const schema = {
-      task: data.task,
-      input: { dtype: data.inputType, shape: data.inputShape },
-      target: data.target,
-      classes: data.classes,
-    };
     const match =
       wanted === undefined
-        ? await this.#offers.match(schema)
+        ? await this.#offers.match(schemaOf(job.manifest))
         : { ok: true as const, dataset: wanted };
     if (!match.ok) {
       known.standing = { kind: 'no-data', reasons: match.reasons };
@@ -423,15 +423,7 @@ export class StarlingNode {
     const model = await this.#modelOf(job);
     const turn = ++known.turn;
     try {
-      const prepared = await trainer.prepare({
-        modelHash: job.manifest.model,
-        model,
-        loss,
-        training,
-        clippingNorm: aggregation.clippingNorm,
-        data: schema,
-        dataset: match.dataset,
-      });
+      const prepared = await trainer.prepare(trainerJob(job.manifest, model, match.dataset));
       if (known.turn !== turn) {
         await prepared.close();
         return;

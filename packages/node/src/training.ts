@@ -1,9 +1,20 @@
 import { type BlobHash, ProtocolError, toHex } from '@starling/core';
 import { examplesMax, updateCodec } from '@starling/federation';
 import type { Job } from '@starling/protocol-rounds';
-import { codecOf, type PreparedJob, type TrainingProgress, type Update } from '@starling/rounds';
+import {
+  type Chain,
+  codecOf,
+  type PreparedJob,
+  type TrainingProgress,
+  type Update,
+} from '@starling/rounds';
+import type { ControlVariates } from './control-variates.ts';
+import type { OwnVectors } from './own-vectors.ts';
 import type { NodeParts } from './parts.ts';
 import type { VectorStore } from './vectors.ts';
+
+/** Name of the weights that a peer trains for itself. */
+export const PERSONAL = 'personal';
 
 interface RoundInput {
   readonly node: NodeParts;
@@ -12,6 +23,12 @@ interface RoundInput {
   readonly prepared: PreparedJob;
   readonly stateHash: BlobHash;
   readonly round: number;
+  /** Certificates before the round. */
+  readonly chain: Chain;
+  /** What this peer keeps for itself. */
+  readonly own: OwnVectors;
+  /** Of jobs with SCAFFOLD. */
+  readonly variates: ControlVariates | undefined;
   /** Told every few seconds while the training lasts. */
   readonly onProgress: (progress: TrainingProgress) => void;
 }
@@ -22,30 +39,42 @@ interface RoundInput {
  * @throws ProtocolError when the state is not held, or the update is not finite
  */
 export async function trainRound(input: RoundInput): Promise<Update> {
-  const { node, job, vectors, prepared, stateHash, round, onProgress } = input;
+  const { node, job, vectors, prepared, stateHash, round, onProgress, chain, variates } = input;
   const state = await node.blobs.get(stateHash);
   if (state === undefined)
     throw new ProtocolError('state-missing', `state ${stateHash} is not held`);
-  const { model } = await node.compute.run('decode', { state });
+  const scaffold = variates && { own: await variates.of(chain) };
+  const { model, correction } = await node.compute.run('decode', {
+    state,
+    ...(scaffold && { scaffold }),
+  });
+  const personal = await input.own.get(PERSONAL);
   const codec = codecOf(job.manifest);
   // Metrics would need noise of their own: a job with noise has none (decision 0020).
   const evaluation =
     codec.noise === undefined
-      ? await prepared.evaluate(model, examplesMax(updateCodec(codec)))
+      ? await prepared.evaluate(model, examplesMax(updateCodec(codec)), personal)
       : { lossSum: 0, correct: 0, examples: 0 };
   const seed = new DataView(node.random.bytes(4).buffer).getUint32(0);
   const rounds = job.manifest.stop.rounds;
-  const context = { round: round - 1, rounds };
+  const context = {
+    ...{ round: round - 1, rounds, personal },
+    ...(correction && { control: correction }),
+  };
   const trained = await prepared.train(model, seed, context, onProgress);
-  const { words } = await node.compute.run('quantise', {
+  // Whatever becomes of the update, what it was trained with stays here.
+  if (trained.personal !== undefined) await input.own.put(PERSONAL, trained.personal);
+  const { words, own } = await node.compute.run('quantise', {
     update: trained.update,
     trainable: prepared.layout.parameters,
     effort: { examples: trained.examples, localSteps: trained.localSteps },
     metrics: evaluation,
     seed: node.random.bytes(32),
     codec,
+    ...(correction && { correction }),
   });
   const id = `${round}-${toHex(node.random.bytes(8))}`;
+  if (own !== undefined) await variates?.keep(id, own, chain);
   const handle = `${job.id}/update/${id}`;
   vectors.putWords(handle, words);
   return { id, handle };

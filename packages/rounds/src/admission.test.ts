@@ -39,6 +39,7 @@ describe('manifestFault', () => {
     ['training.clipping', { training: { clipping: { norm: 0, value: Number.NaN } } }],
     ['training.proximal', { training: { proximal: Number.NaN } }],
     ['training.frozen', { training: { frozen: [''] } }],
+    ['training.personal', { training: { personal: [''] } }],
     ['training.schedule.every', { training: { schedule: { ...schedule, every: 0 } } }],
     ['training.schedule.factor', { training: { schedule: { ...schedule, factor: 0 } } }],
     ['training.schedule.power', { training: { schedule: { ...schedule, power: 0 } } }],

@@ -5,6 +5,7 @@ import { ceilLog2 } from '@starling/secagg';
 import { smallestCell, sumPeersMax } from './cells.ts';
 import { codecOf } from './job-codec.ts';
 import { privacyFault } from './privacy.ts';
+import { scaffoldFault } from './scaffold-fault.ts';
 import { valueBitsOf } from './shape.ts';
 import { trainingFault } from './training-fault.ts';
 
@@ -79,7 +80,7 @@ export function manifestFault(manifest: Manifest): string | undefined {
     [(codec.referenceSteps ?? 1) >= 1, 'aggregation.referenceSteps must be at least 1'],
   ];
   const fault = trainingFault(training) ?? checks.find(([ok]) => !ok)?.[1];
-  return fault ?? privacyFault(manifest);
+  return fault ?? scaffoldFault(manifest) ?? privacyFault(manifest);
 }
 
 function optimizerChecks(aggregation: Aggregation): readonly [ok: boolean, fault: string][] {

@@ -14,15 +14,18 @@ export function codecOf(manifest: Manifest): JobCodec {
   const { ringBits, clippingNorm, bufferRange, weighting, weightCap } = aggregation;
   return {
     ...{ bits: ringBits, peersMax: sumPeersMax(manifest), clippingNorm, bufferRange },
-    optimizer: serverOptimizerOf(aggregation),
+    optimizer: serverOptimizerOf(manifest),
     combination: combinationOf(aggregation),
     ...(weighting === 'examples' && { weightCap }),
-    ...(aggregation.algorithm === 'fednova' && { referenceSteps: aggregation.referenceSteps }),
+    ...(NORMALISED.has(aggregation.algorithm) && { referenceSteps: aggregation.referenceSteps }),
     ...(privacy.mechanism !== 'none' && {
       noise: { multiplier: privacy.noiseMultiplier, ...fewestInSum(manifest) },
     }),
   };
 }
+
+/** Algorithms whose updates count the same however many steps they took. */
+const NORMALISED: ReadonlySet<Aggregation['algorithm']> = new Set(['fednova', 'scaffold']);
 
 function combinationOf({ combination, corruptCells: corrupt }: Aggregation): Combination {
   if (combination === 'multi-krum' || combination === 'trimmed-mean') {
@@ -31,7 +34,7 @@ function combinationOf({ combination, corruptCells: corrupt }: Aggregation): Com
   return { kind: combination };
 }
 
-function serverOptimizerOf(aggregation: Aggregation): ServerOptimizer {
+function serverOptimizerOf({ aggregation, training, admission }: Manifest): ServerOptimizer {
   const { algorithm, learningRate, momentum, beta1, beta2, tau } = aggregation;
   switch (algorithm) {
     case 'fedavgm':
@@ -42,6 +45,11 @@ function serverOptimizerOf(aggregation: Aggregation): ServerOptimizer {
     case 'fedyogi':
     case 'fedadagrad':
       return { kind: algorithm, learningRate, beta1, beta2, tau };
+    case 'scaffold':
+      return {
+        ...{ kind: 'scaffold', learningRate, localRate: training.learningRate },
+        ...{ localSteps: aggregation.referenceSteps, participation: admission.participation },
+      };
     default:
       return { kind: 'fedavg', learningRate };
   }

@@ -90,7 +90,9 @@ export function layoutFault(manifest: Manifest, layout: VectorLayout): string | 
   if (manifest.privacy.mechanism === 'none') return undefined;
   if (parameters === 0) return 'no weight of the model is trained: there is nothing to hide';
   if (buffers === 0) return undefined;
-  const way = 'use a model without BatchNormalization, for instance with GroupNormalization';
+  const way =
+    'use a model without BatchNormalization, for instance with GroupNormalization, or name them ' +
+    'in training.personal';
   return `no noise covers the model's ${buffers} running statistics: ${way}`;
 }
 

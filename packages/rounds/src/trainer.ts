@@ -45,6 +45,9 @@ export interface VectorLayout {
   readonly buffers: number;
 }
 
+/** Which weights are not in the job's vector, by patterns of names. */
+export type WeightPatterns = Pick<Training, 'frozen' | 'personal'>;
+
 export interface ClientUpdate {
   /**
    * New minus old vector; length parameters + buffers. The parameters are clipped to the job's
@@ -56,6 +59,8 @@ export interface ClientUpdate {
   readonly trainingLoss: number;
   readonly localSteps: number;
   readonly examples: number;
+  /** This peer's own weights behind the training, where the job has personal ones. */
+  readonly personal?: Float32Array;
 }
 
 /**
@@ -75,6 +80,8 @@ export interface TrainingContext {
   readonly rounds: number;
   /** SCAFFOLD's c − cᵢ, one element for each parameter; with `TrainerJob.control` alone. */
   readonly control?: Float32Array;
+  /** This peer's own weights, as an earlier training gave them; as launched when absent. */
+  readonly personal?: Float32Array | undefined;
 }
 
 /** How far a training is, told every few seconds. */
@@ -104,8 +111,11 @@ export interface PreparedJob {
     context?: TrainingContext,
     onProgress?: (progress: TrainingProgress) => void,
   ): Promise<ClientUpdate>;
-  /** Evaluates `vector` on at most `examplesMax` examples of the validation split. */
-  evaluate(vector: Float32Array, examplesMax: number): Promise<Evaluation>;
+  /**
+   * Evaluates `vector` on at most `examplesMax` examples of the validation split.
+   * @param personal this peer's own weights; as launched when absent
+   */
+  evaluate(vector: Float32Array, examplesMax: number, personal?: Float32Array): Promise<Evaluation>;
   close(): Promise<void>;
 }
 
@@ -122,11 +132,8 @@ export interface ModelDescription {
  * Trains and evaluates on local data. The daemon's adapter is a child process around ONNX Runtime.
  */
 export interface Trainer {
-  /**
-   * @param frozen the job's patterns of frozen weights
-   * @throws ProtocolError when the model is corrupt or refused, naming node and cause
-   */
-  describe(model: Uint8Array, frozen: readonly string[]): Promise<ModelDescription>;
+  /** @throws ProtocolError when the model is corrupt or refused, naming node and cause */
+  describe(model: Uint8Array, weights: WeightPatterns): Promise<ModelDescription>;
   /** @throws ProtocolError when model and data do not fit together, naming node and cause */
   prepare(job: TrainerJob): Promise<PreparedJob>;
 }

@@ -32,6 +32,7 @@ function optimizerChecks(training: Training): readonly Check[] {
     [isBound(clipping.norm) && isBound(clipping.value), 'clipping must not be negative'],
     [isBound(training.proximal), 'proximal must not be negative'],
     [training.frozen.every((pattern) => pattern !== ''), 'frozen holds an empty pattern'],
+    [training.personal.every((pattern) => pattern !== ''), 'personal holds an empty pattern'],
   ];
 }
 

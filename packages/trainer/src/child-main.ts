@@ -39,7 +39,7 @@ async function answer(
 ): Promise<ChildResults[keyof ChildResults]> {
   switch (request.kind) {
     case 'describe': {
-      return describeModel(readModel(request.model), request.frozen);
+      return describeModel(readModel(request.model), request.weights);
     }
     case 'prepare': {
       const { path, plan, augment } = request.data;
@@ -62,7 +62,7 @@ async function answer(
     case 'train':
       return train(request, tell);
     case 'evaluate':
-      return job().evaluate(request.vector, request.examplesMax);
+      return job().evaluate(request.vector, request.examplesMax, request.personal);
     default:
       return unreachable(request);
   }

@@ -6,6 +6,7 @@ import type {
   TrainerJob,
   TrainingContext,
   TrainingProgress,
+  WeightPatterns,
 } from '@starling/rounds';
 import type { ReadingPlan } from './data/reading-plan.ts';
 import type { Device } from './device.ts';
@@ -37,7 +38,7 @@ export type ChildRequest =
   | {
       readonly kind: 'describe';
       readonly model: Uint8Array;
-      readonly frozen: readonly string[];
+      readonly weights: WeightPatterns;
     }
   | {
       readonly kind: 'prepare';
@@ -68,6 +69,7 @@ export type ChildRequest =
       readonly kind: 'evaluate';
       readonly vector: Float32Array;
       readonly examplesMax: number;
+      readonly personal: Float32Array | undefined;
     };
 
 /** The answer to each kind of request. */

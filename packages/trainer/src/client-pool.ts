@@ -6,8 +6,7 @@ import {
   initialVector,
   planEpochs,
   stepsPerEpoch,
-  trainableParameters,
-  vectorLength,
+  VectorSplit,
 } from '@starling/autodiff';
 import { assert, ProtocolError } from '@starling/core';
 import { readModel } from '@starling/onnx';
@@ -94,6 +93,7 @@ class OpenPool implements ClientPool {
   readonly layout: VectorLayout;
   readonly #options: ClientPoolOptions;
   readonly #model: ReturnType<typeof readModel>;
+  readonly #split: VectorSplit;
   /** In order of last use. */
   readonly #sessions = new Map<string, Sized>();
   readonly #scorers: Scorer[] = [];
@@ -101,10 +101,14 @@ class OpenPool implements ClientPool {
   constructor(options: ClientPoolOptions) {
     this.#options = options;
     this.#model = readModel(options.job.model);
-    const { frozen } = options.job.training;
-    this.initial = initialVector(this.#model, frozen);
-    const trainable = vectorLength(trainableParameters(this.#model, frozen));
-    this.layout = { parameters: trainable, buffers: this.initial.length - trainable };
+    const { training } = options.job;
+    this.#split = new VectorSplit(this.#model, training);
+    if (this.#split.ownLength > 0) {
+      const what = 'virtual clients have no weights of their own: training.personal must be empty';
+      throw new ProtocolError('model-mismatch', what);
+    }
+    this.initial = initialVector(this.#model, training.frozen);
+    this.layout = this.#split.layout;
   }
 
   async train(
@@ -126,6 +130,7 @@ class OpenPool implements ClientPool {
     const rows = Int32Array.from(indices, (_, i) => i);
     const local = new LocalTraining({
       ...{ job: { ...job, dataset: '' }, plan, graph, session, pace, augment: undefined },
+      split: this.#split,
       ...{ example: info.shape, examples: indices.length },
       batches: await residentBatches({ info, examples, indices: rows, plan, form }),
       validate: async () => Number.NaN,

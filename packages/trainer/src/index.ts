@@ -1,4 +1,5 @@
 export {
+  ALL_SHARED,
   applyVector,
   trainingWarnings,
   writeTrainingGraph,

@@ -9,6 +9,7 @@ import {
   initialVector,
   modelState,
   planEpochs,
+  VectorSplit,
   variesWithinRun,
 } from '@starling/autodiff';
 import { errorMessage, ProtocolError } from '@starling/core';
@@ -86,14 +87,16 @@ export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> 
   const model = readModel(job.model);
   const { info } = source;
   checkClasses(job, info);
-  const split = new Split(info.count, { seed: SPLIT_SEED });
+  const examplesSplit = new Split(info.count, { seed: SPLIT_SEED });
   // A peer with fewer examples than a batch trains on batches of what it has.
   const stepsMax = job.training.steps;
-  const plan = planEpochs({ ...job.training, stepsMax, examples: split.training });
+  const plan = planEpochs({ ...job.training, stepsMax, examples: examplesSplit.training });
   const minibatches = plan.steps * plan.accumulation;
   if (minibatches > STEPS_MAX) {
     throw new ProtocolError('job-limit', `${minibatches} local minibatches, at most ${STEPS_MAX}`);
   }
+  const split = new VectorSplit(model, job.training);
+  const launched = initialVector(model, job.training.frozen);
   const graphOptions = epochOptions({ job, model, info, plan, augment });
   const graph = buildEpochGraph(graphOptions);
   checkOutputs(job, graph);
@@ -101,7 +104,13 @@ export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> 
   const form = targetForm(info.target, targets, job.data.classes);
   const elements = graph.layout.parameters + graph.layout.buffers;
   const least = leastBytes({ model, elements, batchSize: plan.batchSize });
-  const parts = { source, split, plan, form, room: dataRoom({ info, plan, least, memory }) };
+  const parts = {
+    source,
+    split: examplesSplit,
+    plan,
+    form,
+    room: dataRoom({ info, plan, least, memory }),
+  };
   const examples = await openExamples(parts);
   const session =
     device === 'webgpu'
@@ -113,10 +122,10 @@ export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> 
     return opened;
   };
   return new OpenJob({
-    ...{ job, plan, graph, examples, streamed: parts.room.shardBytes !== undefined, scorer },
+    ...{ job, plan, split, examples, streamed: parts.room.shardBytes !== undefined, scorer },
     training: new LocalTraining({
       ...{ job, plan, graph, session, augment, batches: examples.batches },
-      ...{ example: info.shape, examples: split.training },
+      ...{ split, example: info.shape, examples: examplesSplit.training },
       validate: async (vector) => {
         const score = await (await scorer()).score(vector, VALIDATION_MAX);
         return score.lossSum / score.examples;
@@ -127,8 +136,8 @@ export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> 
       await source.close();
       await (await opened)?.close();
     },
-    initial: initialVector(model, job.training.frozen),
-    warnings: modelState(model, job.training.frozen).warnings,
+    ...{ initial: split.shared(launched), personal: split.own(launched) },
+    warnings: [...modelState(model, job.training.frozen).warnings, ...split.warnings],
   });
 }
 
@@ -159,9 +168,10 @@ interface GraphParts {
 /** What a job's epoch graph is made from. */
 export function epochOptions({ job, model, info, plan, augment }: GraphParts): EpochGraphOptions {
   const { loss, training, control = false } = job;
-  const { lossOptions, clipping, proximal, frozen, dropout } = training;
+  const { lossOptions, clipping, proximal, frozen, personal, dropout } = training;
   return {
-    ...{ model, loss, lossOptions, plan, clipping, proximal, control, frozen, dropout, augment },
+    ...{ model, loss, lossOptions, plan, clipping, proximal, control, dropout, augment },
+    ...{ frozen, personal },
     data: residentData(model, info, loss),
     optimizer: training,
     ratePerStep: variesWithinRun(training.schedule),
@@ -287,12 +297,14 @@ async function validationOf(source: DataSource, split: Split, shardBytes: number
 interface OpenJobParts {
   readonly job: TrainerJob;
   readonly plan: EpochPlan;
-  readonly graph: EpochGraph;
+  readonly split: VectorSplit;
   readonly training: LocalTraining;
   readonly streamed: boolean;
   readonly scorer: () => Promise<Scorer>;
   readonly close: () => Promise<void>;
   readonly initial: Float32Array;
+  /** A peer's own weights as launched. */
+  readonly personal: Float32Array;
   readonly warnings: readonly string[];
 }
 
@@ -308,7 +320,7 @@ class OpenJob implements LocalJob {
     this.#parts = parts;
     this.initial = parts.initial;
     this.warnings = parts.warnings;
-    this.layout = parts.graph.layout;
+    this.layout = parts.split.layout;
     this.streamed = parts.streamed;
     this.steps = parts.plan.epochs * parts.plan.batches;
   }
@@ -319,26 +331,25 @@ class OpenJob implements LocalJob {
     context: TrainingContext = { round: 0, rounds: 1 },
     hooks?: TrainingHooks,
   ): Promise<ClientUpdate> {
-    this.#checkLength(vector);
-    return this.#parts.training.train(vector, seed, context, hooks);
+    const { training } = this.#parts;
+    return training.train(this.#whole(vector, context.personal), seed, context, hooks);
   }
 
-  async evaluate(vector: Float32Array, examplesMax: number): Promise<Evaluation> {
-    this.#checkLength(vector);
-    return (await this.#parts.scorer()).score(vector, examplesMax);
+  async evaluate(
+    vector: Float32Array,
+    examplesMax: number,
+    personal?: Float32Array,
+  ): Promise<Evaluation> {
+    const whole = this.#whole(vector, personal);
+    return (await this.#parts.scorer()).score(whole, examplesMax);
   }
 
   async close(): Promise<void> {
     await this.#parts.close();
   }
 
-  #checkLength(vector: Float32Array): void {
-    if (vector.length !== this.initial.length) {
-      throw new ProtocolError(
-        'model-mismatch',
-        `a vector of ${vector.length} elements for a model of ${this.initial.length}`,
-      );
-    }
+  #whole(vector: Float32Array, personal = this.#parts.personal): Float32Array {
+    return this.#parts.split.join(vector, personal);
   }
 }
 

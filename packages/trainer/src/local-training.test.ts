@@ -1,10 +1,12 @@
 import {
+  ALL_SHARED,
   buildEpochGraph,
   createGenerator,
   EPOCH_INPUTS,
   type EpochPlan,
   initialVector,
   planEpochs,
+  VectorSplit,
   zooModel,
 } from '@starling/autodiff';
 import { readModel } from '@starling/onnx';
@@ -85,6 +87,7 @@ const SETTINGS: readonly Partial<LocalJobOptions>[] = [
       }),
     ),
   },
+  { job: testJob({ model: zooModel('mlp', 1), training: { batchSize: 8, personal: ['fc3*'] } }) },
   {
     job: testJob({ training: { epochs: 2, batchSize: 8 } }),
     augment: { flip: true, crop: 3, noise: 0.1 },
@@ -239,6 +242,7 @@ describe('a set that is larger than memory', () => {
       const train = (batches: Batches) =>
         new LocalTraining({
           ...{ job, plan, graph, session, batches, augment: undefined },
+          split: new VectorSplit(model, ALL_SHARED),
           ...{ example: set.info.shape, examples: split.training },
           validate: async () => 0,
         }).train(initialVector(model), 9, { round: 0, rounds: 1 });

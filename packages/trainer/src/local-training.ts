@@ -16,6 +16,7 @@ import {
   orderShape,
   stepsPerEpoch,
   stepTables,
+  type VectorSplit,
   variesWithinRun,
   WORDS_PER_DROPOUT,
 } from '@starling/autodiff';
@@ -64,6 +65,7 @@ export interface TrainingHooks {
 
 export interface LocalTrainingParts {
   readonly job: TrainerJob;
+  readonly split: VectorSplit;
   readonly plan: EpochPlan;
   readonly graph: EpochGraph;
   readonly session: EpochRunner;
@@ -97,14 +99,17 @@ export class LocalTraining {
     this.#pace = parts.pace ?? new Pace();
   }
 
+  /** @param vector the whole one: the job's and this peer's own weights */
   async train(
     vector: Float32Array,
     seed: number,
     context: TrainingContext,
     hooks: TrainingHooks = {},
   ): Promise<ClientUpdate> {
-    const { plan, batches, examples, session, graph, job } = this.#parts;
+    const { plan, batches, examples, session, graph, job, split } = this.#parts;
     const { patience } = job.training;
+    // The graph clips the whole update; with a part of it that stays here, clipping comes after.
+    const clipsHere = patience > 0 || split.ownLength > 0;
     const { onPause, now = () => performance.now() } = hooks;
     let at: Checkpoint = hooks.resume ?? {
       ...{ step: 0, vector, states: new Float32Array(graph.states), lossSum: 0 },
@@ -120,7 +125,7 @@ export class LocalTraining {
       const stretch = await reader.next(this.#pace.next(most - at.step));
       const started = now();
       const range = { from: at.step, to: at.step + stretch.steps };
-      const isLast = range.to === plan.steps && patience === 0;
+      const isLast = range.to === plan.steps && !clipsHere;
       const feeds = {
         ...fixed,
         ...(await this.#runFeeds(at, stretch, range)),
@@ -142,6 +147,7 @@ export class LocalTraining {
       }
       at = { step: range.to, lossSum, ...carriedOf(results), best: at.best };
       const { step } = at;
+      if (patience === 0 && step === plan.steps) return this.#updateOf(vector, at);
       if (patience > 0 && step === endOfEpoch(plan, range.from)) {
         const best = await this.#judge(at);
         at = { ...at, best };
@@ -159,12 +165,21 @@ export class LocalTraining {
     return { loss, step, vector, lossSum, age: 0 };
   }
 
-  #updateOf(before: Float32Array, { vector, step, lossSum }: BestEpoch): ClientUpdate {
-    const { job, graph, examples } = this.#parts;
-    const { layout } = graph;
-    const { update, norm } = clippedUpdate(before, vector, { layout, clip: job.clippingNorm });
-    checkUpdate(update, norm, lossSum / step);
-    return { update, norm, trainingLoss: lossSum / step, localSteps: step, examples };
+  #updateOf(
+    before: Float32Array,
+    { vector, step, lossSum }: Pick<BestEpoch, 'vector' | 'step' | 'lossSum'>,
+  ): ClientUpdate {
+    const { job, split, examples } = this.#parts;
+    const { layout } = split;
+    const [from, to] = [split.shared(before), split.shared(vector)];
+    const { update, norm } = clippedUpdate(from, to, { layout, clip: job.clippingNorm });
+    const trainingLoss = lossSum / step;
+    checkUpdate(update, norm, trainingLoss);
+    const made = { update, norm, trainingLoss, localSteps: step, examples };
+    if (split.ownLength === 0) return made;
+    const personal = split.own(vector);
+    checkUpdate(personal, norm, trainingLoss);
+    return { ...made, personal };
   }
 
   #carriedOutputs(): readonly string[] {
@@ -175,8 +190,8 @@ export class LocalTraining {
   /** What is the same in all runs of one training. */
   async #fixedFeeds(vector: Float32Array, { control }: TrainingContext) {
     const { Tensor } = await loadOrt();
-    const { job, graph } = this.#parts;
-    const { parameters } = graph.layout;
+    const { job, split } = this.#parts;
+    const { parameters } = split.layout;
     const feeds: Record<string, Tensor> = {
       [EPOCH_INPUTS.vector]: new Tensor('float32', vector, [vector.length]),
       [EPOCH_INPUTS.clippingNorm]: new Tensor('float32', Float32Array.of(job.clippingNorm), []),
@@ -186,7 +201,8 @@ export class LocalTraining {
       const what = `a control variate of ${control?.length ?? 0} elements for ${parameters}`;
       throw new ProtocolError('model-mismatch', what);
     }
-    feeds[EPOCH_INPUTS.control] = new Tensor('float32', control, [parameters]);
+    const spread = split.spread(control);
+    feeds[EPOCH_INPUTS.control] = new Tensor('float32', spread, [spread.length]);
     return feeds;
   }
 

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createGenerator, zooModel } from '@starling/autodiff';
+import { ALL_SHARED, createGenerator, zooModel } from '@starling/autodiff';
 import type { BlobHash, Log } from '@starling/core';
 import { writeModel } from '@starling/onnx';
 import { DEFAULT_TRAINING } from '@starling/protocol-rounds';
@@ -88,16 +88,19 @@ describe('the trainer child', () => {
   });
 
   test('describes a model without data, and refuses one that cannot train', async () => {
-    const description = await trainer.describe(writeModel(zooModel('cnn', 4)), []);
+    const description = await trainer.describe(writeModel(zooModel('cnn', 4)), ALL_SHARED);
     expect(description.layout).toEqual({ parameters: 80_202, buffers: 0 });
     expect(description.initial).toHaveLength(80_202);
     expect(description.warnings).toEqual([]);
-    const some = await trainer.describe(writeModel(zooModel('cnn', 4)), ['conv*']);
+    const some = await trainer.describe(writeModel(zooModel('cnn', 4)), {
+      ...ALL_SHARED,
+      frozen: ['conv*'],
+    });
     expect(some.layout.parameters).toBe(80_202 - 16 * 26 - 32 * (16 * 25 + 1));
     const { graph } = zooModel('mlp', 1);
     const nodes = graph.nodes.map((node) => (node.op === 'Relu' ? { ...node, op: 'Det' } : node));
     const unknown = writeModel({ graph: { ...graph, nodes } });
-    await expect(trainer.describe(unknown, [])).rejects.toMatchObject({
+    await expect(trainer.describe(unknown, ALL_SHARED)).rejects.toMatchObject({
       code: 'unsupported-operator',
     });
   });

@@ -8,6 +8,7 @@ import type {
   TrainerJob,
   TrainingContext,
   TrainingProgress,
+  WeightPatterns,
 } from '@starling/rounds';
 import { type CageSupport, cagedCommand, describeCage, probeCage } from './cage.ts';
 import type { TrainerChild } from './child.ts';
@@ -95,10 +96,10 @@ class ChildTrainer implements ProcessTrainer {
     return this.#chooser.reports();
   }
 
-  async describe(model: Uint8Array, frozen: readonly string[]): Promise<ModelDescription> {
+  async describe(model: Uint8Array, weights: WeightPatterns): Promise<ModelDescription> {
     const lives = this.#open();
     try {
-      return await (await lives.living()).request({ kind: 'describe', model, frozen });
+      return await (await lives.living()).request({ kind: 'describe', model, weights });
     } finally {
       await this.#end(lives);
     }
@@ -132,7 +133,8 @@ class ChildTrainer implements ProcessTrainer {
             seconds: { ...NEWS_SECONDS, ...this.#options.newsSeconds },
             milliseconds: ({ steps }) => runMilliseconds(this.#limits, steps),
           }),
-        evaluate: (vector, examplesMax) => remote.ask({ kind: 'evaluate', vector, examplesMax }),
+        evaluate: (vector, examplesMax, personal) =>
+          remote.ask({ kind: 'evaluate', vector, examplesMax, personal }),
         close: () => this.#end(lives),
       };
     } catch (error) {

@@ -9,6 +9,7 @@ export const ALGORITHM_NAMES = [
   'fedadagrad',
   'fednova',
   'diloco',
+  'scaffold',
 ] as const;
 /** How the means of a round's cells become one. */
 export const COMBINATION_NAMES = [
@@ -46,7 +47,7 @@ export const aggregationCodec = struct({
   beta2: f64,
   /** fedadam, fedyogi, fedadagrad: least denominator. */
   tau: f64,
-  /** fednova: local steps of a usual peer. */
+  /** fednova, scaffold: local steps of a usual peer. */
   referenceSteps: u32(WEIGHT_CAP_MAX),
   weighting: oneOf(WEIGHTING_NAMES),
   /** By examples: so many make the greatest weight. */

@@ -68,6 +68,8 @@ export const certificateBytesCodec = mapped<Uint8Array, Certificate>(
 export const proofCodec = struct({
   manifest: bytes(1, 16 * 1024),
   certificates: list(certificateBytesCodec, 30_000),
+  /** What else is under the last state hash: the server optimiser's vectors, as float32. */
+  moments: list(bytes(0, 4 * LIMITS.vectorLengthMax), 2),
 });
 export type Proof = Decoded<typeof proofCodec>;
 export const PROOF_BYTES_MAX = 256 * 1024 * 1024;

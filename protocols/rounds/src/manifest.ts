@@ -84,7 +84,7 @@ export const NO_PRIVACY: Privacy = {
 
 /** A manifest with its launcher's signature. */
 export const signedManifestCodec = struct({
-  manifest: bytes(1, 8 * 1024),
+  manifest: bytes(1, 12 * 1024),
   launcher: peerCodec,
   signature: signatureCodec,
 });

@@ -9,6 +9,7 @@ import {
   FROZEN_PATTERNS_MAX,
   type Manifest,
   NO_PRIVACY,
+  PERSONAL_PATTERNS_MAX,
   readJob,
   signManifest,
   type Training,
@@ -23,6 +24,7 @@ describe('training in a manifest', () => {
     {},
     { optimizer: 'adagrad', nesterov: true, dropout: false, accumulation: 65_536 },
     { schedule: { ...DEFAULT_TRAINING.schedule, kind: 'polynomial', per: 'round', warmup: 9 } },
+    { personal: ['head*', '!ß*'] },
     { frozen: ['*', '!ß*'], clipping: { norm: 1, value: 2.5 }, proximal: 0.1 },
     ...[-(2 ** 31), -100, -1, 0, 2 ** 31 - 1].map((ignoreIndex) => ({
       lossOptions: { ...DEFAULT_TRAINING.lossOptions, ignoreIndex },
@@ -44,6 +46,7 @@ describe('training in a manifest', () => {
       training: {
         ...DEFAULT_TRAINING,
         frozen: new Array(FROZEN_PATTERNS_MAX).fill('€'.repeat(FROZEN_PATTERN_MAX)),
+        personal: new Array(PERSONAL_PATTERNS_MAX).fill('€'.repeat(FROZEN_PATTERN_MAX)),
         lossOptions: {
           ...DEFAULT_TRAINING.lossOptions,
           classWeights: new Array(CLASS_WEIGHTS_MAX).fill(1 / 3),

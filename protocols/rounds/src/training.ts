@@ -29,6 +29,8 @@ export const SCHEDULE_UNITS = ['step', 'round'] as const;
  */
 export const FROZEN_PATTERNS_MAX = 16;
 export const FROZEN_PATTERN_MAX = 96;
+/** Most patterns of personal weights, each as long as those. */
+export const PERSONAL_PATTERNS_MAX = 8;
 /** Most classes that can have a weight each. */
 export const CLASS_WEIGHTS_MAX = 256;
 
@@ -90,6 +92,8 @@ export const trainingCodec = struct({
   proximal: f64,
   /** Patterns of weights that stay as launched and are not part of the job's vector. */
   frozen: list(text(FROZEN_PATTERN_MAX), FROZEN_PATTERNS_MAX),
+  /** Patterns of weights that each peer trains for itself: they are in no vector of the job. */
+  personal: list(text(FROZEN_PATTERN_MAX), PERSONAL_PATTERNS_MAX),
   /** Whether the model's dropouts drop. */
   dropout: bool,
   lossOptions: struct({
@@ -134,6 +138,7 @@ export const DEFAULT_TRAINING: Training = {
   clipping: { norm: 0, value: 0 },
   proximal: 0,
   frozen: [],
+  personal: [],
   dropout: true,
   lossOptions: { labelSmoothing: 0, ignoreIndex: null, classWeights: [], delta: 1 },
 };

@@ -34,7 +34,7 @@ export function registerAutodiff(program: Command): void {
       await writeOutput(output, graph);
       const { nodes, inputs, outputs } = readModel(graph).graph;
       const names = (values: readonly { name: string }[]) => values.map(({ name }) => name);
-      const warnings = trainingWarnings(model, frozen);
+      const warnings = trainingWarnings(model, { frozen, personal: [] });
       const summary = { output, bytes: graph.length, nodes: nodes.length, warnings };
       if (options.json) {
         return printJson({ ...summary, inputs: names(inputs), outputs: names(outputs) });

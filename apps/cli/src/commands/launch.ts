@@ -16,7 +16,7 @@ export function registerLaunch(program: Command): void {
       const { job, model } = await readJob(file, options.seed);
       const { trainingWarnings } = await import('@starling/trainer');
       const launched = await clientOf(options).launch(job, model);
-      for (const warning of trainingWarnings(model, job.training.frozen)) note(warning);
+      for (const warning of trainingWarnings(model, job.training)) note(warning);
       if (options.json) return printJson({ ...launched, name: job.name });
       print(`launched ${job.name}: job ${launched.job}`);
       note(`${plural(launched.copies, 'other peer holds', 'other peers hold')} it durably`);

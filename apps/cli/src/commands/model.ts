@@ -18,17 +18,26 @@ export function registerModel(program: Command): void {
 
 const proofBeside = (model: string): string => `${model}.proof`;
 
+interface PullCommand extends DaemonOptions {
+  readonly output: string;
+  readonly personal: boolean;
+}
+
 function registerPull(model: Command): void {
   addDaemonCommand(model, {
     usage: 'pull <job>',
     summary: 'write the newest global model, and beside it OUT.proof that tells where it is from',
-    examples: ['model pull mnist-mlp -o model.onnx'],
+    examples: [
+      'model pull mnist-mlp -o model.onnx',
+      'model pull mnist-mlp --personal -o mine.onnx',
+    ],
   })
     .requiredOption('-o, --output <file>', 'the ONNX file to write')
-    .action(async (job: string, options: DaemonOptions & { output: string }) => {
+    .option('--personal', "with this peer's own weights, where the job has personal ones", false)
+    .action(async (job: string, options: PullCommand) => {
       const { clientOf } = await import('../client.ts');
-      const { output } = options;
-      const pulled = await clientOf(options).pull(job);
+      const { output, personal } = options;
+      const pulled = await clientOf(options).pull(job, { personal });
       const bytes = Buffer.from(pulled.model, 'base64');
       await writeOutput(output, bytes);
       await writeOutput(proofBeside(output), Buffer.from(pulled.proof, 'base64'));

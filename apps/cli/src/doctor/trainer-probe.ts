@@ -1,7 +1,7 @@
 import type { Log } from '@starling/core';
 import type { Config } from '@starling/daemon';
 import { writeModel } from '@starling/onnx';
-import { createTrainer, datasetCatalog, zooModel } from '@starling/trainer';
+import { ALL_SHARED, createTrainer, datasetCatalog, zooModel } from '@starling/trainer';
 import type { TrainerProbe } from './trainer-checks.ts';
 
 /** What the trainer says while it is probed is in the findings. */
@@ -18,7 +18,7 @@ export function openTrainerProbe(config: Config, childEntry: URL): OpenProbe {
   const trainer = createTrainer({ childEntry, datasets, log: silent, limits, device });
   return {
     async start() {
-      await trainer.describe(writeModel(zooModel('logistic', 1)), []);
+      await trainer.describe(writeModel(zooModel('logistic', 1)), ALL_SHARED);
     },
     devices: () => trainer.devices(),
     support: () => trainer.support(),
