@@ -1,6 +1,6 @@
 /**
- * Simulated swarms by the thousand: `npm run soak -- simulated [first seed] [last seed]`. A line for
- * every seed that breaks a rule or does not finish, with the command that repeats it.
+ * Simulated swarms by the thousand: `npm run soak -- simulated [first seed] [last seed]`. One line
+ * for every seed that breaks a rule or does not finish, with the command that repeats it.
  */
 import { simulate } from '@starling/sim';
 
