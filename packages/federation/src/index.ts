@@ -26,17 +26,22 @@ export {
   normalisationOf,
   type Tail,
   tailWords,
+  type WordLayout,
+  weightCodec,
   weightOf,
+  wordLayout,
 } from './job-codec.ts';
 export { decodeState, encodeState, type JobState } from './job-state.ts';
 export {
   decodeMetrics,
+  EXAMPLES_MAX,
   encodeMetrics,
-  examplesMax,
   LOSS_MAX,
-  METRIC_WORDS,
   type Metrics,
+  metricWords,
 } from './metrics.ts';
+export { joinNumbers, NUMBER_BITS, splitNumbers, wordsOfNumber } from './numbers.ts';
+export { rotate, rotatedRange, unrotate } from './rotation.ts';
 export {
   applyMean,
   FEDAVG,

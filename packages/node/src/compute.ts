@@ -39,8 +39,9 @@ export interface ComputeTasks {
    */
   decode: { in: { readonly state: Uint8Array }; out: { readonly model: Float32Array } };
   /**
-   * Update, its weights clipped, and metrics as ring words. `seed` (32 bytes) drives the stochastic
-   * rounding.
+   * Update, its weights clipped and rotated as the job has it, and metrics as ring words. `seed` (32
+   * bytes) drives the stochastic rounding and is known to nobody else; `publicSeed` is that of
+   * everybody in the round, `publicSeedOf` of rounds; jobs with a rotation need it.
    * The update is given away: it may be empty afterwards.
    * @throws ProtocolError 'not-finite' on NaN or Infinity
    */
@@ -52,6 +53,7 @@ export interface ComputeTasks {
       readonly effort: Effort;
       readonly metrics: Metrics;
       readonly seed: Uint8Array;
+      readonly publicSeed?: Uint8Array;
       readonly codec: JobCodec;
     };
     out: { readonly words: Uint32Array };
@@ -137,6 +139,7 @@ export interface ComputeTasks {
       readonly state: Uint8Array;
       readonly cells: readonly OpenedCell[];
       readonly codec: JobCodec;
+      readonly publicSeed?: Uint8Array;
     };
     out: { readonly state: Uint8Array; readonly stateHash: string; readonly metrics: Metrics };
   };

@@ -1,25 +1,16 @@
 import { assert } from '@starling/core';
 import {
-  addProducts,
   applyMean,
-  bufferCodec,
-  coefficients,
-  combineStretch,
   decodeTail,
-  dequantiseSum,
-  isCoordinateWise,
   type JobCodec,
   type JobState,
   type Metrics,
   type Tail,
-  tailWords,
-  updateCodec,
+  wordLayout,
 } from '@starling/federation';
 import { sumInto } from '@starling/secagg';
+import { type CellPart, meanOfCells, PIECE_WORDS } from './cell-means.ts';
 import type { OpenedCell } from './compute.ts';
-
-/** Coordinates that are applied at a time. */
-const PIECE_WORDS = 32 * 1024;
 
 /** The cells' sums as one; whole numbers, which all together stay below 2^32. */
 export function addSums(cells: readonly Pick<OpenedCell, 'words'>[]): Uint32Array {
@@ -31,33 +22,31 @@ export function addSums(cells: readonly Pick<OpenedCell, 'words'>[]): Uint32Arra
   return total;
 }
 
-interface CellPart extends OpenedCell {
-  readonly tail: Tail;
-}
-
 /**
  * The state after a round, from the opened sums of its cells; `state` is overwritten piece by
  * piece, since nothing else holds it.
+ * @param publicSeed the round's, as the updates were quantised with it
  * @throws ProtocolError 'sum-out-of-range' where no honest peers can have made a sum
  */
 export function nextState(
   state: JobState,
   cells: readonly OpenedCell[],
   codec: JobCodec,
+  publicSeed?: Uint8Array,
 ): { readonly state: JobState; readonly metrics: Metrics } {
   const { model, trainable, moments } = state;
+  const layout = wordLayout(codec, { parameters: trainable, buffers: model.length - trainable });
   for (const { words } of cells) {
-    const behind = words.length - model.length;
-    assert(behind === tailWords(codec), `${words.length} sums for a model of ${model.length}`);
+    assert(words.length === layout.length, `${words.length} sums of ${layout.length}`);
   }
   const tails = cells.map(({ words, survivors }) => ({
-    words: words.slice(model.length),
+    words: words.slice(layout.length - layout.tail),
     survivors,
   }));
   const survivors = cells.reduce((sum, cell) => sum + cell.survivors, 0);
   const all = decodeTail(codec, addSums(tails), survivors);
-  const parts = partsOf(cells, tails, codec);
-  const factors = factorsOf(state, parts, codec);
+  const parts = partsOf(cells, tails, all, codec);
+  const meanOf = meanOfCells({ parts, codec, trainable, layout, publicSeed });
   for (let at = 0; at < model.length; at = endOf(state, at)) {
     const end = endOf(state, at);
     const piece: JobState = {
@@ -66,8 +55,7 @@ export function nextState(
       trainable: Math.max(0, Math.min(trainable, end) - at),
       moments: moments.map((moment) => moment.subarray(at, end)),
     };
-    const mean = new Float64Array(end - at);
-    combineStretch(codec.combination, meansOf(state, parts, codec, at), factors, mean);
+    const mean = meanOf(at, end);
     if (at < trainable && all.steps !== 1) {
       for (let i = 0; i < mean.length; i++) mean[i] = mean[i]! * all.steps;
     }
@@ -84,50 +72,18 @@ export function nextState(
 function partsOf(
   cells: readonly OpenedCell[],
   tails: readonly OpenedCell[],
+  all: Tail,
   codec: JobCodec,
 ): readonly CellPart[] {
-  const isPlain = codec.combination.kind === 'mean';
-  if (!isPlain) {
+  if (codec.combination.kind !== 'mean') {
     return cells.map((cell, i) => {
       return { ...cell, tail: decodeTail(codec, tails[i]!.words, cell.survivors) };
     });
   }
   const survivors = cells.reduce((sum, cell) => sum + cell.survivors, 0);
-  const tail = decodeTail(codec, addSums(tails), survivors);
-  return [{ words: addSums(cells), survivors, tail }];
+  return [{ words: addSums(cells), survivors, tail: all }];
 }
 
 /** A piece is all weights or all buffers, which have a grid of their own. */
 const endOf = ({ model, trainable }: JobState, at: number): number =>
   Math.min(at + PIECE_WORDS, at < trainable ? trainable : model.length);
-
-/** The same stretch of every cell's mean. */
-function meansOf(
-  state: JobState,
-  parts: readonly CellPart[],
-  codec: JobCodec,
-  at: number,
-): readonly Float64Array[] {
-  const grid = at < state.trainable ? updateCodec(codec) : bufferCodec(codec);
-  const end = endOf(state, at);
-  return parts.map(({ words, survivors, tail }) => {
-    return dequantiseSum(words.subarray(at, end), survivors, grid, tail.divisor);
-  });
-}
-
-/** How much of each cell's mean is taken: by its weights alone, not by its buffers. */
-function factorsOf(
-  state: JobState,
-  parts: readonly CellPart[],
-  codec: JobCodec,
-): readonly number[] {
-  const { combination } = codec;
-  if (isCoordinateWise(combination)) return [];
-  if (parts.length === 1) return [1];
-  const gram = parts.map(() => new Float64Array(parts.length));
-  for (let at = 0; at < state.trainable; at = endOf(state, at)) {
-    addProducts(gram, meansOf(state, parts, codec, at));
-  }
-  const weights = parts.map(({ tail }) => tail.divisor);
-  return coefficients(combination, gram, weights);
-}

@@ -26,6 +26,7 @@ import {
   codecOf,
   type EngineEffect,
   type EngineEvent,
+  publicSeedOf,
   type RunningSession,
   type Slot,
   slotKey,
@@ -119,7 +120,9 @@ export class SessionHost {
     }));
     node.observer?.sum(job.id, effect.round, effect.slot, addSums(cells));
     const codec = codecOf(job.manifest);
-    const { state, metrics } = await node.compute.run('apply', { state: before, cells, codec });
+    const publicSeed = publicSeedOf(job.id, effect.stateHash);
+    const input = { state: before, cells, codec, publicSeed };
+    const { state, metrics } = await node.compute.run('apply', input);
     return { stateHash: await node.blobs.put(state), metrics };
   }
 

@@ -1,7 +1,13 @@
 import { type BlobHash, ProtocolError, toHex } from '@starling/core';
-import { examplesMax, updateCodec } from '@starling/federation';
+import { EXAMPLES_MAX } from '@starling/federation';
 import type { Job } from '@starling/protocol-rounds';
-import { codecOf, type PreparedJob, type TrainingProgress, type Update } from '@starling/rounds';
+import {
+  codecOf,
+  type PreparedJob,
+  publicSeedOf,
+  type TrainingProgress,
+  type Update,
+} from '@starling/rounds';
 import type { NodeParts } from './parts.ts';
 import type { VectorStore } from './vectors.ts';
 
@@ -31,7 +37,7 @@ export async function trainRound(input: RoundInput): Promise<Update> {
   // Metrics would need noise of their own: a job with noise has none (decision 0020).
   const evaluation =
     codec.noise === undefined
-      ? await prepared.evaluate(model, examplesMax(updateCodec(codec)))
+      ? await prepared.evaluate(model, EXAMPLES_MAX)
       : { lossSum: 0, correct: 0, examples: 0 };
   const seed = new DataView(node.random.bytes(4).buffer).getUint32(0);
   const rounds = job.manifest.stop.rounds;
@@ -43,6 +49,7 @@ export async function trainRound(input: RoundInput): Promise<Update> {
     effort: { examples: trained.examples, localSteps: trained.localSteps },
     metrics: evaluation,
     seed: node.random.bytes(32),
+    publicSeed: publicSeedOf(job.id, stateHash),
     codec,
   });
   const id = `${round}-${toHex(node.random.bytes(8))}`;

@@ -1,23 +1,26 @@
+import { type BlobHash, fromHex, type JobId, utf8 } from '@starling/core';
+import { sha256 } from '@starling/crypto';
 import {
   type Combination,
   type JobCodec,
   type ServerOptimizer,
-  tailWords,
+  wordLayout,
 } from '@starling/federation';
-import type { Aggregation, Manifest } from '@starling/protocol-rounds';
+import { type Aggregation, type Manifest, ROUNDS_LABEL } from '@starling/protocol-rounds';
 import { fewestInSum, sumPeersMax } from './cells.ts';
 import type { VectorLayout } from './trainer.ts';
 
 /** The grids and the server optimiser of a job: the same in every round and roster. */
 export function codecOf(manifest: Manifest): JobCodec {
   const { aggregation, privacy } = manifest;
-  const { ringBits, clippingNorm, bufferRange, weighting, weightCap } = aggregation;
+  const { ringBits, clippingNorm, bufferRange, weighting, weightCap, rotation } = aggregation;
   return {
     ...{ bits: ringBits, peersMax: sumPeersMax(manifest), clippingNorm, bufferRange },
     optimizer: serverOptimizerOf(aggregation),
     combination: combinationOf(aggregation),
     ...(weighting === 'examples' && { weightCap }),
     ...(aggregation.algorithm === 'fednova' && { referenceSteps: aggregation.referenceSteps }),
+    ...(rotation !== 'none' && { rotation }),
     ...(privacy.mechanism !== 'none' && {
       noise: { multiplier: privacy.noiseMultiplier, ...fewestInSum(manifest) },
     }),
@@ -49,4 +52,11 @@ function serverOptimizerOf(aggregation: Aggregation): ServerOptimizer {
 
 /** Length of a job's vector: the model's, and what travels behind it (design decision 14b). */
 export const vectorLengthOf = (manifest: Manifest, layout: VectorLayout): number =>
-  layout.parameters + layout.buffers + tailWords(codecOf(manifest));
+  wordLayout(codecOf(manifest), layout).length;
+
+/**
+ * What all peers of a round draw alike: the signs of its rotation. It follows from the state that
+ * the round starts from, so that every attempt and restart has the same.
+ */
+export const publicSeedOf = (job: JobId, stateHash: BlobHash): Uint8Array =>
+  sha256(utf8(`${ROUNDS_LABEL}/public-seed`), fromHex(job), fromHex(stateHash));

@@ -65,6 +65,10 @@ export function privacyFault(manifest: Manifest): string | undefined {
       'privacy cannot have algorithm fednova: numbers of steps would travel without noise',
     ],
     [
+      aggregation.rotation === 'none',
+      'privacy cannot have aggregation.rotation: its accountant counts with the grid of whole norms',
+    ],
+    [
       stop.target === null,
       'privacy cannot have stop.target: metrics would travel without noise, so there are none',
     ],

@@ -26,6 +26,9 @@ export const GRAPH_NAMES = ['complete', 'wide'] as const;
 /** Who verifies and unmasks the sum: every member all of it, or a few drawn for each chunk. */
 export const UNMASKING_NAMES = ['local', 'shared'] as const;
 
+/** How weights are turned before they are quantised. */
+export const ROTATION_NAMES = ['none', 'hadamard'] as const;
+
 /** Most owners of one chunk. */
 export const REPLICATION_MAX = 4;
 /** Greatest weight of one peer, and most local steps of one that count. */
@@ -67,6 +70,7 @@ export const aggregationCodec = struct({
   unmasking: oneOf(UNMASKING_NAMES),
   /** How long one phase of the secure aggregation waits for the slowest member, in seconds. */
   phaseSeconds: f64,
+  rotation: oneOf(ROTATION_NAMES),
 });
 export type Aggregation = Decoded<typeof aggregationCodec>;
 
@@ -91,4 +95,5 @@ export const DEFAULT_AGGREGATION: Aggregation = {
   graph: 'complete',
   unmasking: 'local',
   phaseSeconds: 10,
+  rotation: 'none',
 };

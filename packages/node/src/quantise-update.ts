@@ -1,0 +1,112 @@
+import { assert, remembered } from '@starling/core';
+import { type KeystreamReader, keystreamFrom, Secret } from '@starling/crypto';
+import {
+  addNoise,
+  bufferCodec,
+  encodeTail,
+  normalisationOf,
+  quantise,
+  rotate,
+  splitNumbers,
+  squaredSteps,
+  type UpdateCodec,
+  updateCodec,
+  weightCodec,
+  weightOf,
+  wordLayout,
+} from '@starling/federation';
+import {
+  clipToNorm,
+  type DiscreteGaussian,
+  discreteGaussian,
+  roundedNorm,
+} from '@starling/privacy';
+import type { ComputeTasks } from './compute.ts';
+import { newWords } from './shared-memory.ts';
+
+type Task = ComputeTasks['quantise'];
+
+/** The kernel `quantise`, piece by piece. */
+export function quantiseUpdate(input: Task['in']): Task['out'] {
+  const { update, trainable, effort, metrics, seed, publicSeed, codec } = input;
+  const weights = update.subarray(0, trainable);
+  const buffers = update.subarray(trainable);
+  scale(weights, normalisationOf(codec, effort));
+  const { clipped } = clipToNorm(weights, codec.clippingNorm);
+  const weight = weightOf(codec, effort);
+  const uniform = keystreamFrom(new Secret(seed), 0);
+  const layout = wordLayout(codec, { parameters: trainable, buffers: buffers.length });
+  const words = newWords(layout.length);
+  if (codec.noise !== undefined) {
+    assert(buffers.length === 0, `${buffers.length} buffers without noise`);
+    writeHidden(clipped, words, updateCodec(codec), uniform);
+    return { words };
+  }
+  scale(clipped, weight);
+  if (codec.rotation !== undefined) {
+    assert(publicSeed !== undefined, 'a rotation without the round’s public seed');
+    rotate(clipped, publicSeed);
+  }
+  const grid = weightCodec(codec, trainable);
+  write(words, clipped, grid, uniform);
+  scale(buffers, weight);
+  const points = new Uint32Array(buffers.length);
+  write(points, buffers, bufferCodec(codec), uniform);
+  words.set(splitNumbers(points, grid), layout.weights);
+  words.set(encodeTail(codec, effort, metrics), layout.weights + layout.buffers);
+  return { words };
+}
+
+/** Coordinates that are quantised at a time: 128 KiB of keystream. */
+const PIECE_WORDS = 32 * 1024;
+
+/** The grid points of `values` at the start of `words`. */
+function write(
+  words: Uint32Array,
+  values: Float32Array,
+  grid: UpdateCodec,
+  uniform: KeystreamReader,
+): void {
+  for (let at = 0; at < values.length; at += PIECE_WORDS) {
+    const piece = values.subarray(at, at + PIECE_WORDS);
+    words.set(quantise(piece, grid, uniform.next(4 * piece.length)), at);
+  }
+}
+
+/**
+ * Rounds `update` to the grid, anew until its norm is within what the accountant counts with, and
+ * adds noise: what leaves here is hidden from all who know only the sum.
+ */
+function writeHidden(
+  update: Float32Array,
+  words: Uint32Array,
+  grid: UpdateCodec,
+  stream: KeystreamReader,
+): void {
+  const { step, clippingNorm: norm, sigma } = grid;
+  const most = (roundedNorm({ norm, step, dimension: update.length }) / step) ** 2;
+  const pieces = <T>(each: (from: number, to: number) => T): T[] =>
+    Array.from({ length: Math.ceil(update.length / PIECE_WORDS) }, (_, i) => {
+      return each(i * PIECE_WORDS, Math.min(update.length, (i + 1) * PIECE_WORDS));
+    });
+  const round = (): number => {
+    const squares = pieces((from, to) => {
+      const points = quantise(update.subarray(from, to), grid, stream.next(4 * (to - from)));
+      words.set(points, from);
+      return squaredSteps(points, grid);
+    });
+    return squares.reduce((sum, each) => sum + each, 0);
+  };
+  while (round() > most);
+  const noise = gaussianOf(String(sigma), () => discreteGaussian(sigma));
+  pieces((from, to) => addNoise(words.subarray(from, to), noise.sample(to - from, stream), grid));
+}
+
+/** A job's table is the same in every round. */
+const gaussianOf = remembered<DiscreteGaussian>(2);
+
+/** In place. */
+function scale(values: Float32Array, factor: number): void {
+  if (factor === 1) return;
+  for (let i = 0; i < values.length; i++) values[i] = values[i]! * factor;
+}

@@ -1,0 +1,110 @@
+import {
+  type Combination,
+  decodeState,
+  encodeState,
+  FEDAVG,
+  initialState,
+  type JobCodec,
+  MEAN,
+  weightCodec,
+} from '@starling/federation';
+import { expect, test } from 'vitest';
+import { seededRandom } from '../../sim/src/prng.ts';
+import { inlineCompute, type OpenedCell } from './compute.ts';
+
+const WEIGHTS = 40_000;
+const BUFFERS = 6;
+const BASE: JobCodec = {
+  ...{ bits: 10, peersMax: 16, clippingNorm: 2, bufferRange: 50 },
+  optimizer: FEDAVG,
+  combination: MEAN,
+};
+const publicSeed = new Uint8Array(32).fill(9);
+const effort = { examples: 100, localSteps: 4 };
+const metrics = { lossSum: 30.4, correct: 7, examples: 10 };
+const random = seededRandom(8, 0, 0);
+
+/** Weights within the clipping norm, with heavy tails; buffers within their range. */
+function drawUpdate(): Float32Array {
+  const bytes = random.bytes(WEIGHTS + BUFFERS);
+  const values = Float32Array.from(bytes, (byte) => ((byte - 127.5) / 128) ** 5);
+  const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+  return values.map((value, i) => (i < WEIGHTS ? (1.5 * value) / norm : 40 * value));
+}
+
+const quantise = (update: Float32Array, codec: JobCodec) =>
+  inlineCompute.run('quantise', {
+    ...{ update: update.slice(), trainable: WEIGHTS, effort, metrics, codec, publicSeed },
+    seed: random.bytes(32),
+  });
+
+/** The opened sum of a cell of these updates. */
+async function cellOf(updates: readonly Float32Array[], codec: JobCodec): Promise<OpenedCell> {
+  const inputs = await Promise.all(updates.map((update) => quantise(update, codec)));
+  const words = inputs[0]!.words.map((_, i) => {
+    const sum = inputs.reduce((all, input) => all + input.words[i]!, 0);
+    expect(sum).toBeLessThan(2 ** codec.bits);
+    return sum;
+  });
+  return { words, survivors: updates.length };
+}
+
+async function applied(cells: readonly OpenedCell[], codec: JobCodec) {
+  const model = new Float32Array(WEIGHTS + BUFFERS);
+  const state = encodeState(initialState(model, WEIGHTS, codec.optimizer));
+  const out = await inlineCompute.run('apply', { state, cells, codec, publicSeed });
+  return { ...out, model: decodeState(out.state).model };
+}
+
+const normOf = (values: Float32Array) =>
+  Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+const distance = (a: Float32Array, b: Float32Array) => normOf(a.map((value, i) => value - b[i]!));
+const meanOf = (updates: readonly Float32Array[]) =>
+  updates[0]!.map((_, i) => updates.reduce((sum, each) => sum + each[i]! / updates.length, 0));
+const weightsOf = (vector: Float32Array) => vector.subarray(0, WEIGHTS);
+
+test.each([8, 10, 12, 16])('%i bits: the rotated mean is nearly the plain one', async (bits) => {
+  const codec: JobCodec = { ...BASE, bits, rotation: 'hadamard' };
+  const updates = Array.from({ length: 5 }, drawUpdate);
+  const cell = await cellOf(updates, codec);
+  const { model, metrics: opened } = await applied([cell], codec);
+  const mean = meanOf(updates);
+  // Stochastic rounding is off by at most half a step's deviation in each coordinate.
+  const { step } = weightCodec(codec, WEIGHTS);
+  const most = (1.05 * (step / 2) * Math.sqrt(WEIGHTS)) / Math.sqrt(updates.length);
+  expect(distance(weightsOf(model), weightsOf(mean))).toBeLessThan(most);
+  const turnedAlike = await applied([cell], codec);
+  expect(turnedAlike.stateHash).toBe((await applied([cell], codec)).stateHash);
+  // Buffers and metrics are numbers of 18 bits in any ring.
+  for (let i = WEIGHTS; i < model.length; i++) {
+    expect(Math.abs(model[i]! - mean[i]!)).toBeLessThan((2 * 50) / (2 ** 18 - 1) + 1e-5);
+  }
+  expect(opened).toEqual({ lossSum: 150, correct: 35, examples: 50 });
+});
+
+const COMBINATIONS: readonly Combination[] = [
+  { kind: 'norm-clip' },
+  { kind: 'centered-clip' },
+  { kind: 'geometric-median' },
+  { kind: 'multi-krum', corrupt: 0.25 },
+  { kind: 'median' },
+  { kind: 'trimmed-mean', corrupt: 0.25 },
+];
+test.each(COMBINATIONS)(
+  '$kind over rotated cells is what it is over plain ones',
+  async (combination) => {
+    const plain: JobCodec = { ...BASE, bits: 22, combination };
+    const turned: JobCodec = { ...plain, rotation: 'hadamard' };
+    const groups = Array.from({ length: 5 }, () => [drawUpdate(), drawUpdate()]);
+    // One cell lies.
+    groups[3] = groups[3]!.map((update) => update.map((value) => -1.3 * value + 0.001));
+    const cells = (codec: JobCodec) => Promise.all(groups.map((updates) => cellOf(updates, codec)));
+    const [a, b] = [
+      await applied(await cells(plain), plain),
+      await applied(await cells(turned), turned),
+    ];
+    const size = normOf(weightsOf(a.model));
+    expect(size).toBeGreaterThan(0.01);
+    expect(distance(weightsOf(a.model), weightsOf(b.model))).toBeLessThan(0.02 * size);
+  },
+);
