@@ -62,6 +62,8 @@ export const aggregationSchema = z
     phaseSeconds: positive.max(3600).default(10),
     /** What makes ring bits below 16 enough. */
     rotation: z.enum(ROTATION_NAMES).default('none'),
+    /** What is lost of an update is added to the next. */
+    errorFeedback: z.boolean().default(false),
   })
   .superRefine((given, context) => {
     const faults = [

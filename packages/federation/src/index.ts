@@ -41,6 +41,7 @@ export {
   metricWords,
 } from './metrics.ts';
 export { joinNumbers, NUMBER_BITS, splitNumbers, wordsOfNumber } from './numbers.ts';
+export { residualOf } from './residual.ts';
 export { rotate, rotatedRange, unrotate } from './rotation.ts';
 export {
   applyMean,

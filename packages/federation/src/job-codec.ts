@@ -18,6 +18,8 @@ export interface JobCodec extends CodecOptions {
   readonly referenceSteps?: number;
   /** Weights are rotated before they are quantised; not when absent. */
   readonly rotation?: 'hadamard';
+  /** Peers add to an update what was lost of those before; not when absent. */
+  readonly errorFeedback?: true;
 }
 
 /** What a peer's update rests on. */
@@ -33,8 +35,8 @@ export const weightCodec = (codec: JobCodec, parameters: number): UpdateCodec =>
     : updateCodec({ ...codec, range: rotatedRange(codec.clippingNorm, parameters) });
 
 /**
- * The grid of buffers: their own range, since nobody clips them (design decision 6a), and points that
- * are numbers of NUMBER_BITS, however narrow the ring is.
+ * The grid of buffers: their own range, since nobody clips them (design decision 6a), and points
+ * that are numbers of NUMBER_BITS, however narrow the ring is.
  */
 export const bufferCodec = (codec: JobCodec): UpdateCodec => ({
   ...updateCodec(codec),

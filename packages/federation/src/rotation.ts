@@ -13,10 +13,11 @@ const PIECE = 32 * 1_024;
 
 /**
  * Turns `values` in place into coordinates that are alike: the randomised Hadamard transform
- * (Suresh et al. 2017, §3; Ailon & Chazelle 2009), orthogonal, for any length d. With n the greatest
- * power of two that is not above d, signs and transform are applied to the first n coordinates, then
- * with fresh signs to the last n: nothing is padded, and each coordinate ends with a variance of at
- * most ‖x‖² / n over the signs, whatever x is. Lengths of a power of two take one such pass.
+ * (Suresh et al. 2017, §3; Ailon & Chazelle 2009), orthogonal, for any length d. With n the
+ * greatest power of two that is not above d, signs and transform are applied to the first n
+ * coordinates, then with fresh signs to the last n: nothing is padded, and each coordinate ends
+ * with a variance of at most ‖x‖² / n over the signs, whatever x is. Lengths of a power of two take
+ * one such pass.
  * @param seed 32 public bytes, the same for every peer of the round
  */
 export function rotate(values: Float32Array, seed: Uint8Array): void {
@@ -85,8 +86,8 @@ function applySigns(values: Float32Array, signs: KeystreamReader): void {
 
 /**
  * The Walsh-Hadamard transform without its scale: for h = 1, 2, 4 … the pairs (a, b) at distance h
- * become (a + b, a − b), each rounded to float32. Blocks and steps of two distances at a time change
- * where numbers lie in the caches and no bit of them.
+ * become (a + b, a − b), each rounded to float32. Blocks and steps of two distances at a time
+ * change where numbers lie in the caches and no bit of them.
  */
 function transform(values: Float32Array): void {
   const n = values.length;

@@ -39,9 +39,11 @@ export interface ComputeTasks {
    */
   decode: { in: { readonly state: Uint8Array }; out: { readonly model: Float32Array } };
   /**
-   * Update, its weights clipped and rotated as the job has it, and metrics as ring words. `seed` (32
-   * bytes) drives the stochastic rounding and is known to nobody else; `publicSeed` is that of
-   * everybody in the round, `publicSeedOf` of rounds; jobs with a rotation need it.
+   * Update, its weights clipped and rotated as the job has it, and metrics as ring words. `seed`
+   * (32 bytes) drives the stochastic rounding and is known to nobody else; `publicSeed` is that of
+   * everybody in the round, `publicSeedOf` of rounds; jobs with a rotation need it. With error
+   * feedback the `residual` of the last update that counted goes in, if there is one, and this
+   * update's comes out.
    * The update is given away: it may be empty afterwards.
    * @throws ProtocolError 'not-finite' on NaN or Infinity
    */
@@ -54,9 +56,10 @@ export interface ComputeTasks {
       readonly metrics: Metrics;
       readonly seed: Uint8Array;
       readonly publicSeed?: Uint8Array;
+      readonly residual?: Float32Array | undefined;
       readonly codec: JobCodec;
     };
-    out: { readonly words: Uint32Array };
+    out: { readonly words: Uint32Array; readonly residual?: Float32Array };
   };
   /** Masked, packed and cut; with the SHA-256 of every chunk. */
   mask: {

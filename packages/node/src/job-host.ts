@@ -20,6 +20,7 @@ import {
   type EngineEvent,
   type EngineState,
   engineStep,
+  type Notice,
   type OwnerVeto,
   type Policy,
   type PreparedJob,
@@ -32,6 +33,7 @@ import { JobJournal } from './job-journal.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
 import type { PrivacyGate } from './privacy-gate.ts';
 import { EventQueue } from './queue.ts';
+import { Residuals } from './residuals.ts';
 import { SessionHost } from './session-host.ts';
 import { SyncClient } from './sync-client.ts';
 import { trainRound } from './training.ts';
@@ -67,6 +69,9 @@ function vetoOf({ minPeers, company }: Policy): OwnerVeto {
   return { survivorsMin: minPeers, trusted: peers, trustedMin: least };
 }
 
+/** Whether no round of the job will follow. */
+const isLast = ({ kind }: Notice): boolean => kind === 'cancelled' || kind === 'finished';
+
 /** What this peer takes part with. */
 export interface Participation {
   readonly prepared: PreparedJob;
@@ -87,6 +92,8 @@ export class JobHost {
   readonly #timers = new Map<string, () => void>();
   readonly #journal: JobJournal;
   readonly #sync: SyncClient;
+  /** For jobs with error feedback. */
+  readonly #residuals: Residuals | undefined;
   readonly #session: SessionHost;
   readonly #loop: Promise<void>;
   #state: EngineState;
@@ -116,6 +123,9 @@ export class JobHost {
     });
     const enqueue = (event: EngineEvent) => this.enqueue(event);
     this.#journal = new JobJournal(node.journal, job.id);
+    if (job.manifest.aggregation.errorFeedback) {
+      this.#residuals = new Residuals(node.journal, job.id, node.transport.self);
+    }
     this.#sync = new SyncClient({ node, job, blobs: parts.blobs, enqueue });
     this.#session = new SessionHost({
       ...parts,
@@ -261,6 +271,7 @@ export class JobHost {
         await this.#journal.note(effect.key, effect.value);
         return;
       case 'store-chain':
+        await this.#residuals?.settle(effect.certificates);
         await this.#journal.storeChain(effect.from, effect.certificates);
         return;
       case 'gossip': {
@@ -293,6 +304,7 @@ export class JobHost {
         return;
       case 'notice':
         if (effect.notice.kind === 'cancelled') this.#endTraining();
+        if (isLast(effect.notice)) await this.#residuals?.clear();
         this.#parts.options.onNotice?.(job.id, effect.notice);
         return;
       default:
@@ -351,13 +363,16 @@ export class JobHost {
       options.onNotice?.(job.id, { kind: 'progress', round, ...progress });
     };
     try {
-      const input = { node, job, vectors, prepared, stateHash, round, onProgress };
-      const update = await trainRound(input);
+      const residuals = this.#residuals;
+      const leftOver = async () => residuals?.load(dataset);
+      const input = { node, job, vectors, prepared, stateHash, round, leftOver, onProgress };
+      const { update, residual } = await trainRound(input);
       // A newer round has begun meanwhile: its own training follows.
       if (turn !== this.#training) return;
       // On disk before the engine has the update: no JOIN can be sent without it.
       const refused = await privacy.spend(dataset, update.id);
       if (refused !== undefined) return this.#endByBudget(round, refused);
+      if (residual !== undefined) await residuals?.offer(update.id, dataset, residual);
       if (turn !== this.#training) return;
       vectors.keepOnly(`${job.id}/update/`, update.handle);
       this.enqueue({ kind: 'trained', stateHash, update, entropy: node.random.bytes(32) });

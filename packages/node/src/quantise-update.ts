@@ -3,13 +3,16 @@ import { type KeystreamReader, keystreamFrom, Secret } from '@starling/crypto';
 import {
   addNoise,
   bufferCodec,
+  dequantiseSum,
   encodeTail,
   normalisationOf,
   quantise,
+  residualOf,
   rotate,
   splitNumbers,
   squaredSteps,
   type UpdateCodec,
+  unrotate,
   updateCodec,
   weightCodec,
   weightOf,
@@ -32,6 +35,7 @@ export function quantiseUpdate(input: Task['in']): Task['out'] {
   const weights = update.subarray(0, trainable);
   const buffers = update.subarray(trainable);
   scale(weights, normalisationOf(codec, effort));
+  if (input.residual !== undefined) addTo(weights, input.residual);
   const { clipped } = clipToNorm(weights, codec.clippingNorm);
   const weight = weightOf(codec, effort);
   const uniform = keystreamFrom(new Secret(seed), 0);
@@ -42,23 +46,39 @@ export function quantiseUpdate(input: Task['in']): Task['out'] {
     writeHidden(clipped, words, updateCodec(codec), uniform);
     return { words };
   }
-  scale(clipped, weight);
-  if (codec.rotation !== undefined) {
-    assert(publicSeed !== undefined, 'a rotation without the round’s public seed');
-    rotate(clipped, publicSeed);
-  }
+  // What is left over is found from the update as it was.
+  const isKept = codec.errorFeedback === true && clipped === weights;
+  const sent = isKept ? weights.slice() : clipped;
+  scale(sent, weight);
+  if (codec.rotation !== undefined) rotate(sent, seedFor(publicSeed));
   const grid = weightCodec(codec, trainable);
-  write(words, clipped, grid, uniform);
+  write(words, sent, grid, uniform);
   scale(buffers, weight);
   const points = new Uint32Array(buffers.length);
   write(points, buffers, bufferCodec(codec), uniform);
   words.set(splitNumbers(points, grid), layout.weights);
   words.set(encodeTail(codec, effort, metrics), layout.weights + layout.buffers);
-  return { words };
+  if (codec.errorFeedback !== true) return { words };
+  readBack(sent, words, grid);
+  if (codec.rotation !== undefined) unrotate(sent, seedFor(publicSeed));
+  return { words, residual: residualOf(weights, sent, weight, codec) };
+}
+
+function seedFor(publicSeed: Uint8Array | undefined): Uint8Array {
+  assert(publicSeed !== undefined, 'a rotation without the round’s public seed');
+  return publicSeed;
 }
 
 /** Coordinates that are quantised at a time: 128 KiB of keystream. */
 const PIECE_WORDS = 32 * 1024;
+
+/** What a mean of these words alone would say. */
+function readBack(values: Float32Array, words: Uint32Array, grid: UpdateCodec): void {
+  for (let at = 0; at < values.length; at += PIECE_WORDS) {
+    const end = Math.min(values.length, at + PIECE_WORDS);
+    values.set(dequantiseSum(words.subarray(at, end), 1, grid), at);
+  }
+}
 
 /** The grid points of `values` at the start of `words`. */
 function write(
@@ -104,6 +124,12 @@ function writeHidden(
 
 /** A job's table is the same in every round. */
 const gaussianOf = remembered<DiscreteGaussian>(2);
+
+/** In place. */
+function addTo(values: Float32Array, addend: Float32Array): void {
+  assert(values.length === addend.length, `a residual of ${addend.length} weights`);
+  for (let i = 0; i < values.length; i++) values[i] = values[i]! + addend[i]!;
+}
 
 /** In place. */
 function scale(values: Float32Array, factor: number): void {

@@ -18,8 +18,16 @@ interface RoundInput {
   readonly prepared: PreparedJob;
   readonly stateHash: BlobHash;
   readonly round: number;
+  /** With error feedback: what earlier updates left over. */
+  readonly leftOver?: () => Promise<Float32Array | undefined>;
   /** Told every few seconds while the training lasts. */
   readonly onProgress: (progress: TrainingProgress) => void;
+}
+
+interface TrainedRound {
+  readonly update: Update;
+  /** With error feedback: what this update leaves over, should it be certified. */
+  readonly residual: Float32Array | undefined;
 }
 
 /**
@@ -27,8 +35,8 @@ interface RoundInput {
  * The ring words stay in the vector store under the update's handle.
  * @throws ProtocolError when the state is not held, or the update is not finite
  */
-export async function trainRound(input: RoundInput): Promise<Update> {
-  const { node, job, vectors, prepared, stateHash, round, onProgress } = input;
+export async function trainRound(input: RoundInput): Promise<TrainedRound> {
+  const { leftOver, node, job, vectors, prepared, stateHash, round, onProgress } = input;
   const state = await node.blobs.get(stateHash);
   if (state === undefined)
     throw new ProtocolError('state-missing', `state ${stateHash} is not held`);
@@ -43,17 +51,18 @@ export async function trainRound(input: RoundInput): Promise<Update> {
   const rounds = job.manifest.stop.rounds;
   const context = { round: round - 1, rounds };
   const trained = await prepared.train(model, seed, context, onProgress);
-  const { words } = await node.compute.run('quantise', {
+  const { words, residual } = await node.compute.run('quantise', {
     update: trained.update,
     trainable: prepared.layout.parameters,
     effort: { examples: trained.examples, localSteps: trained.localSteps },
     metrics: evaluation,
     seed: node.random.bytes(32),
     publicSeed: publicSeedOf(job.id, stateHash),
+    residual: await leftOver?.(),
     codec,
   });
   const id = `${round}-${toHex(node.random.bytes(8))}`;
   const handle = `${job.id}/update/${id}`;
   vectors.putWords(handle, words);
-  return { id, handle };
+  return { update: { id, handle }, residual };
 }

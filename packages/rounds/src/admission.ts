@@ -87,11 +87,11 @@ function ringChecks(manifest: Manifest): readonly [ok: boolean, fault: string][]
     ],
     [
       !isNarrow || rotation !== 'none',
-      `aggregation.ringBits below ${RING_BITS_MIN} needs aggregation.rotation hadamard: without it most of so few grid points lie where no weight ever is`,
+      `aggregation.ringBits below ${RING_BITS_MIN} needs aggregation.rotation hadamard`,
     ],
     [
       !isNarrow || peers <= NARROW_PEERS_MAX,
-      `aggregation.ringBits below ${RING_BITS_MIN} is for sums of at most ${NARROW_PEERS_MAX} peers, not ${peers}: lower admission.maxPeers to ${NARROW_PEERS_MAX} or aggregation.cellSize to ${NARROW_PEERS_MAX / 2}`,
+      `aggregation.ringBits below ${RING_BITS_MIN} ${narrowWay(peers)}`,
     ],
     [
       ringBits + addends <= 32 && ringBits - addends >= least,
@@ -99,6 +99,10 @@ function ringChecks(manifest: Manifest): readonly [ok: boolean, fault: string][]
     ],
   ];
 }
+
+const narrowWay = (peers: number): string =>
+  `is for sums of at most ${NARROW_PEERS_MAX} peers, not ${peers}: lower admission.maxPeers to ` +
+  `${NARROW_PEERS_MAX} or aggregation.cellSize to ${NARROW_PEERS_MAX / 2}`;
 
 function optimizerChecks(aggregation: Aggregation): readonly [ok: boolean, fault: string][] {
   const { learningRate, momentum, beta1, beta2, tau, corruptCells } = aggregation;

@@ -17,7 +17,14 @@ export {
   sumPeersMax,
   wideGraph,
 } from './cells.ts';
-export { type Chain, isSettled, signersOf, survivorCount, verifyChain } from './chain.ts';
+export {
+  type Chain,
+  isSettled,
+  signersOf,
+  survivorCount,
+  survivorsOf,
+  verifyChain,
+} from './chain.ts';
 export { type EngineStep, engineStep } from './engine.ts';
 export { type Have, missingFrom } from './have.ts';
 export { codecOf, publicSeedOf, vectorLengthOf } from './job-codec.ts';

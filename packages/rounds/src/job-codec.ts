@@ -13,7 +13,8 @@ import type { VectorLayout } from './trainer.ts';
 /** The grids and the server optimiser of a job: the same in every round and roster. */
 export function codecOf(manifest: Manifest): JobCodec {
   const { aggregation, privacy } = manifest;
-  const { ringBits, clippingNorm, bufferRange, weighting, weightCap, rotation } = aggregation;
+  const { ringBits, clippingNorm, bufferRange, weighting, weightCap, rotation, errorFeedback } =
+    aggregation;
   return {
     ...{ bits: ringBits, peersMax: sumPeersMax(manifest), clippingNorm, bufferRange },
     optimizer: serverOptimizerOf(aggregation),
@@ -21,6 +22,7 @@ export function codecOf(manifest: Manifest): JobCodec {
     ...(weighting === 'examples' && { weightCap }),
     ...(aggregation.algorithm === 'fednova' && { referenceSteps: aggregation.referenceSteps }),
     ...(rotation !== 'none' && { rotation }),
+    ...(errorFeedback && { errorFeedback }),
     ...(privacy.mechanism !== 'none' && {
       noise: { multiplier: privacy.noiseMultiplier, ...fewestInSum(manifest) },
     }),

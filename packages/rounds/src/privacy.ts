@@ -66,7 +66,11 @@ export function privacyFault(manifest: Manifest): string | undefined {
     ],
     [
       aggregation.rotation === 'none',
-      'privacy cannot have aggregation.rotation: its accountant counts with the grid of whole norms',
+      'privacy cannot have aggregation.rotation: its accountant counts with another grid',
+    ],
+    [
+      !aggregation.errorFeedback,
+      'privacy cannot have aggregation.errorFeedback: an update would tell of those before it',
     ],
     [
       stop.target === null,

@@ -1,4 +1,4 @@
-import { type Decoded, f64, LIMITS, oneOf, struct, u32 } from '@starling/core';
+import { bool, type Decoded, f64, LIMITS, oneOf, struct, u32 } from '@starling/core';
 
 /** What becomes of a round's mean update; `packages/federation` has each with its source. */
 export const ALGORITHM_NAMES = [
@@ -71,6 +71,8 @@ export const aggregationCodec = struct({
   /** How long one phase of the secure aggregation waits for the slowest member, in seconds. */
   phaseSeconds: f64,
   rotation: oneOf(ROTATION_NAMES),
+  /** Peers add to an update what clipping and rounding took from those before. */
+  errorFeedback: bool,
 });
 export type Aggregation = Decoded<typeof aggregationCodec>;
 
@@ -96,4 +98,5 @@ export const DEFAULT_AGGREGATION: Aggregation = {
   unmasking: 'local',
   phaseSeconds: 10,
   rotation: 'none',
+  errorFeedback: false,
 };
