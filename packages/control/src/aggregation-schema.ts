@@ -64,6 +64,8 @@ export const aggregationSchema = z
     rotation: z.enum(ROTATION_NAMES).default('none'),
     /** What is lost of an update is added to the next. */
     errorFeedback: z.boolean().default(false),
+    /** Share of the weights that is sent in a round, drawn anew in each. */
+    sparsity: z.number().positive().max(1).default(1),
   })
   .superRefine((given, context) => {
     const faults = [

@@ -24,6 +24,8 @@ export {
   encodeTail,
   type JobCodec,
   normalisationOf,
+  sentWeights,
+  sparsityScale,
   type Tail,
   tailWords,
   type WordLayout,
@@ -49,3 +51,4 @@ export {
   initialState,
   type ServerOptimizer,
 } from './server-optimizer.ts';
+export { chosenCoordinates, gather, scatter } from './sparsity.ts';

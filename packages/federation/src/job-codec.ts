@@ -5,6 +5,7 @@ import { decodeMetrics, encodeMetrics, type Metrics, metricWords } from './metri
 import { joinNumbers, NUMBER_BITS, NUMBER_MAX, splitNumbers, wordsOfNumber } from './numbers.ts';
 import { rotatedRange } from './rotation.ts';
 import type { ServerOptimizer } from './server-optimizer.ts';
+import { chosenCount } from './sparsity.ts';
 
 /** How a job's updates become words, and sums of words a new global model. */
 export interface JobCodec extends CodecOptions {
@@ -20,6 +21,8 @@ export interface JobCodec extends CodecOptions {
   readonly rotation?: 'hadamard';
   /** Peers add to an update what was lost of those before; not when absent. */
   readonly errorFeedback?: true;
+  /** Share of the weights that is sent, below 1; all when absent. */
+  readonly sparsity?: number;
 }
 
 /** What a peer's update rests on. */
@@ -43,6 +46,19 @@ export const bufferCodec = (codec: JobCodec): UpdateCodec => ({
   ...plainGrid(NUMBER_BITS, codec.bufferRange),
 });
 
+/** Weights that are sent of so many. */
+export const sentWeights = ({ sparsity }: JobCodec, parameters: number): number =>
+  sparsity === undefined ? parameters : chosenCount(parameters, sparsity);
+
+/**
+ * What the mean of chosen weights is multiplied by, so that it is right on average over all draws;
+ * 1 with error feedback, which sends later what was not drawn.
+ */
+export function sparsityScale(codec: JobCodec, parameters: number): number {
+  if (codec.errorFeedback === true || parameters === 0) return 1;
+  return parameters / sentWeights(codec, parameters);
+}
+
 /** Where the parts of a job's vector lie, in words. */
 export interface WordLayout {
   readonly weights: number;
@@ -56,7 +72,7 @@ export function wordLayout(
   codec: JobCodec,
   model: { readonly parameters: number; readonly buffers: number },
 ): WordLayout {
-  const weights = model.parameters;
+  const weights = sentWeights(codec, model.parameters);
   const buffers = model.buffers * wordsOfNumber(updateCodec(codec));
   const tail = tailWords(codec);
   return { weights, buffers, tail, length: weights + buffers + tail };

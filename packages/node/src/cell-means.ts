@@ -2,12 +2,15 @@ import { assert } from '@starling/core';
 import {
   addProducts,
   bufferCodec,
+  chosenCoordinates,
   coefficients,
   combineStretch,
   dequantiseSum,
   isCoordinateWise,
   type JobCodec,
   joinNumbers,
+  scatter,
+  sparsityScale,
   type Tail,
   unrotate,
   type WordLayout,
@@ -35,7 +38,7 @@ export interface CellMeans {
 /** The mean of all cells for coordinates [from, to) of the model, all weights or all buffers. */
 export type MeanOf = (from: number, to: number) => Float64Array;
 
-/** How a job's combination and rotation make one mean of the cells' sums. */
+/** How a job's combination, rotation and sparsity make one mean of the cells' sums. */
 export function meanOfCells(input: CellMeans): MeanOf {
   const { parts, codec, trainable } = input;
   const factors = factorsOf(input);
@@ -44,7 +47,8 @@ export function meanOfCells(input: CellMeans): MeanOf {
     combineStretch(codec.combination, means, factors, out);
     return out;
   };
-  const weights = codec.rotation === undefined ? undefined : rotatedBack(input, combine);
+  const isWhole = codec.rotation === undefined && codec.sparsity === undefined;
+  const weights = isWhole ? undefined : restored(input, combine);
   return (from, to) => {
     if (from < trainable) {
       return weights?.(from, to) ?? combine(parts.map((part) => sentMean(input, part, from, to)));
@@ -54,19 +58,26 @@ export function meanOfCells(input: CellMeans): MeanOf {
 }
 
 /**
- * Rules that are linear have the same coefficients before and after a rotation, and one vector is
- * turned back; those that go by coordinates mean the model's, and each cell's mean is turned back.
+ * The mean of all weights from what was sent of them. Rules that are linear have the same
+ * coefficients before and after a rotation, and one vector is turned back; those that go by
+ * coordinates mean the model's, and each cell's mean is turned back. Weights that were not drawn have
+ * a mean of 0.
  */
-function rotatedBack(
+function restored(
   input: CellMeans,
   combine: (means: readonly Float64Array[]) => Float64Array,
 ): MeanOf {
-  const { parts, codec, publicSeed: seed } = input;
-  assert(seed !== undefined, 'a rotation without the round’s public seed');
+  const { parts, codec, trainable, layout, publicSeed: seed } = input;
+  assert(seed !== undefined, 'weights are turned or drawn by a public seed');
+  const chosen = codec.sparsity && chosenCoordinates(trainable, layout.weights, seed);
+  const scale = sparsityScale(codec, trainable);
   const turned = (meanOf: MeanOf): Float32Array => {
-    const whole = new Float32Array(input.layout.weights);
-    for (const [from, to] of pieces(whole.length)) whole.set(meanOf(from, to), from);
-    unrotate(whole, seed);
+    const whole = new Float32Array(trainable);
+    for (const [from, to] of pieces(layout.weights)) {
+      if (!chosen) whole.set(meanOf(from, to), from);
+      else scatter(whole, meanOf(from, to), chosen.subarray(from, to), scale);
+    }
+    if (codec.rotation !== undefined) unrotate(whole, seed);
     return whole;
   };
   const stretch = (whole: Float32Array, from: number, to: number) =>

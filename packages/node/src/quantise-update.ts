@@ -3,12 +3,15 @@ import { type KeystreamReader, keystreamFrom, Secret } from '@starling/crypto';
 import {
   addNoise,
   bufferCodec,
+  chosenCoordinates,
   dequantiseSum,
   encodeTail,
+  gather,
   normalisationOf,
   quantise,
   residualOf,
   rotate,
+  scatter,
   splitNumbers,
   squaredSteps,
   type UpdateCodec,
@@ -51,21 +54,27 @@ export function quantiseUpdate(input: Task['in']): Task['out'] {
   const sent = isKept ? weights.slice() : clipped;
   scale(sent, weight);
   if (codec.rotation !== undefined) rotate(sent, seedFor(publicSeed));
+  const chosen =
+    codec.sparsity === undefined
+      ? undefined
+      : chosenCoordinates(trainable, layout.weights, seedFor(publicSeed));
+  const part = chosen === undefined ? sent : gather(sent, chosen);
   const grid = weightCodec(codec, trainable);
-  write(words, sent, grid, uniform);
+  write(words, part, grid, uniform);
   scale(buffers, weight);
   const points = new Uint32Array(buffers.length);
   write(points, buffers, bufferCodec(codec), uniform);
   words.set(splitNumbers(points, grid), layout.weights);
   words.set(encodeTail(codec, effort, metrics), layout.weights + layout.buffers);
   if (codec.errorFeedback !== true) return { words };
-  readBack(sent, words, grid);
+  readBack(part, words, grid);
+  if (chosen !== undefined) scatter(sent.fill(0), part, chosen, 1);
   if (codec.rotation !== undefined) unrotate(sent, seedFor(publicSeed));
   return { words, residual: residualOf(weights, sent, weight, codec) };
 }
 
 function seedFor(publicSeed: Uint8Array | undefined): Uint8Array {
-  assert(publicSeed !== undefined, 'a rotation without the round’s public seed');
+  assert(publicSeed !== undefined, 'weights are turned or drawn by a public seed');
   return publicSeed;
 }
 

@@ -182,3 +182,61 @@ test('with error feedback a quadratic gets nearer to its optimum than 8 bits alo
   const [alone, fed] = [await quadratic(plain), await quadratic(codec)];
   expect(fed).toBeLessThan(0.5 * alone);
 });
+
+const SPARSE: JobCodec = { ...BASE, bits: 16, sparsity: 0.1 };
+
+test.each([undefined, 'hadamard'] as const)(
+  'a tenth of the weights, rotation %s',
+  async (rotation) => {
+    const codec: JobCodec = { ...SPARSE, ...(rotation && { rotation }) };
+    const updates = Array.from({ length: 4 }, drawUpdate);
+    const cell = await cellOf(updates, codec);
+    expect(cell.words.length).toBeLessThan(0.11 * WEIGHTS);
+    const { model } = await applied([cell], codec);
+    const [got, mean] = [weightsOf(model), weightsOf(meanOf(updates))];
+    if (rotation === undefined) {
+      const sent = got.map((value, i) => (value === 0 ? 0 : mean[i]!));
+      // Ten times what was sent, so that it is right on average over the draws.
+      expect(
+        distance(
+          got,
+          sent.map((value) => 10 * value),
+        ),
+      ).toBeLessThan(0.5);
+      expect(sent.filter((value) => value !== 0).length).toBeLessThan(0.11 * WEIGHTS);
+    }
+    const product = got.reduce((sum, value, i) => sum + value * mean[i]!, 0);
+    expect(Math.abs(product / normOf(mean) ** 2 - 1)).toBeLessThan(0.3);
+    // Buffers are always sent.
+    for (let i = WEIGHTS; i < model.length; i++) {
+      expect(Math.abs(model[i]! - meanOf(updates)[i]!)).toBeLessThan(1e-3);
+    }
+  },
+);
+
+test.each(COMBINATIONS)('$kind over cells that send a part', async (combination) => {
+  const sparse: JobCodec = { ...BASE, bits: 22, combination, sparsity: 0.5, errorFeedback: true };
+  for (const codec of [sparse, { ...sparse, rotation: 'hadamard' }] as const) {
+    const cells = await Promise.all(
+      [1, 2, 3].map(() => cellOf([drawUpdate(), drawUpdate()], codec)),
+    );
+    const { model, stateHash } = await applied(cells, codec);
+    expect(normOf(weightsOf(model))).toBeGreaterThan(0.01);
+    expect((await applied(cells, codec)).stateHash).toBe(stateHash);
+  }
+});
+
+test('with error feedback a part is sent as it is, and the rest comes later', async () => {
+  const codec: JobCodec = { ...SPARSE, rotation: 'hadamard', errorFeedback: true };
+  const update = drawUpdate();
+  const task = { trainable: WEIGHTS, effort, metrics, codec, publicSeed, seed: random.bytes(32) };
+  const { words, residual } = await inlineCompute.run('quantise', {
+    ...task,
+    update: update.slice(),
+  });
+  const { model } = await applied([{ words, survivors: 1 }], codec);
+  const both = weightsOf(model).map((value, i) => value + residual![i]!);
+  expect(distance(both, weightsOf(update))).toBeLessThan(1e-5);
+  // About the root of nine tenths of it.
+  expect(normOf(residual!) / normOf(weightsOf(update))).toBeCloseTo(Math.sqrt(0.9), 1);
+});

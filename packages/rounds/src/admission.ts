@@ -47,6 +47,10 @@ export function manifestFault(manifest: Manifest): string | undefined {
   const codec = codecOf(manifest);
   const checks: readonly [ok: boolean, fault: string][] = [
     ...ringChecks(manifest),
+    [
+      aggregation.sparsity > 0 && aggregation.sparsity <= 1,
+      'aggregation.sparsity must be above 0, at most 1',
+    ],
     [isPositive(clippingNorm), 'aggregation.clippingNorm must be positive'],
     [isPositive(aggregation.bufferRange), 'aggregation.bufferRange must be positive'],
     [

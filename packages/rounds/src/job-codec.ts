@@ -23,6 +23,7 @@ export function codecOf(manifest: Manifest): JobCodec {
     ...(aggregation.algorithm === 'fednova' && { referenceSteps: aggregation.referenceSteps }),
     ...(rotation !== 'none' && { rotation }),
     ...(errorFeedback && { errorFeedback }),
+    ...(aggregation.sparsity < 1 && { sparsity: aggregation.sparsity }),
     ...(privacy.mechanism !== 'none' && {
       noise: { multiplier: privacy.noiseMultiplier, ...fewestInSum(manifest) },
     }),
@@ -57,8 +58,8 @@ export const vectorLengthOf = (manifest: Manifest, layout: VectorLayout): number
   wordLayout(codecOf(manifest), layout).length;
 
 /**
- * What all peers of a round draw alike: the signs of its rotation. It follows from the state that
- * the round starts from, so that every attempt and restart has the same.
+ * What all peers of a round draw alike from: the signs of its rotation, the weights that are sent.
+ * It follows from the state that the round starts from: every attempt and restart has the same.
  */
 export const publicSeedOf = (job: JobId, stateHash: BlobHash): Uint8Array =>
   sha256(utf8(`${ROUNDS_LABEL}/public-seed`), fromHex(job), fromHex(stateHash));

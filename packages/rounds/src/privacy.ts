@@ -69,6 +69,10 @@ export function privacyFault(manifest: Manifest): string | undefined {
       'privacy cannot have aggregation.rotation: its accountant counts with another grid',
     ],
     [
+      aggregation.sparsity === 1,
+      'privacy cannot have aggregation.sparsity: its accountant counts with all weights',
+    ],
+    [
       !aggregation.errorFeedback,
       'privacy cannot have aggregation.errorFeedback: an update would tell of those before it',
     ],

@@ -73,6 +73,8 @@ export const aggregationCodec = struct({
   rotation: oneOf(ROTATION_NAMES),
   /** Peers add to an update what clipping and rounding took from those before. */
   errorFeedback: bool,
+  /** Share of the weights that all peers send in a round, drawn anew in each; 1 for all. */
+  sparsity: f64,
 });
 export type Aggregation = Decoded<typeof aggregationCodec>;
 
@@ -99,4 +101,5 @@ export const DEFAULT_AGGREGATION: Aggregation = {
   phaseSeconds: 10,
   rotation: 'none',
   errorFeedback: false,
+  sparsity: 1,
 };
