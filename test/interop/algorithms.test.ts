@@ -4,11 +4,21 @@ import { Cluster } from './cluster.ts';
 
 type Settings = Pick<JobFileInput, 'aggregation' | 'training'>;
 
-/** Jobs of one swarm, one after another; the quick suite runs the first three. */
+/** Jobs of one swarm, one after another; the quick suite runs the first five. */
 const JOBS: readonly (readonly [string, Settings])[] = [
   ['fednova by examples', { aggregation: { algorithm: 'fednova', weighting: 'examples' } }],
   ['fedadam', { aggregation: { algorithm: 'fedadam', learningRate: 0.01 } }],
   ['shared unmasking', { aggregation: { unmasking: 'shared' } }],
+  [
+    '12 bits, rotated, with error feedback',
+    { aggregation: { ringBits: 12, rotation: 'hadamard', errorFeedback: true, clippingNorm: 4 } },
+  ],
+  [
+    'a fifth of the weights',
+    {
+      aggregation: { sparsity: 0.2, rotation: 'hadamard', errorFeedback: true, ringBits: 16 },
+    },
+  ],
   ['fedprox', { aggregation: { algorithm: 'fedprox' }, training: { proximal: 0.01 } }],
   ['fedavgm', { aggregation: { algorithm: 'fedavgm', momentum: 0.5 } }],
   ['fedyogi', { aggregation: { algorithm: 'fedyogi', learningRate: 0.01 } }],
@@ -27,7 +37,7 @@ test('algorithms on live daemons: the model gets better, and all hold the same',
   const isFull = process.env['STARLING_TEST_SIZE'] === 'full';
   const cluster = await Cluster.start(4);
   try {
-    for (const [name, settings] of isFull ? JOBS : JOBS.slice(0, 3)) {
+    for (const [name, settings] of isFull ? JOBS : JOBS.slice(0, 5)) {
       const job = await cluster.launch(ROUNDS, { joinWindowSeconds: 1 }, settings);
       const views = await cluster.finished(job, ROUNDS);
       expect(new Set(views.map(({ stateHash }) => stateHash)).size, name).toBe(1);

@@ -11,8 +11,8 @@ export const chosenCount = (length: number, share: number): number =>
 /**
  * Which coordinates all peers of a round send (random-k by a shared seed, Konečný et al. 2016,
  * §2): each set of `count` of the `length` is as likely as any other, in ascending order (selection
- * sampling: Fan, Muller & Rezucha 1962). Nobody says which they are, so they cost no bytes, and sums
- * are sums of the same coordinates.
+ * sampling: Fan, Muller & Rezucha 1962). Nobody says which they are, so they cost no bytes, and
+ * sums are sums of the same coordinates.
  * @param seed 32 public bytes, the same for every peer of the round
  */
 export function chosenCoordinates(length: number, count: number, seed: Uint8Array): Uint32Array {

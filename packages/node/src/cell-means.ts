@@ -60,8 +60,8 @@ export function meanOfCells(input: CellMeans): MeanOf {
 /**
  * The mean of all weights from what was sent of them. Rules that are linear have the same
  * coefficients before and after a rotation, and one vector is turned back; those that go by
- * coordinates mean the model's, and each cell's mean is turned back. Weights that were not drawn have
- * a mean of 0.
+ * coordinates mean the model's, and each cell's mean is turned back. Weights that were not drawn
+ * have a mean of 0.
  */
 function restored(
   input: CellMeans,
