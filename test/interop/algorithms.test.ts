@@ -38,7 +38,7 @@ test('algorithms on live daemons: the model gets better, and all hold the same',
   const cluster = await Cluster.start(4);
   try {
     for (const [name, settings] of isFull ? JOBS : JOBS.slice(0, 5)) {
-      const job = await cluster.launch(ROUNDS, { joinWindowSeconds: 1 }, settings);
+      const job = await cluster.launch(ROUNDS, { joinWindowSeconds: 1, maxPeers: 16 }, settings);
       const views = await cluster.finished(job, ROUNDS);
       expect(new Set(views.map(({ stateHash }) => stateHash)).size, name).toBe(1);
       const losses = views[0]!.rounds.map(({ loss }) => loss!);

@@ -28,6 +28,8 @@ export {
   sparsityScale,
   type Tail,
   tailWords,
+  type VectorBytes,
+  vectorBytes,
   type WordLayout,
   weightCodec,
   weightOf,

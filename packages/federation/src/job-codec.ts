@@ -1,4 +1,5 @@
 import { assert, ProtocolError } from '@starling/core';
+import { ringBudget } from '@starling/secagg';
 import { type CodecOptions, checkSums, plainGrid, type UpdateCodec, updateCodec } from './codec.ts';
 import type { Combination } from './combine.ts';
 import { decodeMetrics, encodeMetrics, type Metrics, metricWords } from './metrics.ts';
@@ -76,6 +77,30 @@ export function wordLayout(
   const buffers = model.buffers * wordsOfNumber(updateCodec(codec));
   const tail = tailWords(codec);
   return { weights, buffers, tail, length: weights + buffers + tail };
+}
+
+/** Bytes of one vector, each of its kinds. */
+export interface VectorBytes {
+  /** One peer's masked update, which goes to the owners of its chunks, once to each owner. */
+  readonly update: number;
+  /** The sum over `peers`, which each peer fetches; wider by the bits that they add. */
+  readonly sum: number;
+  /** The same model in float32: what a plain update or sum takes. */
+  readonly float32: number;
+}
+
+export function vectorBytes(
+  codec: JobCodec,
+  model: { readonly parameters: number; readonly buffers: number },
+  peers: number,
+): VectorBytes {
+  const { length } = wordLayout(codec, model);
+  const packed = (bits: number) => Math.ceil((length * bits) / 8);
+  return {
+    update: packed(codec.bits),
+    sum: packed(ringBudget(codec.bits, peers)),
+    float32: 4 * (model.parameters + model.buffers),
+  };
 }
 
 /**
