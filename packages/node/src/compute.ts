@@ -61,6 +61,20 @@ export interface ComputeTasks {
     };
     out: { readonly words: Uint32Array; readonly residual?: Float32Array };
   };
+  /**
+   * The residual of an update of which nothing was sent: what it left over, and its words
+   * themselves.
+   */
+  restore: {
+    in: {
+      readonly words: Uint32Array;
+      readonly residual: Float32Array;
+      readonly effort: Effort;
+      readonly publicSeed: Uint8Array;
+      readonly codec: JobCodec;
+    };
+    out: { readonly residual: Float32Array };
+  };
   /** Masked, packed and cut; with the SHA-256 of every chunk. */
   mask: {
     in: {

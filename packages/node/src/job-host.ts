@@ -25,15 +25,16 @@ import {
   type Policy,
   type PreparedJob,
   type RunningSession,
+  stateHashOf,
   type TrainingProgress,
   verifyChain,
 } from '@starling/rounds';
 import type { BlobExchange } from './blobs/exchange.ts';
+import { ErrorFeedback } from './error-feedback.ts';
 import { JobJournal } from './job-journal.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
 import type { PrivacyGate } from './privacy-gate.ts';
 import { EventQueue } from './queue.ts';
-import { Residuals } from './residuals.ts';
 import { SessionHost } from './session-host.ts';
 import { SyncClient } from './sync-client.ts';
 import { trainRound } from './training.ts';
@@ -92,8 +93,7 @@ export class JobHost {
   readonly #timers = new Map<string, () => void>();
   readonly #journal: JobJournal;
   readonly #sync: SyncClient;
-  /** For jobs with error feedback. */
-  readonly #residuals: Residuals | undefined;
+  readonly #feedback: ErrorFeedback | undefined;
   readonly #session: SessionHost;
   readonly #loop: Promise<void>;
   #state: EngineState;
@@ -124,7 +124,7 @@ export class JobHost {
     const enqueue = (event: EngineEvent) => this.enqueue(event);
     this.#journal = new JobJournal(node.journal, job.id);
     if (job.manifest.aggregation.errorFeedback) {
-      this.#residuals = new Residuals(node.journal, job.id, node.transport.self);
+      this.#feedback = new ErrorFeedback({ ...node, job, self: node.transport.self });
     }
     this.#sync = new SyncClient({ node, job, blobs: parts.blobs, enqueue });
     this.#session = new SessionHost({
@@ -161,6 +161,7 @@ export class JobHost {
   participate(part: Participation | undefined): void {
     const before = this.#part;
     this.#part = part;
+    this.#feedback?.withdraw();
     if (before !== undefined) this.#inBackground(before.prepared.close());
     this.enqueue({ kind: 'participate', on: part !== undefined && !this.#isPaused });
   }
@@ -269,9 +270,10 @@ export class JobHost {
     switch (effect.kind) {
       case 'journal':
         await this.#journal.note(effect.key, effect.value);
+        if (effect.key.endsWith('/masked')) this.#feedback?.masked(effect.value);
         return;
       case 'store-chain':
-        await this.#residuals?.settle(effect.certificates);
+        await this.#feedback?.settle(effect.certificates);
         await this.#journal.storeChain(effect.from, effect.certificates);
         return;
       case 'gossip': {
@@ -304,7 +306,7 @@ export class JobHost {
         return;
       case 'notice':
         if (effect.notice.kind === 'cancelled') this.#endTraining();
-        if (isLast(effect.notice)) await this.#residuals?.clear();
+        if (isLast(effect.notice)) await this.#feedback?.clear();
         this.#parts.options.onNotice?.(job.id, effect.notice);
         return;
       default:
@@ -363,16 +365,22 @@ export class JobHost {
       options.onNotice?.(job.id, { kind: 'progress', round, ...progress });
     };
     try {
-      const residuals = this.#residuals;
-      const leftOver = async () => residuals?.load(dataset);
+      const feedback = this.#feedback;
+      const leftOver = async () => feedback?.leftOver(dataset);
       const input = { node, job, vectors, prepared, stateHash, round, leftOver, onProgress };
-      const { update, residual } = await trainRound(input);
+      const trained = await trainRound(input);
+      const { update } = trained;
+      const offer = { trained, dataset, stateHash };
       // A newer round has begun meanwhile: its own training follows.
-      if (turn !== this.#training) return;
+      if (turn !== this.#training) {
+        const isLate = this.#part?.prepared === prepared && stateHashOf(this.#state) !== stateHash;
+        if (isLate) await feedback?.late(offer);
+        return;
+      }
       // On disk before the engine has the update: no JOIN can be sent without it.
       const refused = await privacy.spend(dataset, update.id);
       if (refused !== undefined) return this.#endByBudget(round, refused);
-      if (residual !== undefined) await residuals?.offer(update.id, dataset, residual);
+      await feedback?.offer(offer);
       if (turn !== this.#training) return;
       vectors.keepOnly(`${job.id}/update/`, update.handle);
       this.enqueue({ kind: 'trained', stateHash, update, entropy: node.random.bytes(32) });

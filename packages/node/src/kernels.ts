@@ -16,7 +16,7 @@ import {
 } from '@starling/secagg';
 import type { ComputeTasks, PlainTerm, TaskName } from './compute.ts';
 import { nextState } from './next-state.ts';
-import { quantiseUpdate } from './quantise-update.ts';
+import { quantiseUpdate, restoreUpdate } from './quantise-update.ts';
 import { newBytes, newWords } from './shared-memory.ts';
 import { free, movable } from './transfers.ts';
 
@@ -32,6 +32,8 @@ export const kernels: Kernels = {
   decode: ({ state }) => ({ model: decodeState(state).model }),
 
   quantise: quantiseUpdate,
+
+  restore: restoreUpdate,
 
   mask({ words, terms, shape, range }) {
     const layout = layoutOf(shape);

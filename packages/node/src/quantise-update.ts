@@ -7,11 +7,13 @@ import {
   dequantiseSum,
   encodeTail,
   gather,
+  type JobCodec,
   normalisationOf,
   quantise,
   residualOf,
   rotate,
   scatter,
+  sentWeights,
   splitNumbers,
   squaredSteps,
   type UpdateCodec,
@@ -54,10 +56,7 @@ export function quantiseUpdate(input: Task['in']): Task['out'] {
   const sent = isKept ? weights.slice() : clipped;
   scale(sent, weight);
   if (codec.rotation !== undefined) rotate(sent, seedFor(publicSeed));
-  const chosen =
-    codec.sparsity === undefined
-      ? undefined
-      : chosenCoordinates(trainable, layout.weights, seedFor(publicSeed));
+  const chosen = chosenOf(codec, trainable, publicSeed);
   const part = chosen === undefined ? sent : gather(sent, chosen);
   const grid = weightCodec(codec, trainable);
   write(words, part, grid, uniform);
@@ -67,10 +66,31 @@ export function quantiseUpdate(input: Task['in']): Task['out'] {
   words.set(splitNumbers(points, grid), layout.weights);
   words.set(encodeTail(codec, effort, metrics), layout.weights + layout.buffers);
   if (codec.errorFeedback !== true) return { words };
-  readBack(part, words, grid);
-  if (chosen !== undefined) scatter(sent.fill(0), part, chosen, 1);
-  if (codec.rotation !== undefined) unrotate(sent, seedFor(publicSeed));
+  readBack(sent, part, { words, grid, chosen, codec, publicSeed });
   return { words, residual: residualOf(weights, sent, weight, codec) };
+}
+
+/** The kernel `restore`. */
+export function restoreUpdate(input: ComputeTasks['restore']['in']): { residual: Float32Array } {
+  const { words, residual, effort, publicSeed, codec } = input;
+  const trainable = residual.length;
+  const chosen = chosenOf(codec, trainable, publicSeed);
+  const sent = new Float32Array(trainable);
+  const part = chosen === undefined ? sent : new Float32Array(chosen.length);
+  const grid = weightCodec(codec, trainable);
+  readBack(sent, part, { words, grid, chosen, codec, publicSeed });
+  // What was taken from it is given back.
+  return { residual: residualOf(residual, sent, -weightOf(codec, effort), codec) };
+}
+
+/** The weights that are sent; undefined when all are. */
+function chosenOf(
+  codec: JobCodec,
+  trainable: number,
+  publicSeed: Uint8Array | undefined,
+): Uint32Array | undefined {
+  if (codec.sparsity === undefined) return undefined;
+  return chosenCoordinates(trainable, sentWeights(codec, trainable), seedFor(publicSeed));
 }
 
 function seedFor(publicSeed: Uint8Array | undefined): Uint8Array {
@@ -81,12 +101,23 @@ function seedFor(publicSeed: Uint8Array | undefined): Uint8Array {
 /** Coordinates that are quantised at a time: 128 KiB of keystream. */
 const PIECE_WORDS = 32 * 1024;
 
-/** What a mean of these words alone would say. */
-function readBack(values: Float32Array, words: Uint32Array, grid: UpdateCodec): void {
-  for (let at = 0; at < values.length; at += PIECE_WORDS) {
-    const end = Math.min(values.length, at + PIECE_WORDS);
-    values.set(dequantiseSum(words.subarray(at, end), 1, grid), at);
+interface Sent {
+  readonly words: Uint32Array;
+  readonly grid: UpdateCodec;
+  readonly chosen: Uint32Array | undefined;
+  readonly codec: JobCodec;
+  readonly publicSeed: Uint8Array | undefined;
+}
+
+/** What a mean of these words alone would say, into `all`; `part` is written over, may be it. */
+function readBack(all: Float32Array, part: Float32Array, sent: Sent): void {
+  const { words, grid, chosen, codec, publicSeed } = sent;
+  for (let at = 0; at < part.length; at += PIECE_WORDS) {
+    const end = Math.min(part.length, at + PIECE_WORDS);
+    part.set(dequantiseSum(words.subarray(at, end), 1, grid), at);
   }
+  if (chosen !== undefined) scatter(all.fill(0), part, chosen, 1);
+  if (codec.rotation !== undefined) unrotate(all, seedFor(publicSeed));
 }
 
 /** The grid points of `values` at the start of `words`. */

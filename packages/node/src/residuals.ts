@@ -50,6 +50,11 @@ export class Residuals {
     return new Float32Array(bytes.buffer);
   }
 
+  /** Whether an update waits for its certificate. */
+  async isAwaiting(): Promise<boolean> {
+    return (await this.#opened()).length > 0;
+  }
+
   /** Keeps what `update` would leave over, on disk when it resolves. */
   async offer(update: string, dataset: string, residual: Float32Array): Promise<void> {
     const { buffer, byteOffset, byteLength } = residual;
@@ -65,10 +70,14 @@ export class Residuals {
   /**
    * Takes over what the certified update left, and forgets all others; to be called before the
    * certificates are stored, so that a crash in between forgets nothing.
+   * @param late an update of which nothing was ever sent: what is kept of it is taken over when no
+   *   other is certified
    */
-  async settle(certificates: readonly Certificate[]): Promise<void> {
+  async settle(certificates: readonly Certificate[], late?: string): Promise<void> {
     const open = await this.#opened();
     if (open.length === 0) return;
+    const unsent = open.find(({ update }) => update === late);
+    if (unsent !== undefined) await this.#put(this.#held, unsent);
     for (const certificate of certificates) {
       const update = await this.#certified(certificate);
       const left = open.find((each) => each.update === update);

@@ -1,5 +1,5 @@
 import { type BlobHash, ProtocolError, toHex } from '@starling/core';
-import { EXAMPLES_MAX } from '@starling/federation';
+import { type Effort, EXAMPLES_MAX } from '@starling/federation';
 import type { Job } from '@starling/protocol-rounds';
 import {
   codecOf,
@@ -24,10 +24,12 @@ interface RoundInput {
   readonly onProgress: (progress: TrainingProgress) => void;
 }
 
-interface TrainedRound {
+export interface TrainedRound {
   readonly update: Update;
+  readonly words: Uint32Array;
   /** With error feedback: what this update leaves over, should it be certified. */
   readonly residual: Float32Array | undefined;
+  readonly effort: Effort;
 }
 
 /**
@@ -51,10 +53,11 @@ export async function trainRound(input: RoundInput): Promise<TrainedRound> {
   const rounds = job.manifest.stop.rounds;
   const context = { round: round - 1, rounds };
   const trained = await prepared.train(model, seed, context, onProgress);
+  const effort = { examples: trained.examples, localSteps: trained.localSteps };
   const { words, residual } = await node.compute.run('quantise', {
     update: trained.update,
     trainable: prepared.layout.parameters,
-    effort: { examples: trained.examples, localSteps: trained.localSteps },
+    effort,
     metrics: evaluation,
     seed: node.random.bytes(32),
     publicSeed: publicSeedOf(job.id, stateHash),
@@ -64,5 +67,5 @@ export async function trainRound(input: RoundInput): Promise<TrainedRound> {
   const id = `${round}-${toHex(node.random.bytes(8))}`;
   const handle = `${job.id}/update/${id}`;
   vectors.putWords(handle, words);
-  return { update: { id, handle }, residual };
+  return { update: { id, handle }, words, residual, effort };
 }
