@@ -7,7 +7,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { encodeState, FEDAVG, MEAN, METRIC_WORDS, updateCodec } from '@starling/federation';
+import { encodeState, FEDAVG, MEAN, metricWords, updateCodec } from '@starling/federation';
 import { createComputePool } from '@starling/node';
 import type { RingShape } from '@starling/secagg';
 // By path: no other package has a use for it.
@@ -29,7 +29,7 @@ const codec = {
   combination: MEAN,
 };
 const shape: RingShape = {
-  length: WEIGHTS + METRIC_WORDS,
+  length: WEIGHTS + metricWords(updateCodec(codec)),
   bits: codec.bits,
   coordinateMax: updateCodec(codec).valueMax,
   chunkBytes: 256 * 1024,

@@ -5,6 +5,7 @@ import {
   DEFAULT_AGGREGATION,
   GRAPH_NAMES,
   REPLICATION_MAX,
+  ROTATION_NAMES,
   UNMASKING_NAMES,
   WEIGHT_CAP_MAX,
   WEIGHTING_NAMES,
@@ -46,7 +47,7 @@ export const aggregationSchema = z
     /** How the means of many cells become one. */
     combination: z.enum(COMBINATION_NAMES).default('norm-clip'),
     corruptCells: z.number().min(0).lt(0.5).optional(),
-    ringBits: z.number().int().min(16).max(30).default(24),
+    ringBits: z.number().int().min(8).max(30).default(24),
     clippingNorm: positive.default(10),
     /** How much a statistic of BatchNormalization may change in a round. */
     bufferRange: positive.default(100),
@@ -59,6 +60,12 @@ export const aggregationSchema = z
     /** Every peer verifies and unmasks the whole sum, or a few drawn for each part of it. */
     unmasking: z.enum(UNMASKING_NAMES).default('local'),
     phaseSeconds: positive.max(3600).default(10),
+    /** What makes ring bits below 16 enough. */
+    rotation: z.enum(ROTATION_NAMES).default('none'),
+    /** What is lost of an update is added to the next. */
+    errorFeedback: z.boolean().default(false),
+    /** Share of the weights that is sent in a round, drawn anew in each. */
+    sparsity: z.number().positive().max(1).default(1),
   })
   .superRefine((given, context) => {
     const faults = [

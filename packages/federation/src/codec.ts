@@ -9,6 +9,8 @@ export interface CodecOptions {
   readonly peersMax: number;
   /** Bound of an update's L2 norm, and so of each coordinate's magnitude. */
   readonly clippingNorm: number;
+  /** Coordinates beyond are clamped; the clipping norm unless told. Not with noise. */
+  readonly range?: number;
   /** What every peer adds to its update; nothing when absent. */
   readonly noise?: NoiseOptions;
 }
@@ -22,7 +24,7 @@ export interface NoiseOptions {
   readonly honestMin: number;
 }
 
-/** The grid on which updates become ring integers: 2^v points from −c to c. */
+/** The grid on which updates become ring integers: 2^v points from −range to range. */
 export interface UpdateCodec extends CodecOptions {
   /** v: bits of one peer's value; v + ⌈log2 peersMax⌉ ≤ bits, so a sum stays exact in the ring. */
   readonly valueBits: number;
@@ -34,23 +36,23 @@ export interface UpdateCodec extends CodecOptions {
   readonly offset: number;
   /** valueMax + 2 · offset: the sum of n updates is within 0 and n times this. */
   readonly wordMax: number;
-  /** c: coordinates beyond are clamped. */
+  /** r: coordinates beyond are clamped. */
   readonly range: number;
-  /** 2c / (2^v − 1): distance of two grid points. */
+  /** 2r / (2^v − 1): distance of two grid points. */
   readonly step: number;
 }
 
 /** Finer grids cost head-room and gain nothing beside the noise of training. */
 const VALUE_BITS_MAX = 18;
-/** With fewer bits the metric coordinates cannot hold one example of the greatest loss. */
-const VALUE_BITS_MIN = 5;
+/** With fewer, the error of one peer is as large as what it has to say. */
+const VALUE_BITS_MIN = 4;
 
 /**
  * @throws ProtocolError 'codec' when so many peers leave too few bits for a value, or noise is too
  *   little for the grid or too much for the ring
  */
 export function updateCodec(options: CodecOptions): UpdateCodec {
-  const { bits, peersMax, clippingNorm, noise } = options;
+  const { bits, peersMax, clippingNorm, noise, range = clippingNorm } = options;
   assert(Number.isInteger(bits) && bits >= 8 && bits <= 32, `ring bits: ${bits}`);
   assert(Number.isInteger(peersMax) && peersMax >= 1 && peersMax < 2 ** 31, `peers: ${peersMax}`);
   assert(Number.isFinite(clippingNorm) && clippingNorm > 0, `clipping norm: ${clippingNorm}`);
@@ -60,13 +62,22 @@ export function updateCodec(options: CodecOptions): UpdateCodec {
     throw new ProtocolError('codec', `${bits} ring bits are too few for ${peersMax} peers`);
   }
   if (noise !== undefined) return noisyCodec(options, noise, valueBits);
+  return { ...options, ...plainGrid(valueBits, range) };
+}
+
+/** A grid without noise: 2^valueBits points from −range to range. */
+export function plainGrid(
+  valueBits: number,
+  range: number,
+): Omit<UpdateCodec, 'bits' | 'peersMax' | 'clippingNorm' | 'noise'> {
   const valueMax = 2 ** valueBits - 1;
-  const grid = { valueBits, valueMax, sigma: 0, offset: 0, wordMax: valueMax };
-  return { ...options, ...grid, range: clippingNorm, step: (2 * clippingNorm) / valueMax };
+  const step = (2 * range) / valueMax;
+  return { valueBits, valueMax, sigma: 0, offset: 0, wordMax: valueMax, range, step };
 }
 
 /** So few steps of the grid and the sum of peers' noise is no discrete Gaussian any more. */
 const SIGMA_MIN = 3;
+const NOISY_BITS_MIN = 5;
 /**
  * Standard deviations of a sum's noise that its range has room for: a sum of honest updates is
  * beyond with a probability of 2·e^−72.
@@ -85,7 +96,7 @@ function noisyCodec(options: CodecOptions, noise: NoiseOptions, widest: number):
     multiplier > 0 && honestMin >= 1 && survivorsMin >= honestMin,
     'noise without honest peers',
   );
-  for (let valueBits = widest; valueBits >= VALUE_BITS_MIN; valueBits--) {
+  for (let valueBits = widest; valueBits >= NOISY_BITS_MIN; valueBits--) {
     const valueMax = 2 ** valueBits - 2;
     const sigma = (multiplier * valueMax) / (2 * Math.sqrt(honestMin));
     const offset = Math.ceil((DEVIATIONS * sigma) / Math.sqrt(survivorsMin));
@@ -120,7 +131,7 @@ export function squaredSteps(words: Uint32Array, codec: UpdateCodec): number {
 }
 
 /**
- * Grid points of `update` by stochastic rounding: ⌊(clamp(x, −c, c) + c)·(2^v−1)/(2c) + u⌋. The
+ * Grid points of `update` by stochastic rounding: ⌊(clamp(x, −r, r) + r)·(2^v−1)/(2r) + u⌋. The
  * expected value is x itself, so rounding errors of many peers average out instead of adding up.
  * @param uniform 4 bytes per coordinate from a keystream; u is their little-endian value / 2^32
  * @throws ProtocolError 'not-finite' on NaN or Infinity: training diverged

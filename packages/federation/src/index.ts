@@ -25,19 +25,29 @@ export {
   encodeTail,
   type JobCodec,
   normalisationOf,
+  sentWeights,
+  sparsityScale,
   type Tail,
   tailWords,
+  type VectorBytes,
+  vectorBytes,
+  type WordLayout,
+  weightCodec,
   weightOf,
+  wordLayout,
 } from './job-codec.ts';
 export { decodeState, encodeState, type JobState } from './job-state.ts';
 export {
   decodeMetrics,
+  EXAMPLES_MAX,
   encodeMetrics,
-  examplesMax,
   LOSS_MAX,
-  METRIC_WORDS,
   type Metrics,
+  metricWords,
 } from './metrics.ts';
+export { joinNumbers, NUMBER_BITS, splitNumbers, wordsOfNumber } from './numbers.ts';
+export { residualOf } from './residual.ts';
+export { rotate, rotatedRange, unrotate } from './rotation.ts';
 export {
   correctionOf,
   globalVariate,
@@ -50,3 +60,4 @@ export {
   initialState,
   type ServerOptimizer,
 } from './server-optimizer.ts';
+export { chosenCoordinates, gather, scatter } from './sparsity.ts';

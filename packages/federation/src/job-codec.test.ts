@@ -13,6 +13,7 @@ import {
   quantise,
   tailWords,
   updateCodec,
+  vectorBytes,
   weightOf,
 } from './index.ts';
 
@@ -95,6 +96,16 @@ describe('a weighted mean', () => {
     const [mean] = dequantiseSum(sumOf(words), peers.length, grid, 2.1);
     expect(mean).toBeCloseTo((0.1 * 3 - 1 + 2) / 2.1, 3);
   });
+});
+
+test('narrow rings, a rotation and a share of the weights: bytes of a vector', () => {
+  const model = { parameters: 1_000_000, buffers: 0 };
+  const bytesOf = (changes: Partial<JobCodec>, peers = 8) =>
+    vectorBytes({ ...CODEC, peersMax: 16, ...changes }, model, peers);
+  expect(bytesOf({})).toEqual({ update: 3_000_009, sum: 3_375_011, float32: 4_000_000 });
+  expect(bytesOf({ bits: 8, rotation: 'hadamard' }).update).toBe(1_000_015);
+  expect(bytesOf({ bits: 12, sparsity: 0.1 }).update).toBe(150_014);
+  expect(bytesOf({ bits: 8, rotation: 'hadamard' }, 16).sum).toBe(1_500_023);
 });
 
 test('FedNova: who took more steps counts no more for it', () => {

@@ -1,5 +1,6 @@
 import { assert } from '@starling/core';
 import { checkSums, type UpdateCodec } from './codec.ts';
+import { joinNumbers, NUMBER_MAX, splitNumbers, wordsOfNumber } from './numbers.ts';
 
 /** What peers measured with the incoming model on their validation splits, added up. */
 export interface Metrics {
@@ -11,26 +12,26 @@ export interface Metrics {
 }
 
 /** Ring words that the metrics take at the end of a job's vector. */
-export const METRIC_WORDS = 3;
+export const metricWords = (codec: Pick<UpdateCodec, 'valueBits'>): number =>
+  3 * wordsOfNumber(codec);
 /** The trainer clamps each example's loss to [0, LOSS_MAX]. */
 export const LOSS_MAX = 16;
-
-/** Examples that a peer may count, so that even the greatest loss sum fits one peer's value. */
-export const examplesMax = (codec: UpdateCodec): number => Math.floor(codec.valueMax / LOSS_MAX);
+/** Examples that a peer may count, so that even the greatest loss sum fits a number. */
+export const EXAMPLES_MAX = Math.floor(NUMBER_MAX / LOSS_MAX);
 
 /**
- * The three words [lossSum, correct, examples] of one peer: plain integers, the loss rounded to the
- * nearest. A loss that is not finite counts as the greatest: the model diverged, the round goes on.
- * @throws InvariantError on more examples than `examplesMax`, or impossible counts
+ * The numbers lossSum, correct, examples of one peer as words; the loss rounded to the nearest. A
+ * loss that is not finite counts as the greatest: the model diverged, the round goes on.
+ * @throws InvariantError on more examples than EXAMPLES_MAX, or impossible counts
  */
 export function encodeMetrics(metrics: Metrics, codec: UpdateCodec): Uint32Array {
   const { lossSum, correct, examples } = metrics;
-  const cap = examplesMax(codec);
-  assert(Number.isInteger(examples) && examples >= 0 && examples <= cap, `examples: ${examples}`);
+  const isPossible = Number.isInteger(examples) && examples >= 0 && examples <= EXAMPLES_MAX;
+  assert(isPossible, `examples: ${examples}`);
   assert(Number.isInteger(correct) && correct >= 0 && correct <= examples, `correct: ${correct}`);
   const worst = LOSS_MAX * examples;
   const loss = Number.isFinite(lossSum) ? Math.min(worst, Math.max(0, lossSum)) : worst;
-  return Uint32Array.of(Math.round(loss), correct, examples);
+  return splitNumbers([Math.round(loss), correct, examples], codec);
 }
 
 /**
@@ -39,7 +40,8 @@ export function encodeMetrics(metrics: Metrics, codec: UpdateCodec): Uint32Array
  * @throws ProtocolError 'sum-out-of-range' where no `count` values can add up to the sum
  */
 export function decodeMetrics(sums: Uint32Array, count: number, codec: UpdateCodec): Metrics {
-  assert(sums.length === METRIC_WORDS, `${sums.length} metric words`);
+  assert(sums.length === metricWords(codec), `${sums.length} metric words`);
   checkSums(sums, count, codec);
-  return { lossSum: sums[0]!, correct: sums[1]!, examples: sums[2]! };
+  const [lossSum, correct, examples] = joinNumbers(sums, count, codec);
+  return { lossSum: lossSum!, correct: correct!, examples: examples! };
 }

@@ -6,7 +6,7 @@ import {
   FEDAVG,
   type JobCodec,
   MEAN,
-  METRIC_WORDS,
+  metricWords,
   updateCodec,
 } from '@starling/federation';
 import {
@@ -33,7 +33,7 @@ const codec: JobCodec = {
 const effort = { examples: 100, localSteps: 4 };
 const grid = updateCodec(codec);
 const shape: RingShape = {
-  length: WEIGHTS + METRIC_WORDS,
+  length: WEIGHTS + metricWords(grid),
   bits: codec.bits,
   coordinateMax: grid.valueMax,
   chunkBytes: 16 * 1024,
@@ -202,7 +202,7 @@ test('large vectors are shared with the workers and not copied', async () => {
   const large: RingShape = { ...shape, length: words.length, chunkBytes: 64 * 1024 };
   const { chunks } = await pool.run('mask', { words, terms: termsOf(0), shape: large });
   expect(words.buffer).toBeInstanceOf(SharedArrayBuffer);
-  expect(words).toHaveLength(30_000 + METRIC_WORDS);
+  expect(words).toHaveLength(30_000 + metricWords(grid));
   expect(chunks[0]!.buffer).toBeInstanceOf(SharedArrayBuffer);
   // What was given away is gone here.
   expect(update).toHaveLength(0);
@@ -234,7 +234,7 @@ test('errors of the worker thread are those of the kernels', async () => {
     seed,
     codec,
   });
-  expect((await again).words).toHaveLength(1 + METRIC_WORDS);
+  expect((await again).words).toHaveLength(1 + metricWords(grid));
 });
 
 test('a task whose pieces fail on several workers fails as a whole', async () => {

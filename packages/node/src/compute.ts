@@ -47,8 +47,11 @@ export interface ComputeTasks {
     out: { readonly model: Float32Array; readonly correction?: Float32Array };
   };
   /**
-   * Update, its weights clipped, and metrics as ring words. `seed` (32 bytes) drives the stochastic
-   * rounding.
+   * Update, its weights clipped and rotated as the job has it, and metrics as ring words. `seed`
+   * (32 bytes) drives the stochastic rounding and is known to nobody else; `publicSeed` is that of
+   * everybody in the round, `publicSeedOf` of rounds; jobs with a rotation need it. With error
+   * feedback the `residual` of the last update that counted goes in, if there is one, and this
+   * update's comes out.
    * The update is given away: it may be empty afterwards.
    * @throws ProtocolError 'not-finite' on NaN or Infinity
    */
@@ -60,15 +63,32 @@ export interface ComputeTasks {
       readonly effort: Effort;
       readonly metrics: Metrics;
       readonly seed: Uint8Array;
+      readonly publicSeed?: Uint8Array;
+      readonly residual?: Float32Array | undefined;
       readonly codec: JobCodec;
       /** SCAFFOLD's c − cᵢ with which the update was trained: then there is an `own`. */
       readonly correction?: Float32Array;
     };
     out: {
       readonly words: Uint32Array;
+      readonly residual?: Float32Array;
       /** The cᵢ⁺ that goes with these words. */
       readonly own?: Float32Array;
     };
+  };
+  /**
+   * The residual of an update of which nothing was sent: what it left over, and its words
+   * themselves.
+   */
+  restore: {
+    in: {
+      readonly words: Uint32Array;
+      readonly residual: Float32Array;
+      readonly effort: Effort;
+      readonly publicSeed: Uint8Array;
+      readonly codec: JobCodec;
+    };
+    out: { readonly residual: Float32Array };
   };
   /** Masked, packed and cut; with the SHA-256 of every chunk. */
   mask: {
@@ -151,6 +171,7 @@ export interface ComputeTasks {
       readonly state: Uint8Array;
       readonly cells: readonly OpenedCell[];
       readonly codec: JobCodec;
+      readonly publicSeed?: Uint8Array;
     };
     out: {
       readonly state: Uint8Array;

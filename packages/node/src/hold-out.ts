@@ -8,6 +8,8 @@ interface Look {
   readonly before: BlobHash;
   readonly after: BlobHash;
   readonly worseMax: number;
+  /** This peer's own weights, where the job has such. */
+  readonly personal: Float32Array | undefined;
 }
 
 /**
@@ -18,12 +20,12 @@ interface Look {
  */
 export async function holdOutFault(
   prepared: PreparedJob,
-  { before, after, worseMax }: Look,
+  { before, after, worseMax, personal }: Look,
   modelOf: (state: BlobHash) => Promise<Float32Array>,
 ): Promise<string | undefined> {
-  const old = await prepared.evaluate(await modelOf(before), EXAMPLES_MAX);
+  const old = await prepared.evaluate(await modelOf(before), EXAMPLES_MAX, personal);
   if (old.examples === 0) return undefined;
-  const now = await prepared.evaluate(await modelOf(after), EXAMPLES_MAX);
+  const now = await prepared.evaluate(await modelOf(after), EXAMPLES_MAX, personal);
   const [was, is] = [old.lossSum / old.examples, now.lossSum / now.examples];
   if (is <= worseMax * was) return undefined;
   const losses = `from ${was.toPrecision(3)} to ${is.toPrecision(3)}`;

@@ -21,18 +21,21 @@ import {
   type EngineEvent,
   type EngineState,
   engineStep,
+  type Notice,
   type OwnerVeto,
   type Policy,
   type PreparedJob,
   type RunningSession,
+  stateHashOf,
   type TrainingProgress,
   verifyChain,
 } from '@starling/rounds';
 import type { BlobExchange } from './blobs/exchange.ts';
 import { ControlVariates } from './control-variates.ts';
+import { ErrorFeedback } from './error-feedback.ts';
 import { holdOutFault } from './hold-out.ts';
 import { JobJournal } from './job-journal.ts';
-import { OwnVectors } from './own-vectors.ts';
+import { OwnVectors, PERSONAL } from './own-vectors.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
 import type { PrivacyGate } from './privacy-gate.ts';
 import { EventQueue } from './queue.ts';
@@ -71,6 +74,9 @@ function vetoOf({ minPeers, company }: Policy): OwnerVeto {
   return { survivorsMin: minPeers, trusted: peers, trustedMin: least };
 }
 
+/** Whether no round of the job will follow. */
+const isLast = ({ kind }: Notice): boolean => kind === 'cancelled' || kind === 'finished';
+
 /** What this peer takes part with. */
 export interface Participation {
   readonly prepared: PreparedJob;
@@ -93,6 +99,7 @@ export class JobHost {
   readonly #own: OwnVectors;
   readonly #variates: ControlVariates | undefined;
   readonly #sync: SyncClient;
+  readonly #feedback: ErrorFeedback | undefined;
   readonly #session: SessionHost;
   readonly #loop: Promise<void>;
   #state: EngineState;
@@ -128,6 +135,9 @@ export class JobHost {
       this.#variates = new ControlVariates({
         ...{ job, self, own: this.#own, journal: this.#journal },
       });
+    }
+    if (job.manifest.aggregation.errorFeedback) {
+      this.#feedback = new ErrorFeedback({ ...node, job, self: node.transport.self });
     }
     this.#sync = new SyncClient({ node, job, blobs: parts.blobs, enqueue });
     this.#session = new SessionHost({
@@ -165,6 +175,7 @@ export class JobHost {
   participate(part: Participation | undefined): void {
     const before = this.#part;
     this.#part = part;
+    this.#feedback?.withdraw();
     if (before !== undefined) this.#inBackground(before.prepared.close());
     this.enqueue({ kind: 'participate', on: part !== undefined && !this.#isPaused });
   }
@@ -284,8 +295,10 @@ export class JobHost {
     switch (effect.kind) {
       case 'journal':
         await this.#journal.note(effect.key, effect.value);
+        if (effect.key.endsWith('/masked')) this.#feedback?.masked(effect.value);
         return;
       case 'store-chain':
+        await this.#feedback?.settle(effect.certificates);
         await this.#journal.storeChain(effect.from, effect.certificates);
         return;
       case 'gossip': {
@@ -318,6 +331,7 @@ export class JobHost {
         return;
       case 'notice':
         if (effect.notice.kind === 'cancelled') this.#endTraining();
+        if (isLast(effect.notice)) await this.#feedback?.clear();
         this.#parts.options.onNotice?.(job.id, effect.notice);
         return;
       default:
@@ -377,16 +391,25 @@ export class JobHost {
       options.onNotice?.(job.id, { kind: 'progress', round, ...progress });
     };
     try {
+      const feedback = this.#feedback;
+      const leftOver = async () => feedback?.leftOver(dataset);
       const variates = this.#variates;
-      const update = await trainRound({
+      const trained = await trainRound({
         ...{ node, job, vectors, prepared, stateHash, round, onProgress, chain, variates },
-        own: this.#own,
+        ...{ own: this.#own, leftOver },
       });
+      const { update } = trained;
+      const offer = { trained, dataset, stateHash };
       // A newer round has begun meanwhile: its own training follows.
-      if (turn !== this.#training) return;
+      if (turn !== this.#training) {
+        const isLate = this.#part?.prepared === prepared && stateHashOf(this.#state) !== stateHash;
+        if (isLate) await feedback?.late(offer);
+        return;
+      }
       // On disk before the engine has the update: no JOIN can be sent without it.
       const refused = await privacy.spend(dataset, update.id);
       if (refused !== undefined) return this.#endByBudget(round, refused);
+      await feedback?.offer(offer);
       if (turn !== this.#training) return;
       vectors.keepOnly(`${job.id}/update/`, update.handle);
       this.enqueue({ kind: 'trained', stateHash, update, entropy: node.random.bytes(32) });
@@ -408,7 +431,9 @@ export class JobHost {
     if (worseMax === undefined || this.#part === undefined || isPrivate) return undefined;
     const { prepared } = this.#part;
     try {
-      return await holdOutFault(prepared, { before, after, worseMax }, async (hash) => {
+      const personal = await this.#own.get(PERSONAL);
+      const look = { before, after, worseMax, personal };
+      return await holdOutFault(prepared, look, async (hash) => {
         const state = await node.blobs.get(hash);
         if (state === undefined) throw new ProtocolError('state-missing', `state ${hash}`);
         return (await node.compute.run('decode', { state })).model;

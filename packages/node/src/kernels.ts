@@ -1,27 +1,6 @@
-import { assert, remembered } from '@starling/core';
-import { hashHex, type KeystreamReader, keystreamFrom, Secret, sha256 } from '@starling/crypto';
-import {
-  addNoise,
-  bufferCodec,
-  correctionOf,
-  decodeState,
-  encodeState,
-  encodeTail,
-  nextOwnVariate,
-  normalisationOf,
-  quantise,
-  squaredSteps,
-  tailWords,
-  type UpdateCodec,
-  updateCodec,
-  weightOf,
-} from '@starling/federation';
-import {
-  clipToNorm,
-  type DiscreteGaussian,
-  discreteGaussian,
-  roundedNorm,
-} from '@starling/privacy';
+import { assert } from '@starling/core';
+import { hashHex, Secret, sha256 } from '@starling/crypto';
+import { correctionOf, decodeState, encodeState } from '@starling/federation';
 import {
   type ChunkLayout,
   chunkLayout,
@@ -37,6 +16,7 @@ import {
 } from '@starling/secagg';
 import type { ComputeTasks, PlainTerm, TaskName } from './compute.ts';
 import { nextState } from './next-state.ts';
+import { quantiseUpdate, restoreUpdate } from './quantise-update.ts';
 import { newBytes, newWords } from './shared-memory.ts';
 import { free, movable } from './transfers.ts';
 
@@ -56,31 +36,9 @@ export const kernels: Kernels = {
     return { model, correction: correctionOf(decoded, scaffold.own) };
   },
 
-  quantise({ update, trainable, effort, metrics, seed, codec, correction }) {
-    const weights = update.subarray(0, trainable);
-    scale(weights, normalisationOf(codec, effort));
-    const { clipped } = clipToNorm(weights, codec.clippingNorm);
-    const weight = weightOf(codec, effort);
-    const uniform = keystreamFrom(new Secret(seed), 0);
-    const words = newWords(update.length + tailWords(codec));
-    const write = (values: Float32Array, from: number, grid: UpdateCodec) => {
-      scale(values, weight);
-      for (let at = 0; at < values.length; at += PIECE_WORDS) {
-        const piece = values.subarray(at, at + PIECE_WORDS);
-        words.set(quantise(piece, grid, uniform.next(4 * piece.length)), from + at);
-      }
-    };
-    if (codec.noise !== undefined) {
-      assert(update.length === trainable, `${update.length - trainable} buffers without noise`);
-      writeHidden(clipped, words, updateCodec(codec), uniform);
-      return { words };
-    }
-    write(clipped, 0, updateCodec(codec));
-    write(update.subarray(trainable), trainable, bufferCodec(codec));
-    words.set(encodeTail(codec, effort, metrics), update.length);
-    if (correction === undefined) return { words };
-    return { words, own: nextOwnVariate(correction, words, codec) };
-  },
+  quantise: quantiseUpdate,
+
+  restore: restoreUpdate,
 
   mask({ words, terms, shape, range }) {
     const layout = layoutOf(shape);
@@ -195,50 +153,15 @@ export const kernels: Kernels = {
     return { words };
   },
 
-  apply({ state, cells, codec }) {
+  apply({ state, cells, codec, publicSeed }) {
     const before = decodeState(state);
     free(movable([state]));
-    const next = nextState(before, cells, codec);
+    const next = nextState(before, cells, codec, publicSeed);
     const bytes = encodeState(next.state);
     const { metrics, spoilt } = next;
     return { state: bytes, stateHash: hashHex(bytes), metrics, spoilt };
   },
 };
-
-/**
- * Rounds `update` to the grid, anew until its norm is within what the accountant counts with, and
- * adds noise: what leaves here is hidden from all who know only the sum.
- */
-function writeHidden(
-  update: Float32Array,
-  words: Uint32Array,
-  grid: UpdateCodec,
-  stream: KeystreamReader,
-): void {
-  const { step, clippingNorm: norm, sigma } = grid;
-  const most = (roundedNorm({ norm, step, dimension: update.length }) / step) ** 2;
-  const pieces = <T>(each: (from: number, to: number) => T): T[] =>
-    Array.from({ length: Math.ceil(update.length / PIECE_WORDS) }, (_, i) => {
-      return each(i * PIECE_WORDS, Math.min(update.length, (i + 1) * PIECE_WORDS));
-    });
-  const round = (): number => {
-    const squares = pieces((from, to) => {
-      const points = quantise(update.subarray(from, to), grid, stream.next(4 * (to - from)));
-      words.set(points, from);
-      return squaredSteps(points, grid);
-    });
-    return squares.reduce((sum, each) => sum + each, 0);
-  };
-  while (round() > most);
-  const noise = gaussianOf(String(sigma), () => discreteGaussian(sigma));
-  pieces((from, to) => addNoise(words.subarray(from, to), noise.sample(to - from, stream), grid));
-}
-
-/** A job's table is the same in every round. */
-const gaussianOf = remembered<DiscreteGaussian>(2);
-
-/** Coordinates that are quantised at a time: 128 KiB of keystream. */
-const PIECE_WORDS = 32 * 1024;
 
 const secretTerm = ({ seed, sign }: PlainTerm) => ({ seed: new Secret(seed), sign });
 
@@ -264,10 +187,4 @@ function newChunks(sizes: readonly number[]): readonly Uint8Array[] {
     at += aligned(size);
     return chunk;
   });
-}
-
-/** In place. */
-function scale(values: Float32Array, factor: number): void {
-  if (factor === 1) return;
-  for (let i = 0; i < values.length; i++) values[i] = values[i]! * factor;
 }

@@ -26,6 +26,7 @@ import {
   codecOf,
   type EngineEffect,
   type EngineEvent,
+  publicSeedOf,
   type RunningSession,
   type Slot,
   slotKey,
@@ -131,7 +132,9 @@ export class SessionHost {
     }));
     node.observer?.sum(job.id, round, effect.slot, addSums(cells));
     const codec = codecOf(job.manifest);
-    const next = await node.compute.run('apply', { state: before, cells, codec });
+    const publicSeed = publicSeedOf(job.id, effect.stateHash);
+    const input = { state: before, cells, codec, publicSeed };
+    const next = await node.compute.run('apply', input);
     const peers = results.map(({ survivors }) => survivors);
     this.#suspicion.note(peers, next.spoilt);
     for (const cell of next.spoilt) {

@@ -1,10 +1,11 @@
 import { type BlobHash, ProtocolError, toHex } from '@starling/core';
-import { examplesMax, updateCodec } from '@starling/federation';
+import { type Effort, EXAMPLES_MAX } from '@starling/federation';
 import type { Job } from '@starling/protocol-rounds';
 import {
   type Chain,
   codecOf,
   type PreparedJob,
+  publicSeedOf,
   type TrainingProgress,
   type Update,
 } from '@starling/rounds';
@@ -29,8 +30,18 @@ interface RoundInput {
   readonly own: OwnVectors;
   /** Of jobs with SCAFFOLD. */
   readonly variates: ControlVariates | undefined;
+  /** With error feedback: what earlier updates left over. */
+  readonly leftOver?: () => Promise<Float32Array | undefined>;
   /** Told every few seconds while the training lasts. */
   readonly onProgress: (progress: TrainingProgress) => void;
+}
+
+export interface TrainedRound {
+  readonly update: Update;
+  readonly words: Uint32Array;
+  /** With error feedback: what this update leaves over, should it be certified. */
+  readonly residual: Float32Array | undefined;
+  readonly effort: Effort;
 }
 
 /**
@@ -38,8 +49,9 @@ interface RoundInput {
  * The ring words stay in the vector store under the update's handle.
  * @throws ProtocolError when the state is not held, or the update is not finite
  */
-export async function trainRound(input: RoundInput): Promise<Update> {
-  const { node, job, vectors, prepared, stateHash, round, onProgress, chain, variates } = input;
+export async function trainRound(input: RoundInput): Promise<TrainedRound> {
+  const { leftOver, node, job, vectors, prepared, stateHash, round, onProgress } = input;
+  const { chain, variates } = input;
   const state = await node.blobs.get(stateHash);
   if (state === undefined)
     throw new ProtocolError('state-missing', `state ${stateHash} is not held`);
@@ -53,7 +65,7 @@ export async function trainRound(input: RoundInput): Promise<Update> {
   // Metrics would need noise of their own: a job with noise has none (decision 0020).
   const evaluation =
     codec.noise === undefined
-      ? await prepared.evaluate(model, examplesMax(updateCodec(codec)), personal)
+      ? await prepared.evaluate(model, EXAMPLES_MAX, personal)
       : { lossSum: 0, correct: 0, examples: 0 };
   const seed = new DataView(node.random.bytes(4).buffer).getUint32(0);
   const rounds = job.manifest.stop.rounds;
@@ -64,12 +76,15 @@ export async function trainRound(input: RoundInput): Promise<Update> {
   const trained = await prepared.train(model, seed, context, onProgress);
   // Whatever becomes of the update, what it was trained with stays here.
   if (trained.personal !== undefined) await input.own.put(PERSONAL, trained.personal);
-  const { words, own } = await node.compute.run('quantise', {
+  const effort = { examples: trained.examples, localSteps: trained.localSteps };
+  const { words, residual, own } = await node.compute.run('quantise', {
     update: trained.update,
     trainable: prepared.layout.parameters,
-    effort: { examples: trained.examples, localSteps: trained.localSteps },
+    effort,
     metrics: evaluation,
     seed: node.random.bytes(32),
+    publicSeed: publicSeedOf(job.id, stateHash),
+    residual: await leftOver?.(),
     codec,
     ...(correction && { correction }),
   });
@@ -77,5 +92,5 @@ export async function trainRound(input: RoundInput): Promise<Update> {
   if (own !== undefined) await variates?.keep(id, own, chain);
   const handle = `${job.id}/update/${id}`;
   vectors.putWords(handle, words);
-  return { id, handle };
+  return { update: { id, handle }, words, residual, effort };
 }

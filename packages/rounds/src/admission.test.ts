@@ -13,6 +13,9 @@ describe('manifestFault', () => {
     { training: { momentum: 0.99 } },
     { aggregation: { ringBits: 16 }, admission: { maxPeers: 128 } },
     { aggregation: { ringBits: 30 }, admission: { maxPeers: 4 } },
+    { aggregation: { ringBits: 8, rotation: 'hadamard' }, admission: { maxPeers: 16 } },
+    { aggregation: { ringBits: 12, rotation: 'hadamard', cellSize: 8 } },
+    { aggregation: { weighting: 'examples', weightCap: 262_143, ringBits: 20 } },
     { aggregation: { phaseSeconds: 0.1 }, admission: { joinWindowSeconds: 86_400 } },
     { admission: { minPeers: 5, maxPeers: 5 }, rounds: 1 },
   ];
@@ -48,9 +51,11 @@ describe('manifestFault', () => {
     ['classWeights', { training: { lossOptions: { ...lossOptions, classWeights: [1, -1] } } }],
     ['classWeights', { training: { lossOptions: { ...lossOptions, classWeights: [0, 0] } } }],
     ['delta', { training: { lossOptions: { ...lossOptions, delta: 0 } } }],
-    ['aggregation.ringBits', { aggregation: { ringBits: 15 } }],
     ['aggregation.ringBits', { aggregation: { ringBits: 31 } }],
     ['no room for the sum', { aggregation: { ringBits: 30 }, admission: { maxPeers: 5 } }],
+    ['aggregation.sparsity', { aggregation: { sparsity: 0 } }],
+    ['aggregation.sparsity', { aggregation: { sparsity: 1.1 } }],
+    ['aggregation.sparsity', { aggregation: { sparsity: Number.NaN } }],
     ['aggregation.clippingNorm', { aggregation: { clippingNorm: -1 } }],
     ['aggregation.clippingNorm', { aggregation: { clippingNorm: Number.NaN } }],
     ['aggregation.phaseSeconds', { aggregation: { phaseSeconds: 0.09 } }],
@@ -71,14 +76,27 @@ describe('manifestFault', () => {
     ['aggregation.beta2', { aggregation: { beta2: 1 } }],
     ['aggregation.tau', { aggregation: { tau: 0 } }],
     ['aggregation.weightCap', { aggregation: { weighting: 'examples', weightCap: 0 } }],
-    [
-      'aggregation.weightCap',
-      { aggregation: { weighting: 'examples', weightCap: 262_143, ringBits: 20 } },
-    ],
     ['aggregation.referenceSteps', { aggregation: { algorithm: 'fednova', referenceSteps: 0 } }],
   ];
   test.each(faulty)('names %s in %j', (key, changes) => {
     expect(manifestFault(testManifest(changes))).toContain(key);
+  });
+});
+
+describe('narrow rings [R-71]', () => {
+  const few = { maxPeers: 16 };
+  const turned = { rotation: 'hadamard' } as const;
+  const faulty: readonly [says: string, changes: ManifestChanges][] = [
+    ['must be 8 to 30', { aggregation: { ...turned, ringBits: 7 }, admission: few }],
+    ['needs aggregation.rotation', { aggregation: { ringBits: 15 }, admission: few }],
+    [
+      'at most 16 peers, not 17',
+      { aggregation: { ...turned, ringBits: 12 }, admission: { maxPeers: 17 } },
+    ],
+    ['cellSize to 8', { aggregation: { ...turned, ringBits: 15 }, admission: { maxPeers: 1_000 } }],
+  ];
+  test.each(faulty)('%s: %j', (says, changes) => {
+    expect(manifestFault(testManifest(changes))).toContain(says);
   });
 });
 

@@ -6,7 +6,6 @@ import { smallestCell, sumPeersMax } from './cells.ts';
 import { codecOf } from './job-codec.ts';
 import { privacyFault } from './privacy.ts';
 import { scaffoldFault } from './scaffold-fault.ts';
-import { valueBitsOf } from './shape.ts';
 import { trainingFault } from './training-fault.ts';
 
 /** What a volunteer lets in (design decisions 18 and 19). */
@@ -33,21 +32,27 @@ export const PEERS_MIN = 3;
 /** Cells may shrink by a third before they are cut: what is left must still hide its inputs. */
 const CELL_SIZE_MIN = 5;
 
-/** Fewer bits need the random rotation, which does not exist yet; more leave no room for sums. */
+/** Fewer bits need a rotation and few peers in a sum; more leave no room for sums. */
 const RING_BITS_MIN = 16;
+const NARROW_BITS_MIN = 8;
 const RING_BITS_MAX = 30;
+/** Most peers in a sum of a narrow ring. */
+const NARROW_PEERS_MAX = 16;
+/** Fewest bits of one peer's value. */
+const VALUE_BITS_MIN = 5;
+const NARROW_VALUE_BITS_MIN = 4;
 
 /** Why no peer should take part in such a job, or undefined. Checked at launch and on arrival. */
 export function manifestFault(manifest: Manifest): string | undefined {
   const { training, aggregation, admission, stop } = manifest;
-  const { ringBits, clippingNorm, phaseSeconds, cellSize } = aggregation;
-  const addends = ceilLog2(sumPeersMax(manifest));
+  const { clippingNorm, phaseSeconds, cellSize } = aggregation;
   const { minPeers, maxPeers, joinWindowSeconds, participation } = admission;
   const codec = codecOf(manifest);
   const checks: readonly [ok: boolean, fault: string][] = [
+    ...ringChecks(manifest),
     [
-      ringBits >= RING_BITS_MIN && ringBits <= RING_BITS_MAX,
-      `aggregation.ringBits must be ${RING_BITS_MIN} to ${RING_BITS_MAX}`,
+      aggregation.sparsity > 0 && aggregation.sparsity <= 1,
+      'aggregation.sparsity must be above 0, at most 1',
     ],
     [isPositive(clippingNorm), 'aggregation.clippingNorm must be positive'],
     [isPositive(aggregation.bufferRange), 'aggregation.bufferRange must be positive'],
@@ -59,10 +64,6 @@ export function manifestFault(manifest: Manifest): string | undefined {
     [minPeers >= PEERS_MIN, `admission.minPeers must be at least ${PEERS_MIN}`],
     [maxPeers >= minPeers, 'admission.maxPeers must not be below minPeers'],
     [
-      ringBits + addends <= 32 && ringBits - addends >= 5,
-      'aggregation.ringBits leaves no room for the sum of admission.maxPeers inputs',
-    ],
-    [
       joinWindowSeconds >= 0.1 && joinWindowSeconds <= 86_400,
       'admission.joinWindowSeconds must be 0.1 to 86400',
     ],
@@ -73,15 +74,42 @@ export function manifestFault(manifest: Manifest): string | undefined {
       'stop.target.value must be a number of at least 0',
     ],
     ...optimizerChecks(aggregation),
-    [
-      (codec.weightCap ?? 1) >= 1 && (codec.weightCap ?? 1) < 2 ** valueBitsOf(manifest),
-      `aggregation.weightCap must be 1 to ${2 ** valueBitsOf(manifest) - 1} with so few bits`,
-    ],
+    [(codec.weightCap ?? 1) >= 1, 'aggregation.weightCap must be at least 1'],
     [(codec.referenceSteps ?? 1) >= 1, 'aggregation.referenceSteps must be at least 1'],
   ];
   const fault = trainingFault(training) ?? checks.find(([ok]) => !ok)?.[1];
   return fault ?? scaffoldFault(manifest) ?? privacyFault(manifest);
 }
+
+function ringChecks(manifest: Manifest): readonly [ok: boolean, fault: string][] {
+  const { ringBits, rotation } = manifest.aggregation;
+  const peers = sumPeersMax(manifest);
+  const addends = ceilLog2(peers);
+  const isNarrow = ringBits < RING_BITS_MIN;
+  const least = isNarrow ? NARROW_VALUE_BITS_MIN : VALUE_BITS_MIN;
+  return [
+    [
+      ringBits >= NARROW_BITS_MIN && ringBits <= RING_BITS_MAX,
+      `aggregation.ringBits must be ${NARROW_BITS_MIN} to ${RING_BITS_MAX}`,
+    ],
+    [
+      !isNarrow || rotation !== 'none',
+      `aggregation.ringBits below ${RING_BITS_MIN} needs aggregation.rotation hadamard`,
+    ],
+    [
+      !isNarrow || peers <= NARROW_PEERS_MAX,
+      `aggregation.ringBits below ${RING_BITS_MIN} ${narrowWay(peers)}`,
+    ],
+    [
+      ringBits + addends <= 32 && ringBits - addends >= least,
+      'aggregation.ringBits leaves no room for the sum of admission.maxPeers inputs',
+    ],
+  ];
+}
+
+const narrowWay = (peers: number): string =>
+  `is for sums of at most ${NARROW_PEERS_MAX} peers, not ${peers}: lower admission.maxPeers to ` +
+  `${NARROW_PEERS_MAX} or aggregation.cellSize to ${NARROW_PEERS_MAX / 2}`;
 
 function optimizerChecks(aggregation: Aggregation): readonly [ok: boolean, fault: string][] {
   const { learningRate, momentum, beta1, beta2, tau, corruptCells } = aggregation;

@@ -124,8 +124,14 @@ export function firstDifference(a: Chain, b: Chain): number | undefined {
   return undefined;
 }
 
+/** Peers whose updates are in the sum; nobody when the bitmap is malformed. */
+export function survivorsOf({ survivors, roster }: Certificate['statement']): readonly PeerId[] {
+  const members = fromBitmap(survivors, roster.length) ?? [];
+  return members.map((member) => roster[member]!);
+}
+
 export const survivorCount = (statement: Certificate['statement']): number =>
-  fromBitmap(statement.survivors, statement.roster.length)?.length ?? 0;
+  survivorsOf(statement).length;
 
 /** The whole chain, checked from the start; the reason and round of the first fault. */
 export function verifyChain(

@@ -17,10 +17,17 @@ export {
   sumPeersMax,
   wideGraph,
 } from './cells.ts';
-export { type Chain, isSettled, signersOf, survivorCount, verifyChain } from './chain.ts';
+export {
+  type Chain,
+  isSettled,
+  signersOf,
+  survivorCount,
+  survivorsOf,
+  verifyChain,
+} from './chain.ts';
 export { type EngineStep, engineStep } from './engine.ts';
 export { type Have, missingFrom } from './have.ts';
-export { codecOf, vectorLengthOf } from './job-codec.ts';
+export { codecOf, publicSeedOf, vectorLengthOf } from './job-codec.ts';
 export { messageIn, pooled, slotOfEnvelope } from './pool.ts';
 export {
   type Guarantee,
@@ -30,7 +37,7 @@ export {
   rhoOfUpdate,
 } from './privacy.ts';
 export { parseSlot, roundIdOf, type Slot, slotKey } from './round-id.ts';
-export { ringShapeOf, valueBitsOf } from './shape.ts';
+export { ringShapeOf } from './shape.ts';
 export {
   createEngine,
   type EngineState,

@@ -1,23 +1,29 @@
+import { type BlobHash, fromHex, type JobId, utf8 } from '@starling/core';
+import { sha256 } from '@starling/crypto';
 import {
   type Combination,
   type JobCodec,
   type ServerOptimizer,
-  tailWords,
+  wordLayout,
 } from '@starling/federation';
-import type { Aggregation, Manifest } from '@starling/protocol-rounds';
+import { type Aggregation, type Manifest, ROUNDS_LABEL } from '@starling/protocol-rounds';
 import { fewestInSum, sumPeersMax } from './cells.ts';
 import type { VectorLayout } from './trainer.ts';
 
 /** The grids and the server optimiser of a job: the same in every round and roster. */
 export function codecOf(manifest: Manifest): JobCodec {
   const { aggregation, privacy } = manifest;
-  const { ringBits, clippingNorm, bufferRange, weighting, weightCap } = aggregation;
+  const { ringBits, clippingNorm, bufferRange, weighting, weightCap, rotation, errorFeedback } =
+    aggregation;
   return {
     ...{ bits: ringBits, peersMax: sumPeersMax(manifest), clippingNorm, bufferRange },
     optimizer: serverOptimizerOf(manifest),
     combination: combinationOf(aggregation),
     ...(weighting === 'examples' && { weightCap }),
     ...(NORMALISED.has(aggregation.algorithm) && { referenceSteps: aggregation.referenceSteps }),
+    ...(rotation !== 'none' && { rotation }),
+    ...(errorFeedback && { errorFeedback }),
+    ...(aggregation.sparsity < 1 && { sparsity: aggregation.sparsity }),
     ...(privacy.mechanism !== 'none' && {
       noise: { multiplier: privacy.noiseMultiplier, ...fewestInSum(manifest) },
     }),
@@ -57,4 +63,11 @@ function serverOptimizerOf({ aggregation, training, admission }: Manifest): Serv
 
 /** Length of a job's vector: the model's, and what travels behind it (design decision 14b). */
 export const vectorLengthOf = (manifest: Manifest, layout: VectorLayout): number =>
-  layout.parameters + layout.buffers + tailWords(codecOf(manifest));
+  wordLayout(codecOf(manifest), layout).length;
+
+/**
+ * What all peers of a round draw alike from: the signs of its rotation, the weights that are sent.
+ * It follows from the state that the round starts from: every attempt and restart has the same.
+ */
+export const publicSeedOf = (job: JobId, stateHash: BlobHash): Uint8Array =>
+  sha256(utf8(`${ROUNDS_LABEL}/public-seed`), fromHex(job), fromHex(stateHash));

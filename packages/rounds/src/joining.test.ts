@@ -99,8 +99,8 @@ describe('a peer follows others to a slot [R-9]', () => {
   test('not back to one that it gave up', () => {
     const peer = joinedPeer();
     // Two with whom the turn to propose is not the peer's own.
-    const pair = others.slice(0, -1).map((key, i) => [key, others[i + 1]!] as const);
-    const two = pair.find((keys) => {
+    const pairs = others.flatMap((key, i) => others.slice(i + 1).map((next) => [key, next]));
+    const two = pairs.find((keys) => {
       const members = [peer.peer, ...keys.map(({ peerId }) => peerId)];
       return proposerOf(peer.roundId(), 1, members) !== peer.peer;
     })!;

@@ -102,6 +102,9 @@ describe('what a manifest with noise must not have [R-50] [R-51]', () => {
     ['weighting uniform', { aggregation: { weighting: 'examples' } }],
     ['fednova', { aggregation: { algorithm: 'fednova' } }],
     ['stop.target', { target: { metric: 'loss', value: 1 } }],
+    ['aggregation.sparsity', { aggregation: { sparsity: 0.5 } }],
+    ['aggregation.errorFeedback', { aggregation: { errorFeedback: true } }],
+    ['aggregation.rotation', { aggregation: { rotation: 'hadamard' } }],
     ['3 steps of the grid', { aggregation: { ringBits: 16 }, privacy: { noiseMultiplier: 0.01 } }],
     ['its numbers must be 0', { privacy: { mechanism: 'none' } }],
   ];

@@ -65,6 +65,18 @@ export function privacyFault(manifest: Manifest): string | undefined {
       'privacy cannot have algorithm fednova: numbers of steps would travel without noise',
     ],
     [
+      aggregation.rotation === 'none',
+      'privacy cannot have aggregation.rotation: its accountant counts with another grid',
+    ],
+    [
+      aggregation.sparsity === 1,
+      'privacy cannot have aggregation.sparsity: its accountant counts with all weights',
+    ],
+    [
+      !aggregation.errorFeedback,
+      'privacy cannot have aggregation.errorFeedback: an update would tell of those before it',
+    ],
+    [
       stop.target === null,
       'privacy cannot have stop.target: metrics would travel without noise, so there are none',
     ],

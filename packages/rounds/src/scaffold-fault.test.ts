@@ -39,6 +39,9 @@ describe('what a manifest with scaffold must not have [R-57]', () => {
     ['without warm-up', { training: { schedule: { ...schedule, warmup: 1 } } }],
     ['training.proximal 0', { training: { proximal: 0.1 } }],
     ['aggregation.weighting uniform', { aggregation: { weighting: 'examples' } }],
+    ['no rotation', { aggregation: { rotation: 'hadamard' } }],
+    ['no errorFeedback', { aggregation: { errorFeedback: true } }],
+    ['sparsity 1', { aggregation: { sparsity: 0.5 } }],
     ['privacy.mechanism none', { privacy: noise }],
   ];
   test.each(faulty)('%s', (fault, changes) => {

@@ -8,6 +8,7 @@ import type { Manifest } from '@starling/protocol-rounds';
 export function scaffoldFault({ aggregation, training, privacy }: Manifest): string | undefined {
   if (aggregation.algorithm !== 'scaffold') return undefined;
   const { optimizer, momentum, schedule, proximal } = training;
+  const { rotation, errorFeedback, sparsity } = aggregation;
   const checks: readonly [ok: boolean, fault: string][] = [
     [
       optimizer === 'sgd' && momentum === 0,
@@ -21,6 +22,10 @@ export function scaffoldFault({ aggregation, training, privacy }: Manifest): str
     [
       aggregation.weighting === 'uniform',
       'aggregation.weighting uniform: its variates are plain means over peers',
+    ],
+    [
+      rotation === 'none' && !errorFeedback && sparsity === 1,
+      'no rotation, no errorFeedback and sparsity 1: each word must say what one weight moved',
     ],
     [
       privacy.mechanism === 'none',

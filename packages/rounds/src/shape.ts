@@ -1,7 +1,6 @@
 import { updateCodec } from '@starling/federation';
 import type { Manifest } from '@starling/protocol-rounds';
 import type { RingShape } from '@starling/secagg';
-import { sumPeersMax } from './cells.ts';
 import { codecOf } from './job-codec.ts';
 
 const CHUNK_BYTES_MIN = 16 * 1024;
@@ -16,13 +15,4 @@ export function ringShapeOf(manifest: Manifest, length: number, members: number)
   const share = Math.ceil((length * bits) / 8 / (2 * members));
   const chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, share));
   return { length, bits, coordinateMax: updateCodec(codecOf(manifest)).wordMax, chunkBytes };
-}
-
-/**
- * Bits of one honest coordinate without noise: what the ring leaves when those of a whole cell are
- * added, 18 at most.
- */
-export function valueBitsOf(manifest: Manifest): number {
-  const { ringBits } = manifest.aggregation;
-  return Math.min(18, ringBits - Math.ceil(Math.log2(sumPeersMax(manifest))));
 }

@@ -27,6 +27,12 @@ import { type CountedCpu, verificationSeconds } from './unit-costs.ts';
 import { VirtualTime } from './virtual-time.ts';
 import { SimPeer, type WorldParts } from './world.ts';
 
+/** Settings of a job's aggregation that make its updates smaller. */
+export type SmallerUpdates = Pick<
+  Manifest['aggregation'],
+  'ringBits' | 'rotation' | 'errorFeedback' | 'sparsity'
+>;
+
 export interface SimOptions {
   readonly peers: number;
   readonly dim: number;
@@ -46,6 +52,8 @@ export interface SimOptions {
   /** One large graph in place of cells. */
   readonly graph?: Manifest['aggregation']['graph'];
   readonly unmasking?: UnmaskingName;
+  /** How updates are made smaller; not at all when absent. */
+  readonly smaller?: Partial<SmallerUpdates>;
   /** Differential privacy with this much noise; none when absent. */
   readonly noiseMultiplier?: number;
   readonly seed: number;

@@ -1,4 +1,4 @@
-import { type Decoded, f64, LIMITS, oneOf, struct, u32 } from '@starling/core';
+import { bool, type Decoded, f64, LIMITS, oneOf, struct, u32 } from '@starling/core';
 
 /** What becomes of a round's mean update; `packages/federation` has each with its source. */
 export const ALGORITHM_NAMES = [
@@ -26,6 +26,9 @@ export const WEIGHTING_NAMES = ['uniform', 'examples'] as const;
 export const GRAPH_NAMES = ['complete', 'wide'] as const;
 /** Who verifies and unmasks the sum: every member all of it, or a few drawn for each chunk. */
 export const UNMASKING_NAMES = ['local', 'shared'] as const;
+
+/** How weights are turned before they are quantised. */
+export const ROTATION_NAMES = ['none', 'hadamard'] as const;
 
 /** Most owners of one chunk. */
 export const REPLICATION_MAX = 4;
@@ -68,6 +71,11 @@ export const aggregationCodec = struct({
   unmasking: oneOf(UNMASKING_NAMES),
   /** How long one phase of the secure aggregation waits for the slowest member, in seconds. */
   phaseSeconds: f64,
+  rotation: oneOf(ROTATION_NAMES),
+  /** Peers add to an update what clipping and rounding took from those before. */
+  errorFeedback: bool,
+  /** Share of the weights that all peers send in a round, drawn anew in each; 1 for all. */
+  sparsity: f64,
 });
 export type Aggregation = Decoded<typeof aggregationCodec>;
 
@@ -92,4 +100,7 @@ export const DEFAULT_AGGREGATION: Aggregation = {
   graph: 'complete',
   unmasking: 'local',
   phaseSeconds: 10,
+  rotation: 'none',
+  errorFeedback: false,
+  sparsity: 1,
 };

@@ -1,5 +1,5 @@
 import { hashHex } from '@starling/crypto';
-import { dequantiseSum, METRIC_WORDS, updateCodec } from '@starling/federation';
+import { dequantiseSum, metricWords, updateCodec } from '@starling/federation';
 import { type Slot, slotKey } from '@starling/rounds';
 import { bytesOfWords } from '@starling/secagg';
 
@@ -63,7 +63,7 @@ export class PlainFedAvg {
     const codec = updateCodec(this.#options);
     const next = this.#model.slice();
     for (const words of inputs) {
-      const update = dequantiseSum(words.subarray(0, words.length - METRIC_WORDS), 1, codec);
+      const update = dequantiseSum(words.subarray(0, words.length - metricWords(codec)), 1, codec);
       for (let i = 0; i < next.length; i++) next[i] = next[i]! + update[i]! / inputs.length;
     }
     this.#model = next;
