@@ -35,7 +35,7 @@ import { ControlVariates } from './control-variates.ts';
 import { ErrorFeedback } from './error-feedback.ts';
 import { holdOutFault } from './hold-out.ts';
 import { JobJournal } from './job-journal.ts';
-import { OwnVectors, PERSONAL } from './own-vectors.ts';
+import { OwnVectors } from './own-vectors.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
 import type { PrivacyGate } from './privacy-gate.ts';
 import { EventQueue } from './queue.ts';
