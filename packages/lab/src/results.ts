@@ -78,7 +78,9 @@ export class ResultFile {
     run: string,
     roundOf: (state: Uint8Array) => number,
   ): Promise<Uint8Array | undefined> {
-    const state = await readFile(this.#statePath(run)).catch(() => undefined);
+    const file = await readFile(this.#statePath(run)).catch(() => undefined);
+    // Node's Buffer shares its memory with others, and with its slices.
+    const state = file && new Uint8Array(file);
     const round = state === undefined ? 0 : roundOf(state);
     const kept = this.#lines.filter((line) => {
       return line.run !== run || (line.kind === 'round' && line.round <= round);

@@ -150,11 +150,7 @@ export const experimentSchema = z
       if (parsed.success) groups.push({ choices, settings: parsed.data });
       else {
         for (const issue of parsed.error.issues) {
-          context.issues.push({
-            ...issue,
-            input: base,
-            path: placeOf(issue.path, choices),
-          } as never);
+          context.issues.push({ ...placed(issue, choices), input: base } as never);
         }
         return z.NEVER;
       }
@@ -191,8 +187,11 @@ function withChoices(base: Record<string, unknown>, choices: Choices): unknown {
 }
 
 /** A fault in what the grid set stands there, not where the key would have been. */
-function placeOf(path: readonly PropertyKey[], choices: Choices): PropertyKey[] {
-  const dotted = path.join('.');
+function placed(issue: z.core.$ZodIssue, choices: Choices): object {
+  const isKey = issue.code === 'unrecognized_keys';
+  const dotted = [...issue.path, ...(isKey ? issue.keys.slice(0, 1) : [])].join('.');
   const key = Object.keys(choices).find((each) => dotted === each || dotted.startsWith(`${each}.`));
-  return key === undefined ? [...path] : ['grid', key];
+  if (key === undefined) return issue;
+  const message = isKey ? `there is no key ${dotted}` : issue.message;
+  return { code: 'custom', message, path: ['grid', key] };
 }
