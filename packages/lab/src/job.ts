@@ -54,19 +54,22 @@ export function withNoise(manifest: Manifest, settings: Settings, parameters: nu
 
 function jobFile(settings: Settings, { task, train }: LabData): JobFile {
   const { name, model, loss, training, aggregation, privacy, stop, cells } = settings;
-  const participants = participantsOf(settings);
   const { info } = train;
   const { target } = info;
   const classes = target.kind === 'classes' || target.kind === 'sequence' ? target.count : 0;
   const dtype = info.elements.dtype === 'int32' ? 'int32' : 'float32';
+  const participants = participantsOf(settings);
   const cellSize = cells === 1 ? 0 : Math.min(CELL_PEERS_MAX, Math.ceil(participants / cells));
+  // Real peers draw who takes part; the plain engine draws it for them.
+  const isSecure = settings.engine === 'secure';
+  const peers = isSecure ? settings.clients : participants;
   return {
     ...{ name, model, loss, training, privacy },
     aggregation: { ...aggregation, cellSize },
     data: { task, input: { dtype, shape: [...info.shape] }, target: target.kind, classes },
     admission: {
-      ...{ minPeers: CELL_PEERS_MIN, maxPeers: Math.max(CELL_PEERS_MIN, participants) },
-      ...{ joinWindowSeconds: 5, participation: 1 },
+      ...{ minPeers: CELL_PEERS_MIN, maxPeers: Math.max(CELL_PEERS_MIN, peers) },
+      ...{ joinWindowSeconds: 5, participation: isSecure ? settings.participation : 1 },
     },
     stop: { rounds: stop.rounds },
   };

@@ -1,4 +1,5 @@
 import { GraphBuilder, tensorOf, writeModel } from '@starling/onnx';
+import type { SourceInfo } from '@starling/trainer';
 import type { LabData } from '../data/lab-data.ts';
 import { generatorFor, normal } from '../random.ts';
 import { type Settings, settingsSchema } from '../schema.ts';
@@ -13,10 +14,11 @@ export function clouds(count: number, seed = 1): LabData {
     inputs[2 * i] = side + normal(generator) / 2;
     inputs[2 * i + 1] = -side + normal(generator) / 2;
   }
-  const info = {
-    ...{ format: 'npy', count, shape: [2], elements: { dtype: 'float32' } },
+  const info: SourceInfo = {
+    ...{ format: 'npy', count, shape: [2] },
+    elements: { dtype: 'float32' },
     target: { kind: 'classes', count: 2, names: null },
-  } as const;
+  };
   const set = { info, examples: { count, inputs, targets } };
   return { task: 'clouds', train: set, test: set, ids: undefined };
 }
