@@ -46,7 +46,7 @@ test('a round is FedAvg by hand, to the fineness of the grid', async () => {
   for (let i = 0; i < 6; i++) expect(after[i]).toBeCloseTo(expected[i]!, 3);
 });
 
-test('a sampled round takes C of the clients, and cells change nothing but how they combine', async () => {
+test('a round takes C of the clients, and cells change only how they combine', async () => {
   const data = clouds(300);
   const round = async (cells: number) => {
     const aggregation = { combination: 'mean', clippingNorm: 4 };

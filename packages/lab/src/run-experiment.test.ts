@@ -44,7 +44,7 @@ test('the same file gives the same numbers, another seed others', async () => {
   expect(first.filter(({ kind }) => kind === 'end').map((line) => line.seed)).toEqual([1, 2]);
 });
 
-test('a run that was cut goes on with the same numbers, and a complete one is left alone', async () => {
+test('a run that was cut goes on as if it had not been; a complete one is left alone', async () => {
   const whole = timeless((await run(fileOf(), 'whole')).lines);
   const experiment = fileOf();
   const out = join(folder, 'cut');

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { VirtualTime } from './virtual-time.ts';
 
-test('virtual time stands still while real work is under way, and what follows it is done', async () => {
+test('virtual time stands still while real work is under way, and what follows it', async () => {
   const time = new VirtualTime();
   const seen: string[] = [];
   const work = async (name: string) => {

@@ -59,7 +59,7 @@ test('a little is enough: all colluders send the same, within the spread of hone
   );
 });
 
-test('how far a little may go: the example of Baruch et al., 50 workers of whom 24 are corrupt', () => {
+test('how far a little may go: 24 of 50 workers, as in Baruch et al.', () => {
   // s = ⌊50/2 + 1⌋ − 24 = 2; (26 − 2)/26 of the honest lie below z.
   expect(hiddenDeviations(50, 24)).toBeCloseTo(normalQuantile(24 / 26), 6);
   expect(normalQuantile(0.975)).toBeCloseTo(1.959964, 4);
