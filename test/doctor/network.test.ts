@@ -139,11 +139,11 @@ describe('an address that does not lead in', () => {
 
   test('a version that this one does not speak', async () => {
     const there = await testNode({ network: 'elsewhere' });
-    await there.node.handle('/starling/swarm/2/test', (stream) => stream.abort(new Error('2')));
+    await there.node.handle('/starling/swarm/3/test', (stream) => stream.abort(new Error('3')));
     const [address] = there.swarm.addresses();
     expect(await wayIn(address!)).toBe(
-      `fail: ${address}: version-mismatch: ${there.swarm.self} speaks version 2 of the swarm's ` +
-        'protocol and this peer 1: this peer must be updated → ' +
+      `fail: ${address}: version-mismatch: ${there.swarm.self} speaks version 3 of the swarm's ` +
+        'protocol and this peer 2: this peer must be updated → ' +
         'Update the older of the two: both then speak the same version',
     );
   });

@@ -16,6 +16,7 @@ const view = (rounds: readonly Round[], phase = 'training'): JobView => ({
   ...{
     phase,
     progress: null,
+    suspects: [],
     privacy: null,
     rounds: [...rounds],
     roundsWanted: 3,

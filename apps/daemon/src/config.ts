@@ -90,6 +90,8 @@ export const configSchema = z.strictObject({
       /** Peers whose owners this one trusts, and how many of them must be in a sum with it. */
       company: z.array(peer).default([]),
       minCompany: z.number().int().min(0).max(1023).default(0),
+      /** No model is signed whose loss on own validation data is more than so many times larger. */
+      worseMax: z.number().min(1).max(1_000).optional(),
       /** By data set: what its updates may give away in all. */
       privacyBudget: z
         .record(
@@ -149,6 +151,7 @@ export const policyOf = ({ policy }: Config): Policy => ({
   trust: policy.trust as PeerId[],
   minPeers: policy.minPeers,
   company: { peers: policy.company as PeerId[], least: policy.minCompany },
+  ...(policy.worseMax !== undefined && { worseMax: policy.worseMax }),
   privacyBudgets: new Map(Object.entries(policy.privacyBudget)),
 });
 

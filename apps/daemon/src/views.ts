@@ -8,7 +8,7 @@ import { guaranteeView } from './privacy-view.ts';
 
 /** A job as the API shows it. */
 export function jobView(report: JobReport): JobView {
-  const { job, standing, phase, progress, certificates, guarantee } = report;
+  const { job, standing, phase, progress, certificates, guarantee, suspects } = report;
   const rounds = certificates.map(({ statement }, i): Round => {
     const { lossSum, correct, examples } = statement.metrics;
     return {
@@ -36,6 +36,7 @@ export function jobView(report: JobReport): JobView {
     privacy: guaranteeView(guarantee),
     rounds,
     roundsWanted: job.manifest.stop.rounds,
+    suspects: [...suspects],
     stateHash: rounds.at(-1)?.stateHash ?? null,
   };
 }
@@ -112,6 +113,8 @@ function textOf(notice: Notice): string {
       return `round ${notice.round}: attempt given up (${notice.reason}), trying again`;
     case 'burnt':
       return `round ${notice.round}: attempt lost (${notice.reason}), training anew`;
+    case 'withheld':
+      return `round ${notice.round}: the new model is not signed here: ${notice.reason}`;
     case 'certified': {
       const { statement } = notice.certificate;
       return `round ${statement.round} certified: ${survivorCount(statement)} survivors`;

@@ -53,6 +53,7 @@ const JOB: JobView = {
   ...{
     phase: 'training',
     progress: null,
+    suspects: [],
     privacy: null,
     rounds: [],
     roundsWanted: 2,

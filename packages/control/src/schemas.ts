@@ -154,6 +154,8 @@ export const jobSchema = z.object({
   privacy: guaranteeSchema.nullable(),
   rounds: z.array(roundSchema),
   roundsWanted: count,
+  /** Peers that were in cells whose sums somebody spoilt, the likeliest liars first. */
+  suspects: z.array(z.object({ peer: z.string(), rounds: count, spoilt: count })),
   stateHash: hash.nullable(),
 });
 export type JobView = z.infer<typeof jobSchema>;

@@ -17,6 +17,7 @@ export {
   type Linear,
   MEAN,
 } from './combine.ts';
+export { honestNormMax } from './honest-norm.ts';
 export {
   bufferCodec,
   decodeTail,

@@ -1,3 +1,4 @@
+export { fashionMnist } from './data/image-sets.ts';
 export type { EndLine, ResultLine, RoundLine } from './results.ts';
 export { type ExperimentOptions, type ExperimentResult, runExperiment } from './run-experiment.ts';
 export { type Experiment, experimentSchema, type Settings } from './schema.ts';

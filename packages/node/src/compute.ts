@@ -138,7 +138,13 @@ export interface ComputeTasks {
       readonly cells: readonly OpenedCell[];
       readonly codec: JobCodec;
     };
-    out: { readonly state: Uint8Array; readonly stateHash: string; readonly metrics: Metrics };
+    out: {
+      readonly state: Uint8Array;
+      readonly stateHash: string;
+      readonly metrics: Metrics;
+      /** Cells whose mean no honest peers can have. */
+      readonly spoilt: readonly number[];
+    };
   };
 }
 export type TaskName = keyof ComputeTasks;

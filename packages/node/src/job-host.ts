@@ -5,6 +5,7 @@ import {
   InvariantError,
   millis,
   type PeerId,
+  ProtocolError,
 } from '@starling/core';
 import {
   type Certificate,
@@ -28,6 +29,7 @@ import {
   verifyChain,
 } from '@starling/rounds';
 import type { BlobExchange } from './blobs/exchange.ts';
+import { holdOutFault } from './hold-out.ts';
 import { JobJournal } from './job-journal.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
 import type { PrivacyGate } from './privacy-gate.ts';
@@ -120,6 +122,7 @@ export class JobHost {
     this.#session = new SessionHost({
       ...parts,
       enqueue,
+      judge: (before, after) => this.#judge(before, after),
       isCurrent: ({ roundId, attempt }) => this.running(roundId, attempt) !== undefined,
     });
     this.#loop = this.#run();
@@ -367,6 +370,30 @@ export class JobHost {
         this.enqueue({ kind: 'train-failed', stateHash, reason: errorMessage(error) });
     } finally {
       if (turn === this.#training) this.#progress = undefined;
+    }
+  }
+
+  /** The owner's rule about new models, if there is one and this peer has data to judge by. */
+  async #judge(before: BlobHash, after: BlobHash): Promise<string | undefined> {
+    const { node, options, job } = this.#parts;
+    const { worseMax } = options.policy();
+    // With noise even that a peer does not sign would say something about its data.
+    const isPrivate = job.manifest.privacy.mechanism !== 'none';
+    if (worseMax === undefined || this.#part === undefined || isPrivate) return undefined;
+    const { prepared } = this.#part;
+    try {
+      return await holdOutFault(prepared, { before, after, worseMax }, async (hash) => {
+        const state = await node.blobs.get(hash);
+        if (state === undefined) throw new ProtocolError('state-missing', `state ${hash}`);
+        return (await node.compute.run('decode', { state })).model;
+      });
+    } catch (error) {
+      if (error instanceof InvariantError) throw error;
+      node.log.warn('a new model could not be judged', {
+        job: job.id,
+        reason: errorMessage(error),
+      });
+      return undefined;
     }
   }
 

@@ -192,7 +192,8 @@ export const kernels: Kernels = {
     free(movable([state]));
     const next = nextState(before, cells, codec);
     const bytes = encodeState(next.state);
-    return { state: bytes, stateHash: hashHex(bytes), metrics: next.metrics };
+    const { metrics, spoilt } = next;
+    return { state: bytes, stateHash: hashHex(bytes), metrics, spoilt };
   },
 };
 

@@ -27,4 +27,5 @@ export const report = ({ job, standing, guarantee, host }: KnownJob): JobReport 
   phase: host.state.phase.name,
   progress: host.progress,
   certificates: host.state.chain,
+  suspects: host.session.suspects,
 });

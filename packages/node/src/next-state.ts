@@ -7,6 +7,7 @@ import {
   combineStretch,
   decodeTail,
   dequantiseSum,
+  honestNormMax,
   isCoordinateWise,
   type JobCodec,
   type JobState,
@@ -33,6 +34,15 @@ export function addSums(cells: readonly Pick<OpenedCell, 'words'>[]): Uint32Arra
 
 interface CellPart extends OpenedCell {
   readonly tail: Tail;
+  /** What its weights' mean is multiplied by. */
+  readonly scale: number;
+}
+
+export interface NextState {
+  readonly state: JobState;
+  readonly metrics: Metrics;
+  /** Cells whose mean is longer than honest peers' can be: at least one in each is a liar. */
+  readonly spoilt: readonly number[];
 }
 
 /**
@@ -44,7 +54,7 @@ export function nextState(
   state: JobState,
   cells: readonly OpenedCell[],
   codec: JobCodec,
-): { readonly state: JobState; readonly metrics: Metrics } {
+): NextState {
   const { model, trainable, moments } = state;
   for (const { words } of cells) {
     const behind = words.length - model.length;
@@ -56,7 +66,7 @@ export function nextState(
   }));
   const survivors = cells.reduce((sum, cell) => sum + cell.survivors, 0);
   const all = decodeTail(codec, addSums(tails), survivors);
-  const parts = partsOf(cells, tails, codec);
+  const { parts, spoilt } = boundedParts(state, partsOf(cells, tails, codec), codec);
   const factors = factorsOf(state, parts, codec);
   for (let at = 0; at < model.length; at = endOf(state, at)) {
     const end = endOf(state, at);
@@ -77,7 +87,7 @@ export function nextState(
       moments[i]!.set(moment, Math.min(at, trainable));
     }
   }
-  return { state: { ...state, round: state.round + 1 }, metrics: all.metrics };
+  return { state: { ...state, round: state.round + 1 }, metrics: all.metrics, spoilt };
 }
 
 /** With one cell there is nothing to combine, and with plain means nothing to tell apart. */
@@ -89,12 +99,40 @@ function partsOf(
   const isPlain = codec.combination.kind === 'mean';
   if (!isPlain) {
     return cells.map((cell, i) => {
-      return { ...cell, tail: decodeTail(codec, tails[i]!.words, cell.survivors) };
+      return { ...cell, tail: decodeTail(codec, tails[i]!.words, cell.survivors), scale: 1 };
     });
   }
   const survivors = cells.reduce((sum, cell) => sum + cell.survivors, 0);
   const tail = decodeTail(codec, addSums(tails), survivors);
-  return [{ words: addSums(cells), survivors, tail }];
+  return [{ words: addSums(cells), survivors, tail, scale: 1 }];
+}
+
+/**
+ * A cell in which somebody must have lied is left out; where all are so, each is cut to the length
+ * that an honest one may have. Plain means trust everybody.
+ */
+function boundedParts(
+  state: JobState,
+  parts: readonly CellPart[],
+  codec: JobCodec,
+): { readonly parts: readonly CellPart[]; readonly spoilt: readonly number[] } {
+  if (codec.combination.kind === 'mean') return { parts, spoilt: [] };
+  const grid = updateCodec(codec);
+  const squares = parts.map(() => 0);
+  for (let at = 0; at < state.trainable; at = endOf(state, at)) {
+    for (const [cell, mean] of meansOf(state, parts, codec, at).entries()) {
+      for (let i = 0; i < mean.length; i++) squares[cell] = squares[cell]! + mean[i]! * mean[i]!;
+    }
+  }
+  const scales = parts.map(({ survivors, tail }, cell) => {
+    const most = honestNormMax(grid, survivors, tail.divisor, state.trainable);
+    return Math.min(1, most / Math.sqrt(squares[cell]!));
+  });
+  const spoilt = [...parts.keys()].filter((cell) => scales[cell]! < 1);
+  if (spoilt.length < parts.length) {
+    return { parts: parts.filter((_, cell) => scales[cell] === 1), spoilt };
+  }
+  return { parts: parts.map((part, cell) => ({ ...part, scale: scales[cell]! })), spoilt };
 }
 
 /** A piece is all weights or all buffers, which have a grid of their own. */
@@ -110,8 +148,10 @@ function meansOf(
 ): readonly Float64Array[] {
   const grid = at < state.trainable ? updateCodec(codec) : bufferCodec(codec);
   const end = endOf(state, at);
-  return parts.map(({ words, survivors, tail }) => {
-    return dequantiseSum(words.subarray(at, end), survivors, grid, tail.divisor);
+  return parts.map(({ words, survivors, tail, scale }) => {
+    const mean = dequantiseSum(words.subarray(at, end), survivors, grid, tail.divisor);
+    if (scale === 1 || at >= state.trainable) return mean;
+    return mean.map((value) => value * scale);
   });
 }
 

@@ -46,6 +46,7 @@ import { delay } from './delay.ts';
 import type { JobHostParts } from './job-host.ts';
 import { addSums } from './next-state.ts';
 import { isPacked, isPackedChunk, isPackedSum, layoutOf, sumBytes } from './packed.ts';
+import { type Suspect, Suspicion } from './suspicion.ts';
 
 type SessionEffect = Extract<EngineEffect, { kind: 'session' }>;
 type Of<K> = Extract<SessionEffect['effect'], { kind: K }>;
@@ -53,6 +54,8 @@ type Task<K> = Extract<SessionCompute, { task: K }>;
 
 export interface SessionHostParts extends JobHostParts {
   readonly enqueue: (event: EngineEvent) => void;
+  /** Looks at a new state before it is signed; answers why it is not to be. */
+  readonly judge: (before: BlobHash, after: BlobHash) => Promise<string | undefined>;
   /** Whether the attempt is the one under way: work for another is dropped. */
   readonly isCurrent: (slot: { roundId: string; attempt: number }) => boolean;
 }
@@ -66,11 +69,17 @@ const RETRY_MS: readonly number[] = [100, 200, 400, 800, 1_600, 3_200];
 /** Performs what the secure aggregation asks for: kernels, chunks to owners, sums from owners. */
 export class SessionHost {
   readonly #parts: SessionHostParts;
+  readonly #suspicion = new Suspicion();
   /** Round under way, for the observer. */
   #round = 0;
 
   constructor(parts: SessionHostParts) {
     this.#parts = parts;
+  }
+
+  /** Peers that were in cells that somebody spoilt. */
+  get suspects(): readonly Suspect[] {
+    return this.#suspicion.suspects();
   }
 
   async perform({ round, roundId, slot, config, effect }: SessionEffect): Promise<void> {
@@ -101,7 +110,9 @@ export class SessionHost {
     const { enqueue } = this.#parts;
     const { roundId } = effect;
     try {
-      enqueue({ kind: 'applied', roundId, ...(await this.#nextState(effect)) });
+      const next = await this.#nextState(effect);
+      const withheld = await this.#parts.judge(effect.stateHash, next.stateHash);
+      enqueue({ kind: 'applied', roundId, ...next, withheld });
     } catch (error) {
       // A full disk or a dead worker must not leave the engine waiting for an answer.
       if (error instanceof InvariantError) throw error;
@@ -113,14 +124,21 @@ export class SessionHost {
     const { node, job, vectors } = this.#parts;
     const before = await node.blobs.get(effect.stateHash);
     if (before === undefined) throw new ProtocolError('state-missing', effect.stateHash);
-    const cells = effect.results.map(({ sum, survivors }) => ({
+    const { results, round } = effect;
+    const cells = results.map(({ sum, survivors }) => ({
       words: vectors.words(sum),
-      survivors,
+      survivors: survivors.length,
     }));
-    node.observer?.sum(job.id, effect.round, effect.slot, addSums(cells));
+    node.observer?.sum(job.id, round, effect.slot, addSums(cells));
     const codec = codecOf(job.manifest);
-    const { state, metrics } = await node.compute.run('apply', { state: before, cells, codec });
-    return { stateHash: await node.blobs.put(state), metrics };
+    const next = await node.compute.run('apply', { state: before, cells, codec });
+    const peers = results.map(({ survivors }) => survivors);
+    this.#suspicion.note(peers, next.spoilt);
+    for (const cell of next.spoilt) {
+      const why = 'the mean of a cell is longer than honest peers can make it: one of them lies';
+      node.log.warn(why, { job: job.id, round, peers: peers[cell]!.join(' ') });
+    }
+    return { stateHash: await node.blobs.put(next.state), metrics: next.metrics };
   }
 
   async #compute(place: Place, { compute }: Of<'compute'>): Promise<void> {

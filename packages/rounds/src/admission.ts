@@ -16,6 +16,8 @@ export interface Policy {
   readonly minPeers: number;
   /** Peers it trusts, and how many of them must be in a sum that holds its own update. */
   readonly company?: { readonly peers: readonly PeerId[]; readonly least: number };
+  /** Largest loss of a model that is signed, over that of the one before, on own validation data. */
+  readonly worseMax?: number;
   /** By data set: what its updates may give away in all, whatever the jobs. */
   readonly privacyBudgets?: ReadonlyMap<string, PrivacyBudget>;
 }

@@ -1,4 +1,3 @@
-import type { BlobHash } from '@starling/core';
 import {
   type Certificate,
   type Statement,
@@ -12,18 +11,29 @@ import { outcomeOf } from './attempt.ts';
 import { indexIn } from './peer-index.ts';
 import { inSlot } from './pool.ts';
 import { slotKey } from './round-id.ts';
-import { type Draft, once, parentOf, roundOf, send, setTimer } from './state.ts';
+import {
+  type Draft,
+  notice,
+  once,
+  parentOf,
+  type RunningSession,
+  roundOf,
+  send,
+  setTimer,
+} from './state.ts';
+import type { EngineEvent } from './types.ts';
 
 /** Phases of the secure aggregation that a lost quorum of signatures is waited for. */
 const CERTIFY_PHASES = 12;
 const HURRY_PHASES = 2;
 
-/** The new state is computed: sign the statement that everybody who computed the same will sign. */
-export function enterCertifying(
-  d: Draft,
-  stateHash: BlobHash,
-  metrics: Statement['metrics'],
-): void {
+type Applied = Extract<EngineEvent, { kind: 'applied' }>;
+
+/**
+ * The new state is computed: sign the statement that everybody who computed the same will sign. Who
+ * does not want to sign waits for the others: what a quorum signs is the job's new state for all.
+ */
+export function enterCertifying(d: Draft, { stateHash, metrics, withheld }: Applied): void {
   if (d.phase.name !== 'applying') return;
   const { session } = d.phase;
   const outcome = outcomeOf(session);
@@ -42,16 +52,22 @@ export function enterCertifying(
     metrics,
   };
   const hash = statementHash(statement);
+  if (withheld === undefined) signFinal(d, session, statement);
+  else notice(d, { kind: 'withheld', round: roundOf(d), reason: withheld });
+  d.phase = { name: 'certifying', session, statement, hash };
+  setTimer(d, `certify/${slotKey(session.slot)}`, CERTIFY_PHASES * session.config.timers.phaseMs);
+}
+
+function signFinal(d: Draft, session: RunningSession, statement: Statement): void {
+  const hash = statementHash(statement);
   const key = `final/${session.roundId}/${slotKey(session.slot)}`;
   d.effects.push({ kind: 'journal', key, value: hash });
-  const { roundId, slot, config, digest } = session;
+  const { roundId, slot, digest } = session;
   send(
     d,
     { roundId, attempt: slot.attempt, roster: digest },
     { kind: 'final', statement: hash, signature: signStatement(statement, d.config.key) },
   );
-  d.phase = { name: 'certifying', session, statement, hash };
-  setTimer(d, `certify/${slotKey(slot)}`, CERTIFY_PHASES * config.timers.phaseMs);
 }
 
 /** Whether too few of the roster are connected to sign. */

@@ -114,7 +114,7 @@ function handle(d: Draft, event: EngineEvent): void {
       return;
     case 'applied':
       if (d.phase.name === 'applying' && d.phase.session.roundId === event.roundId) {
-        enterCertifying(d, event.stateHash, event.metrics);
+        enterCertifying(d, event);
       }
       return;
     case 'apply-failed':
@@ -429,7 +429,7 @@ function enterApplying(d: Draft, session: RunningSession, sums: readonly CellSum
   const round = roundOf(d);
   notice(d, { kind: 'sum', round, slot, survivors, cells });
   d.phase = { name: 'applying', session };
-  const results = sums.map((cell) => ({ sum: cell.result, survivors: cell.survivors.length }));
+  const results = sums.map(({ result }, cell) => ({ sum: result, survivors: cells[cell]! }));
   const stateHash = stateHashOf(d)!;
   d.effects.push({ kind: 'apply', roundId, slot, results, stateHash, round });
 }

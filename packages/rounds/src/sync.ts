@@ -52,7 +52,7 @@ export function armPull(d: Draft): void {
   setTimer(d, 'pull', (active ? PULL_ACTIVE_MS : PULL_IDLE_MS) * pace);
 }
 
-const paceOf = (d: Draft): number => Math.max(1, Math.ceil(rosterOf(d).length / FULL_PACE_MAX));
+const paceOf = (d: Draft): number => Math.max(1, Math.ceil(rosterSizeOf(d) / FULL_PACE_MAX));
 
 /** The digest of the cell that this peer is in, when there are many. */
 function cellOf({ phase }: Draft): Uint8Array | undefined {
@@ -60,20 +60,19 @@ function cellOf({ phase }: Draft): Uint8Array | undefined {
   return phase.session.config.rosterDigest;
 }
 
-/** The roster under way, or the last one. */
-function rosterOf(d: Draft): readonly PeerId[] {
-  if ('session' in d.phase) return d.phase.session.roster;
-  if (d.phase.name === 'placing') return d.phase.placing.joins.map(({ sender }) => sender);
-  return previousRoster(d);
+/** Of the roster under way, or the last one. */
+function rosterSizeOf(d: Draft): number {
+  if ('session' in d.phase) return d.phase.session.roster.length;
+  if (d.phase.name === 'placing') return d.phase.placing.joins.length;
+  return previousRoster(d).length;
 }
 
 export function pullOnce(d: Draft): void {
   d.pullTurn += 1;
   armPull(d);
   const salt = saltOf(selfOf(d), d.pullTurn);
-  // Everybody asks somebody else: news then spreads like a rumour, whoever had it first.
-  const oneOf = (peers: readonly PeerId[]) => peers[salt % Math.max(1, peers.length)];
-  const to = oneOf(pullTargets(d));
+  const mates = cellMates(d);
+  const to = oneOf(d, [...(mates.length > 0 ? mates : previousRoster(d)), ...d.reachable], salt);
   const isOver = d.phase.name === 'finished' || d.phase.name === 'cancelled';
   if (to !== undefined && isOver) {
     // Nothing is left to do but to learn of a better branch.
@@ -83,7 +82,7 @@ export function pullOnce(d: Draft): void {
   }
   const round = roundOf(d);
   const cell = cellOf(d);
-  const mate = cell && oneOf(cellMates(d));
+  const mate = cell && oneOf(d, mates, salt);
   if (cell !== undefined && mate !== undefined) {
     d.effects.push({ kind: 'pull', to: mate, round, cell, ...haveOf(saidInCell(d, cell), salt) });
     if (d.pullTurn % paceOf(d) !== 0) return;
@@ -92,17 +91,21 @@ export function pullOnce(d: Draft): void {
   d.effects.push({ kind: 'pull', to, round, cell: null, ...haveOf(saidToAll(d), salt) });
 }
 
-function cellMates(d: Draft): readonly PeerId[] {
-  if (!('session' in d.phase)) return [];
-  const peers = d.phase.session.config.members.map(({ peer }) => peer);
-  return peers.filter((peer) => peer !== selfOf(d) && !d.lost.has(peer));
+/**
+ * Everybody asks somebody else: news then spreads like a rumour, whoever had it first. Looks at no
+ * more peers than it must, for rosters of a thousand.
+ */
+function oneOf(d: Draft, peers: readonly PeerId[], salt: number): PeerId | undefined {
+  for (let i = 0; i < peers.length; i++) {
+    const peer = peers[(salt + i) % peers.length]!;
+    if (peer !== selfOf(d) && !d.lost.has(peer)) return peer;
+  }
+  return undefined;
 }
 
-/** Members of the running cell, of the roster before, and whoever is connected. */
-function pullTargets(d: Draft): readonly PeerId[] {
-  const near = cellMates(d);
-  const known = new Set([...(near.length > 0 ? near : previousRoster(d)), ...d.reachable]);
-  return [...known].filter((peer) => peer !== selfOf(d) && !d.lost.has(peer));
+/** The members of the running cell or, without cells, of the roster. */
+function cellMates({ phase }: Draft): readonly PeerId[] {
+  return 'session' in phase ? phase.session.config.members.map(({ peer }) => peer) : [];
 }
 
 /** What this peer holds that was said in the cell of this digest, if that is its own. */

@@ -115,6 +115,8 @@ export type EngineEvent =
       readonly roundId: RoundId;
       readonly stateHash: BlobHash;
       readonly metrics: Statement['metrics'];
+      /** Why this peer's owner does not want the new state signed. */
+      readonly withheld?: string | undefined;
     }
   /** The opened sum gives no new state: it is out of range, or the state before it is not held. */
   | { readonly kind: 'apply-failed'; readonly roundId: RoundId; readonly reason: string }
@@ -202,7 +204,10 @@ export type EngineEffect =
       readonly roundId: RoundId;
       readonly slot: Slot;
       /** One for each cell. */
-      readonly results: readonly { readonly sum: VectorHandle; readonly survivors: number }[];
+      readonly results: readonly {
+        readonly sum: VectorHandle;
+        readonly survivors: readonly PeerId[];
+      }[];
       readonly stateHash: BlobHash;
       readonly round: number;
     }
@@ -278,6 +283,8 @@ export type Notice =
       readonly reason: string;
       readonly update: string;
     }
+  /** The new state is not signed here, because its owner's rule is against it. */
+  | { readonly kind: 'withheld'; readonly round: number; readonly reason: string }
   | {
       readonly kind: 'certified';
       readonly certificate: Certificate;

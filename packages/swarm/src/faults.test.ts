@@ -119,13 +119,13 @@ describe('addresses', () => {
 describe('a peer of another version', () => {
   test('is refused by name at both ends', async () => {
     const a = await testNode({ network: 'elsewhere' });
-    await a.node.handle('/starling/swarm/2/test', (stream) => stream.abort(new Error('2')));
+    await a.node.handle('/starling/swarm/3/test', (stream) => stream.abort(new Error('3')));
     const [address] = a.swarm.addresses();
     const b = await testNode();
     await b.node.handle('/starling/swarm/9/elsewhere', (stream) => stream.abort(new Error('9')));
     await expect(b.swarm.dial(address!)).rejects.toMatchObject({
       code: 'version-mismatch',
-      message: expect.stringContaining('speaks version 2 of the swarm'),
+      message: expect.stringContaining('speaks version 3 of the swarm'),
     });
     await until(() => a.node.getConnections().length === 0);
     await expect(a.swarm.dial(b.swarm.addresses()[0]!)).rejects.toMatchObject({

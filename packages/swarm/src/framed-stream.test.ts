@@ -1,9 +1,10 @@
 import type { Connection, Stream } from '@libp2p/interface';
 import { LIMITS, ProtocolError } from '@starling/core';
+import { Uint8ArrayList } from 'uint8arraylist';
 import { expect, test } from 'vitest';
 import { type TestNode, testNode } from '../../../test/helpers/swarms.ts';
 import { until } from '../../../test/helpers/until.ts';
-import { type Frame, FramedStream } from './framed-stream.ts';
+import { type Frame, FramedStream, ReceivedFrame } from './framed-stream.ts';
 import { readMessage, writeParcel } from './parcels.ts';
 
 const PROTOCOL = '/test/frames/1';
@@ -46,7 +47,7 @@ test('frames of every size come in order, both ways at once', async () => {
     const got: number[] = [];
     for (let next = await stream.read(); next !== undefined; next = await stream.read()) {
       expect(next.kind).toBe(got.length);
-      got.push(next.payload.length);
+      got.push(next.length);
     }
     return got;
   };
@@ -137,24 +138,23 @@ test('a message that stops between two frames is an error, not a clean end', asy
   await expect(read()).rejects.toMatchObject({ code: 'connection-lost' });
 });
 
-test('a message with a changed, missing or surplus byte never passes', async () => {
+test('a message with a missing or surplus byte never passes', async () => {
   const body = new Uint8Array(600_000).map((_, i) => i);
   const sent: Frame[] = [];
   await writeParcel({ header: new Uint8Array(3), body }, async (frames) => {
     sent.push(...frames);
   });
   const read = (frames: readonly Frame[], bodyBytesMax = LIMITS.bodyBytesMax): Promise<unknown> => {
-    const rest = frames.slice(1);
-    return readMessage(frames[0]!, { bodyBytesMax, next: async () => rest.shift() });
+    const [first, ...rest] = frames.map(received);
+    return readMessage(first!, { bodyBytesMax, next: async () => rest.shift() });
   };
   const edited = (at: number, payload: Uint8Array): Frame[] =>
     sent.map((entry, i) => (i === at ? { ...entry, payload } : entry));
-  const flipped = sent[2]!.payload.slice();
-  flipped[1000]! ^= 1;
+  const short = sent[2]!.payload.slice(1);
 
   expect(await read(sent)).toMatchObject({ kind: 'parcel' });
-  await expect(read(edited(2, flipped))).rejects.toThrow('fails its hash');
-  await expect(read(edited(2, flipped.subarray(1)))).rejects.toThrow('declared as 600000');
+  await expect(read(edited(2, short))).rejects.toThrow('declared as 600000');
+  await expect(read(edited(sent.length - 1, short))).rejects.toThrow('an end with something in it');
   await expect(read(edited(3, new Uint8Array(200_000)))).rejects.toThrow('longer than declared');
   await expect(read([sent[0]!, sent.at(-1)!])).rejects.toThrow('declared as 600000');
   await expect(read([sent[1]!])).rejects.toThrow('starts with a frame of kind 2');
@@ -162,6 +162,15 @@ test('a message with a changed, missing or surplus byte never passes', async () 
   await expect(read(sent, 599_999)).rejects.toMatchObject({ code: 'too-large' });
   await expect(read(sent, 599_999)).rejects.toBeInstanceOf(ProtocolError);
 });
+
+/** As it comes from a stream: in pieces that end anywhere. */
+function received({ kind, payload }: Frame): ReceivedFrame {
+  const pieces = new Uint8ArrayList();
+  for (let at = 0; at < payload.length; at += 60_000) {
+    pieces.append(payload.subarray(at, at + 60_000));
+  }
+  return new ReceivedFrame(kind, pieces);
+}
 
 /** What waits unread once nothing more comes. */
 async function stalled(stream: FramedStream, allWritten: () => boolean): Promise<number> {

@@ -10,10 +10,41 @@ import {
 } from '@starling/core';
 import { Uint8ArrayList } from 'uint8arraylist';
 
-/** `kind` is the business of whoever uses the stream; a payload that was read may be a view. */
+/** `kind` is the business of whoever uses the stream. */
 export interface Frame {
   readonly kind: number;
   readonly payload: Uint8Array;
+}
+
+/** A frame as it came: in pieces, which are copied once, to where they are wanted. */
+export class ReceivedFrame {
+  readonly kind: number;
+  readonly #payload: Uint8ArrayList;
+
+  constructor(kind: number, payload: Uint8ArrayList) {
+    this.kind = kind;
+    this.#payload = payload;
+  }
+
+  /** Bytes of the payload. */
+  get length(): number {
+    return this.#payload.byteLength;
+  }
+
+  /** A copy of the payload. */
+  payload(): Uint8Array {
+    const bytes = new Uint8Array(this.length);
+    this.copyTo(bytes, 0);
+    return bytes;
+  }
+
+  copyTo(target: Uint8Array, at: number): void {
+    let to = at;
+    for (const piece of this.#payload) {
+      target.set(piece, to);
+      to += piece.length;
+    }
+  }
 }
 
 type Turn = (bytes: number, signal?: AbortSignal) => Promise<void> | undefined;
@@ -98,7 +129,7 @@ export class FramedStream {
    * it had no more to say: a killed peer looks the same, so messages need their own end marker.
    * @throws ProtocolError 'connection-lost' or 'malformed', or the signal's reason
    */
-  async read(signal?: AbortSignal): Promise<Frame | undefined> {
+  async read(signal?: AbortSignal): Promise<ReceivedFrame | undefined> {
     if (!(await this.#need(PREFIX_BYTES, signal))) return undefined;
     const prefix = this.#received.subarray(0, PREFIX_BYTES);
     const length = new DataView(prefix.buffer, prefix.byteOffset).getUint32(0);
@@ -107,16 +138,12 @@ export class FramedStream {
     }
     const size = PREFIX_BYTES + length;
     if (!(await this.#need(size, signal))) throw this.#lost();
-    // A view where the frame came in one piece: whoever keeps it copies it. The body of a parcel is
-    // copied to its place anyway, so that one copy is saved.
-    const { buffer, byteOffset } = this.#received.subarray(PREFIX_BYTES, size);
-    // Never a Buffer, of which `slice` is no copy.
-    const payload = new Uint8Array(buffer, byteOffset, length);
+    const frame = new ReceivedFrame(prefix[4]!, this.#received.sublist(PREFIX_BYTES, size));
     this.#received.consume(size);
     // While it waits nothing is read: the window fills, and the other side waits too.
     const turn = this.#pace.received?.(size, signal);
     if (turn !== undefined) await turn;
-    return { kind: prefix[4]!, payload };
+    return frame;
   }
 
   /**

@@ -1,5 +1,5 @@
 /** The one place of the version of what runs over connections; protocols have their own beside. */
-export const SWARM_VERSION = 1;
+export const SWARM_VERSION = 2;
 /** Versions that a peer is asked for, to say which it speaks. */
 export const SWARM_VERSION_MAX = 9;
 

@@ -12,7 +12,7 @@ import {
   type RequestOptions,
 } from '@starling/core';
 import { withDeadline } from './deadline.ts';
-import { type Frame, FramedStream, paceOf } from './framed-stream.ts';
+import { type Frame, FramedStream, paceOf, type ReceivedFrame } from './framed-stream.ts';
 import { checkParcel, type Message, readMessage, writeParcel, writeRefusal } from './parcels.ts';
 import { type OpenStream, StreamPool } from './stream-pool.ts';
 
@@ -74,7 +74,12 @@ export class Requests {
     }
   }
 
-  async #serveOne(stream: FramedStream, first: Frame, from: PeerId, answer: Answer): Promise<void> {
+  async #serveOne(
+    stream: FramedStream,
+    first: ReceivedFrame,
+    from: PeerId,
+    answer: Answer,
+  ): Promise<void> {
     let held = 0;
     const hold = (bytes: number): void => {
       this.#hold(from, bytes);
@@ -94,11 +99,11 @@ export class Requests {
 
   async #receive(
     stream: FramedStream,
-    first: Frame,
+    first: ReceivedFrame,
     onDeclared: (bytes: number) => void,
   ): Promise<Parcel> {
     try {
-      const next = (): Promise<Frame | undefined> =>
+      const next = (): Promise<ReceivedFrame | undefined> =>
         this.#within('a frame', (signal) => stream.read(signal));
       const { bodyBytesMax } = this.#parts;
       return expectParcel(await readMessage(first, { bodyBytesMax, next, onDeclared }));
@@ -188,7 +193,7 @@ async function readAnswer(
   stream: FramedStream,
   { signal, bodyBytesMax }: ExchangeRules,
 ): Promise<Message> {
-  const next = (): Promise<Frame | undefined> => stream.read(signal);
+  const next = (): Promise<ReceivedFrame | undefined> => stream.read(signal);
   const first = await next();
   if (first === undefined) throw new ProtocolError('connection-lost', 'closed without an answer');
   return readMessage(first, { bodyBytesMax, next });
