@@ -20,6 +20,8 @@ export interface RoundLine extends Named {
   readonly loss: number | null;
   /** How often a stamped image is taken for the attackers' class; with a backdoor alone. */
   readonly backdoor?: number;
+  /** Cells that were left out as no honest sum; where there were any. */
+  readonly spoilt?: number;
   /** What a peer sent in the round. */
   readonly bytesPerPeer: number;
   readonly survivors: number;

@@ -156,12 +156,13 @@ class RunWork {
   async #record(open: LabRun, result: LabRound & { readonly round: number }, began: number) {
     const { results, options, group } = this.#parts;
     const { stop, testEvery } = group.settings;
-    const { round, state, survivors, bytesPerPeer } = result;
+    const { round, state, survivors, bytesPerPeer, spoilt = 0 } = result;
     const looks = round % testEvery === 0 || round === stop.rounds;
     const scores = looks ? await scoresOf(open, state) : { accuracy: null, loss: null };
     const line: RoundLine = {
       ...this.#named(),
       ...{ kind: 'round', round, ...scores, bytesPerPeer, survivors },
+      ...(spoilt > 0 && { spoilt }),
       seconds: (performance.now() - began) / 1000,
     };
     await results.addRound(line, state);

@@ -21,6 +21,22 @@ test('a grid is the product of its values, in order, each over the rest of the f
   for (const { settings } of groups) expect(settings.training.batchSize).toBe(10);
 });
 
+test('keys of a grid that go together take their values from lists', () => {
+  const grid = {
+    'training.steps, stop.rounds': [
+      [10, 20],
+      [100, 2],
+    ],
+  };
+  const { groups } = experimentSchema.parse({ ...BASE, grid });
+  expect(groups.map(({ settings }) => [settings.training.steps, settings.stop.rounds])).toEqual([
+    [10, 20],
+    [100, 2],
+  ]);
+  const bad = faultOf({ grid: { 'training.steps, stop.rounds': [[10, 0]] } });
+  expect(bad?.path).toEqual(['grid', 'training.steps, stop.rounds']);
+});
+
 test.each([
   ['an unknown key', { clientz: 5 }, [], /unrecognized/i],
   ['a wrong value', { training: { epochs: 0 } }, ['training', 'epochs'], /./],
