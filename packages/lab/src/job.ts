@@ -13,8 +13,26 @@ const CELL_PEERS_MAX = 64;
 export const participantsOf = ({ clients, participation }: Settings): number =>
   Math.max(1, Math.round(clients * participation));
 
+/** Algorithms of which clients keep nothing from round to round: virtual ones have no disk. */
+const STATELESS = new Set<string>([
+  ...['fedavg', 'fedprox', 'fedavgm', 'fedadam', 'fedyogi', 'fedadagrad', 'fednova', 'diloco'],
+]);
+
+function checkAlgorithm({ aggregation, training }: Settings): void {
+  const { algorithm } = aggregation;
+  if (!STATELESS.has(algorithm)) {
+    const what = `${algorithm} is not known to experiments`;
+    throw new ConfigError('aggregation.algorithm', what, `Choose of ${[...STATELESS].join(', ')}`);
+  }
+  if (algorithm === 'fedprox' && training.proximal === 0) {
+    const what = 'fedprox needs a proximal term above 0, such as 0.01';
+    throw new ConfigError('training.proximal', what);
+  }
+}
+
 /** The job that a launch of these settings over these data would make. */
 export function labManifest(settings: Settings, data: LabData, model: Uint8Array): Manifest {
+  checkAlgorithm(settings);
   const participants = participantsOf(settings);
   const { cells } = settings;
   const least = Math.floor(participants / cells);

@@ -93,3 +93,25 @@ test('sign-flipping attackers turn a round around where honest ones do not', asy
   expect(await gain(undefined)).toBeGreaterThan(0);
   expect(await gain({ kind: 'sign-flip', fraction: 0.3, scale: 5 })).toBeLessThan(0);
 });
+
+test('noise of the job is in every round, an attacker adds none, and the sum opens', async () => {
+  const data = clouds(600);
+  const noises = async (attack: object | undefined) => {
+    const privacy = { mechanism: 'distributed-gaussian', noiseMultiplier: 1 };
+    const aggregation = { clippingNorm: 0.1 };
+    const given = { training, clients: 30, privacy, aggregation, attack };
+    const input = { settings: tinySettings(given), seed: 5, data, model: tinyModel(), threads: 1 };
+    const run = await openRun(input);
+    const before = decodeState(run.initial).model;
+    const { state, survivors } = await plainRound(run, run.initial, 1);
+    await run.close();
+    expect(survivors).toBe(30);
+    return decodeState(state).model.map((value, i) => value - before[i]!);
+  };
+  const [noisy, attacked] = [
+    await noises(undefined),
+    await noises({ kind: 'free-rider', fraction: 0.2 }),
+  ];
+  expect(attacked).not.toEqual(noisy);
+  for (const value of [...noisy, ...attacked]) expect(Math.abs(value)).toBeLessThan(0.2);
+});

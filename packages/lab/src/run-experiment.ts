@@ -22,7 +22,6 @@ export interface ExperimentOptions {
   /** The model's bytes; those of the zoo are drawn from the seed. */
   readonly readModel: (source: string, seed: number) => Promise<Uint8Array>;
   readonly onLine?: (line: ResultLine) => void;
-  readonly onNote?: (text: string) => void;
 }
 
 export interface ExperimentResult {
