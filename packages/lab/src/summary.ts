@@ -43,11 +43,14 @@ export const labelOf = (choices: Choices): string =>
 /** The last word of each of the keys. */
 const titleOf = (key: string): string => key.replace(/[^,\s]*\./g, '').replace(/,\s*/g, '/');
 
+/** Keys that name what the others beside them belong to. */
+const KINDS = new Set(['kind', 'algorithm', 'combination', 'partial']);
+
 function wordsOf(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
   if (Array.isArray(value)) return value.map(wordsOf).join('/');
   const entries = Object.entries(value);
-  const kind = entries.find(([key]) => key === 'kind' || key === 'algorithm');
+  const kind = entries.find(([key]) => KINDS.has(key));
   const others = entries.filter((entry) => entry !== kind);
   const inside = others.map(([key, each]) => `${key} ${wordsOf(each)}`).join(' ');
   if (kind === undefined) return inside;
