@@ -13,8 +13,26 @@ const CELL_PEERS_MAX = 64;
 export const participantsOf = ({ clients, participation }: Settings): number =>
   Math.max(1, Math.round(clients * participation));
 
+/** Algorithms of which clients keep nothing from round to round: virtual ones have no disk. */
+const STATELESS = new Set<string>([
+  ...['fedavg', 'fedprox', 'fedavgm', 'fedadam', 'fedyogi', 'fedadagrad', 'fednova', 'diloco'],
+]);
+
+function checkAlgorithm({ aggregation, training }: Settings): void {
+  const { algorithm } = aggregation;
+  if (!STATELESS.has(algorithm)) {
+    const what = `${algorithm} is not known to experiments`;
+    throw new ConfigError('aggregation.algorithm', what, `Choose of ${[...STATELESS].join(', ')}`);
+  }
+  if (algorithm === 'fedprox' && training.proximal === 0) {
+    const what = 'fedprox needs a proximal term above 0, such as 0.01';
+    throw new ConfigError('training.proximal', what);
+  }
+}
+
 /** The job that a launch of these settings over these data would make. */
 export function labManifest(settings: Settings, data: LabData, model: Uint8Array): Manifest {
+  checkAlgorithm(settings);
   const participants = participantsOf(settings);
   const { cells } = settings;
   const least = Math.floor(participants / cells);
@@ -54,19 +72,22 @@ export function withNoise(manifest: Manifest, settings: Settings, parameters: nu
 
 function jobFile(settings: Settings, { task, train }: LabData): JobFile {
   const { name, model, loss, training, aggregation, privacy, stop, cells } = settings;
-  const participants = participantsOf(settings);
   const { info } = train;
   const { target } = info;
   const classes = target.kind === 'classes' || target.kind === 'sequence' ? target.count : 0;
   const dtype = info.elements.dtype === 'int32' ? 'int32' : 'float32';
+  const participants = participantsOf(settings);
   const cellSize = cells === 1 ? 0 : Math.min(CELL_PEERS_MAX, Math.ceil(participants / cells));
+  // Real peers draw who takes part; the plain engine draws it for them.
+  const isSecure = settings.engine === 'secure';
+  const peers = isSecure ? settings.clients : participants;
   return {
     ...{ name, model, loss, training, privacy },
     aggregation: { ...aggregation, cellSize },
     data: { task, input: { dtype, shape: [...info.shape] }, target: target.kind, classes },
     admission: {
-      ...{ minPeers: CELL_PEERS_MIN, maxPeers: Math.max(CELL_PEERS_MIN, participants) },
-      ...{ joinWindowSeconds: 5, participation: 1 },
+      ...{ minPeers: CELL_PEERS_MIN, maxPeers: Math.max(CELL_PEERS_MIN, peers) },
+      ...{ joinWindowSeconds: 5, participation: isSecure ? settings.participation : 1 },
     },
     stop: { rounds: stop.rounds },
   };

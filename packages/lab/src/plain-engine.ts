@@ -16,6 +16,8 @@ export interface LabRound {
   readonly state: Uint8Array;
   /** Updates in the sums. */
   readonly survivors: number;
+  /** Cells that were left out, since no honest peers can have made their sum. */
+  readonly spoilt?: number;
   /** What a peer sends: of its update alone, without the protocol around it. */
   readonly bytesPerPeer: number;
 }
@@ -60,7 +62,7 @@ export async function plainRound(run: LabRun, state: Uint8Array, round: number):
   const length = sums[0]!.words.length;
   const applied = await inlineCompute.run('apply', { state: state.slice(), cells: sums, codec });
   const bytesPerPeer = packedBytes(length, manifest.aggregation.ringBits);
-  return { state: applied.state, survivors, bytesPerPeer };
+  return { state: applied.state, survivors, bytesPerPeer, spoilt: applied.spoilt.length };
 }
 
 /** The round's clients in an order drawn by lot, those left out who would be too slow. */

@@ -20,6 +20,8 @@ export interface RoundLine extends Named {
   readonly loss: number | null;
   /** How often a stamped image is taken for the attackers' class; with a backdoor alone. */
   readonly backdoor?: number;
+  /** Cells that were left out as no honest sum; where there were any. */
+  readonly spoilt?: number;
   /** What a peer sent in the round. */
   readonly bytesPerPeer: number;
   readonly survivors: number;
@@ -78,7 +80,9 @@ export class ResultFile {
     run: string,
     roundOf: (state: Uint8Array) => number,
   ): Promise<Uint8Array | undefined> {
-    const state = await readFile(this.#statePath(run)).catch(() => undefined);
+    const file = await readFile(this.#statePath(run)).catch(() => undefined);
+    // Node's Buffer shares its memory with others, and with its slices.
+    const state = file && new Uint8Array(file);
     const round = state === undefined ? 0 : roundOf(state);
     const kept = this.#lines.filter((line) => {
       return line.run !== run || (line.kind === 'round' && line.round <= round);

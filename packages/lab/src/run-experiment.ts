@@ -5,9 +5,10 @@ import { decodeState } from '@starling/federation';
 import type { LabData } from './data/lab-data.ts';
 import { loadData } from './data/load.ts';
 import { type LabRun, openRun } from './lab-run.ts';
-import { plainRound } from './plain-engine.ts';
+import { type LabRound, plainRound } from './plain-engine.ts';
 import { type EndLine, ResultFile, type ResultLine, type RoundLine } from './results.ts';
 import type { Experiment, Group, Settings } from './schema.ts';
+import { secureRun } from './secure-engine.ts';
 
 export interface ExperimentOptions {
   readonly experiment: Experiment;
@@ -21,7 +22,6 @@ export interface ExperimentOptions {
   /** The model's bytes; those of the zoo are drawn from the seed. */
   readonly readModel: (source: string, seed: number) => Promise<Uint8Array>;
   readonly onLine?: (line: ResultLine) => void;
-  readonly onNote?: (text: string) => void;
 }
 
 export interface ExperimentResult {
@@ -98,52 +98,87 @@ class RunWork {
   async run(data: LabData): Promise<boolean> {
     const { options, results, group, seed, run } = this.#parts;
     const { settings } = group;
-    const saved = await results.resume(run, (state) => decodeState(state).round);
+    const isPlain = settings.engine === 'plain';
+    // A swarm's state is more than a file holds: a secure run that was cut begins again.
+    const roundOf = (state: Uint8Array) => (isPlain ? decodeState(state).round : -1);
+    const saved = await results.resume(run, roundOf);
     const model = await options.readModel(settings.model, seed);
     const { threads = 1 } = options;
     const open = await openRun({ settings, seed, data, model, threads });
     try {
-      return await this.#rounds(open, saved ?? open.initial);
+      return isPlain
+        ? await this.#plain(open, saved ?? open.initial)
+        : await this.#secure(open, model);
     } finally {
       await open.close();
     }
   }
 
-  async #rounds(open: LabRun, from: Uint8Array): Promise<boolean> {
+  async #plain(open: LabRun, from: Uint8Array): Promise<boolean> {
     const { deadline } = this.#parts;
     let state = from;
     for (let round = decodeState(state).round + 1; ; round++) {
-      const ended = this.#ending(round - 1);
-      if (ended !== undefined) {
-        await this.#end(ended.end, ended.text);
-        return true;
-      }
+      if (await this.#isOver(round - 1)) return true;
       if (performance.now() >= deadline) return false;
+      const began = performance.now();
       try {
-        state = await this.#oneRound(open, state, round);
+        const result = await plainRound(open, state, round);
+        await this.#record(open, { ...result, round }, began);
+        state = result.state;
       } catch (error) {
-        if (!(error instanceof ProtocolError)) throw error;
-        await this.#end('failed', `failed in round ${round}: ${errorMessage(error)}`);
-        return true;
+        return this.#failed(error, round);
       }
     }
   }
 
-  async #oneRound(open: LabRun, before: Uint8Array, round: number): Promise<Uint8Array> {
+  async #secure(open: LabRun, model: Uint8Array): Promise<boolean> {
+    let began = performance.now();
+    let bytes = 0;
+    let rounds = 0;
+    try {
+      await secureRun(open, model, {
+        onState: async ({ round, state, survivors, bytesPerPeer }) => {
+          const result = { round, state, survivors, bytesPerPeer: bytesPerPeer - bytes };
+          await this.#record(open, result, began);
+          [began, bytes, rounds] = [performance.now(), bytesPerPeer, round];
+          const isLate = performance.now() >= this.#parts.deadline;
+          return isLate || this.#ending(round) !== undefined ? 'stop' : undefined;
+        },
+      });
+      return await this.#isOver(rounds);
+    } catch (error) {
+      return this.#failed(error, rounds + 1);
+    }
+  }
+
+  /** A round's line, and the state to go on from. */
+  async #record(open: LabRun, result: LabRound & { readonly round: number }, began: number) {
     const { results, options, group } = this.#parts;
     const { stop, testEvery } = group.settings;
-    const began = performance.now();
-    const { state, survivors, bytesPerPeer } = await plainRound(open, before, round);
+    const { round, state, survivors, bytesPerPeer, spoilt = 0 } = result;
     const looks = round % testEvery === 0 || round === stop.rounds;
     const scores = looks ? await scoresOf(open, state) : { accuracy: null, loss: null };
     const line: RoundLine = {
       ...this.#named(),
       ...{ kind: 'round', round, ...scores, bytesPerPeer, survivors },
+      ...(spoilt > 0 && { spoilt }),
       seconds: (performance.now() - began) / 1000,
     };
     await results.addRound(line, state);
     options.onLine?.(line);
-    return state;
+  }
+
+  /** A run that diverged is a result; what is wrong with the file or with us is not. */
+  async #failed(error: unknown, round: number): Promise<true> {
+    if (!(error instanceof ProtocolError)) throw error;
+    await this.#end('failed', `failed in round ${round}: ${errorMessage(error)}`);
+    return true;
+  }
+
+  async #isOver(rounds: number): Promise<boolean> {
+    const ended = this.#ending(rounds);
+    if (ended !== undefined) await this.#end(ended.end, ended.text);
+    return ended !== undefined;
   }
 
   /** Whether the run is over after so many rounds, and how. */

@@ -150,11 +150,7 @@ export const experimentSchema = z
       if (parsed.success) groups.push({ choices, settings: parsed.data });
       else {
         for (const issue of parsed.error.issues) {
-          context.issues.push({
-            ...issue,
-            input: base,
-            path: placeOf(issue.path, choices),
-          } as never);
+          context.issues.push({ ...placed(issue, choices), input: base } as never);
         }
         return z.NEVER;
       }
@@ -178,21 +174,39 @@ const isMap = (value: unknown): value is Record<string, unknown> =>
 function withChoices(base: Record<string, unknown>, choices: Choices): unknown {
   const copy = structuredClone(base);
   for (const [key, value] of Object.entries(choices)) {
-    const parts = key.split('.');
-    let map = copy;
-    for (const part of parts.slice(0, -1)) {
-      const inner = map[part];
-      map[part] = isMap(inner) ? inner : {};
-      map = map[part] as Record<string, unknown>;
+    const keys = keysOf(key);
+    for (const [i, each] of keys.entries()) {
+      setAt(
+        copy,
+        each,
+        structuredClone(keys.length > 1 && Array.isArray(value) ? value[i] : value),
+      );
     }
-    map[parts.at(-1)!] = structuredClone(value);
   }
   return copy;
 }
 
+/** Keys of the grid that go together: `training.steps, stop.rounds`, each value a list. */
+const keysOf = (key: string): readonly string[] => key.split(',').map((part) => part.trim());
+
+function setAt(target: Record<string, unknown>, dotted: string, value: unknown): void {
+  const parts = dotted.split('.');
+  let map = target;
+  for (const part of parts.slice(0, -1)) {
+    const inner = map[part];
+    map[part] = isMap(inner) ? inner : {};
+    map = map[part] as Record<string, unknown>;
+  }
+  map[parts.at(-1)!] = value;
+}
+
 /** A fault in what the grid set stands there, not where the key would have been. */
-function placeOf(path: readonly PropertyKey[], choices: Choices): PropertyKey[] {
-  const dotted = path.join('.');
-  const key = Object.keys(choices).find((each) => dotted === each || dotted.startsWith(`${each}.`));
-  return key === undefined ? [...path] : ['grid', key];
+function placed(issue: z.core.$ZodIssue, choices: Choices): object {
+  const isKey = issue.code === 'unrecognized_keys';
+  const dotted = [...issue.path, ...(isKey ? issue.keys.slice(0, 1) : [])].join('.');
+  const isBelow = (each: string) => dotted === each || dotted.startsWith(`${each}.`);
+  const key = Object.keys(choices).find((keys) => keysOf(keys).some(isBelow));
+  if (key === undefined) return issue;
+  const message = isKey ? `there is no key ${dotted}` : issue.message;
+  return { code: 'custom', message, path: ['grid', key] };
 }

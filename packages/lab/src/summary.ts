@@ -37,14 +37,20 @@ const sameChoices = (a: Choices, b: Choices): boolean => JSON.stringify(a) === J
 /** A choice in a few words: `training.epochs 5`, `partition shards(classesPerClient 2)`. */
 export const labelOf = (choices: Choices): string =>
   Object.entries(choices)
-    .map(([key, value]) => `${key.split('.').at(-1)} ${wordsOf(value)}`)
+    .map(([key, value]) => `${titleOf(key)} ${wordsOf(value)}`)
     .join(', ');
+
+/** The last word of each of the keys. */
+const titleOf = (key: string): string => key.replace(/[^,\s]*\./g, '').replace(/,\s*/g, '/');
+
+/** Keys that name what the others beside them belong to. */
+const KINDS = new Set(['kind', 'algorithm', 'combination', 'partial']);
 
 function wordsOf(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
   if (Array.isArray(value)) return value.map(wordsOf).join('/');
   const entries = Object.entries(value);
-  const kind = entries.find(([key]) => key === 'kind' || key === 'algorithm');
+  const kind = entries.find(([key]) => KINDS.has(key));
   const others = entries.filter((entry) => entry !== kind);
   const inside = others.map(([key, each]) => `${key} ${wordsOf(each)}`).join(' ');
   if (kind === undefined) return inside;
@@ -55,7 +61,7 @@ function tableOf(experiment: Experiment, groups: readonly GroupLines[]): string 
   const keys = Object.keys(groups[0]?.choices ?? {});
   const backdoor = groups.some(({ ends }) => ends.some((end) => end.backdoor !== undefined));
   const head = [
-    ...keys.map((key) => key.split('.').at(-1)!),
+    ...keys.map(titleOf),
     ...['seed', 'end', 'last accuracy', 'best'],
     ...(backdoor ? ['backdoor'] : []),
     ...['rounds', 'bytes a peer a round', 'seconds'],

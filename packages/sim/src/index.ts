@@ -1,5 +1,6 @@
 export { BEHAVIOURS, type Behaviour } from './adversaries/index.ts';
 export { type FaultMix, NO_FAULTS } from './faults.ts';
 export type { JournalStage, JournalWrite } from './journal-watch.ts';
-export { faultsOf, type SimOptions, type SimReport, type SimRound, simulate } from './simulate.ts';
+export { faultsOf, simulate } from './simulate.ts';
+export type { SimJob, SimOptions, SimReport, SimRound, SimState } from './types.ts';
 export { verificationSeconds } from './unit-costs.ts';

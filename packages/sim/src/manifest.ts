@@ -6,7 +6,7 @@ import {
   type Manifest,
   NO_PRIVACY,
 } from '@starling/protocol-rounds';
-import type { SimOptions } from './simulate.ts';
+import type { SimOptions } from './types.ts';
 
 const RING_BITS = 24;
 /** The sums of a thousand inputs fit into 32 bits. */

@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { PeerId } from '@starling/core';
+import type { BlobHash, PeerId } from '@starling/core';
 import { verifications } from '@starling/crypto';
-import type { Manifest } from '@starling/protocol-rounds';
-import { type EngineCanary, type Notice, survivorCount } from '@starling/rounds';
-import type { ProtectionName, UnmaskingName } from '@starling/secagg';
+import { type Notice, survivorCount } from '@starling/rounds';
 import { BEHAVIOURS, type Behaviour } from './adversaries/index.ts';
 import {
   agreement,
@@ -18,93 +16,15 @@ import {
 } from './checkers/index.ts';
 import { fakeModel } from './fake-trainer.ts';
 import { drawFaults, type FaultKind, type FaultMix } from './faults.ts';
-import type { JournalStage, JournalWrite } from './journal-watch.ts';
+import type { JournalStage } from './journal-watch.ts';
 import { manifestOf, ringBitsOf } from './manifest.ts';
 import { SimNetwork } from './network.ts';
 import { Prng } from './prng.ts';
 import { sharedWire } from './shared-wire.ts';
+import type { SimOptions, SimReport, SimRound } from './types.ts';
 import { type CountedCpu, verificationSeconds } from './unit-costs.ts';
 import { VirtualTime } from './virtual-time.ts';
 import { SimPeer, type WorldParts } from './world.ts';
-
-/** Settings of a job's aggregation that make its updates smaller. */
-export type SmallerUpdates = Pick<
-  Manifest['aggregation'],
-  'ringBits' | 'rotation' | 'errorFeedback' | 'sparsity'
->;
-
-export interface SimOptions {
-  readonly peers: number;
-  readonly dim: number;
-  readonly rounds: number;
-  /**
-   * Probability that a peer dies in a round, at a uniformly drawn phase boundary after its JOIN.
-   */
-  readonly dropout: number;
-  /** Part of the peers that are dishonest. */
-  readonly byzantine: number;
-  /** Who is dishonest, and how; drawn from the seed when absent. */
-  readonly adversaries?: ReadonlyMap<number, Behaviour>;
-  /** Owners of each chunk; as many as the roster's size asks for when absent. */
-  readonly replication?: number;
-  /** Peers of one cell, about; 64 when absent. */
-  readonly cellSize?: number;
-  /** One large graph in place of cells. */
-  readonly graph?: Manifest['aggregation']['graph'];
-  readonly unmasking?: UnmaskingName;
-  /** How updates are made smaller; not at all when absent. */
-  readonly smaller?: Partial<SmallerUpdates>;
-  /** Differential privacy with this much noise; none when absent. */
-  readonly noiseMultiplier?: number;
-  readonly seed: number;
-  /** Drawn from the seed when absent. */
-  readonly faults?: FaultMix;
-  readonly protection?: ProtectionName;
-  readonly canary?: EngineCanary;
-  /** Virtual time after which an unfinished run is given up. */
-  readonly timeLimitMs?: number;
-  readonly onProgress?: (line: string) => void;
-  readonly onNotice?: (peer: number, notice: Notice, atMs: number) => void;
-  /** Sees every journal write; `kill` ends the writer there, and it restarts with its disk. */
-  readonly onJournalWrite?: (write: JournalWrite) => 'kill' | undefined;
-}
-
-export interface SimRound {
-  readonly sumExact: boolean;
-  readonly survivors: number;
-  readonly attempts: number;
-  readonly decision: 'survivors';
-}
-
-export interface SimReport {
-  readonly seed: number;
-  readonly roundsFinished: number;
-  readonly rounds: readonly SimRound[];
-  readonly aborts: Readonly<Record<string, number>>;
-  readonly faultsInjected: Readonly<Record<string, number>>;
-  readonly adversaries: readonly Behaviour[];
-  /** Lies that they told. */
-  readonly misdeeds: number;
-  /** Reason → how often an honest peer gave it. */
-  readonly convictions: Readonly<Record<string, number>>;
-  /** Peers that an honest peer convicted. */
-  readonly convicted: readonly number[];
-  /** Peers that an honest peer left out of its rosters; an honest one among them is a violation. */
-  readonly banned: readonly number[];
-  readonly violations: readonly string[];
-  readonly traceHash: string;
-  readonly signaturesVerified: number;
-  readonly bytesPerPeer: { readonly mean: number; readonly max: number };
-  /**
-   * Measured for all peers together and divided among them, and what a peer alone would have done
-   * again: counted operations times their cost, measured in the same run.
-   */
-  readonly cpuSecondsPerPeer: { readonly mean: number; readonly max: number };
-  readonly cpuCounted: CountedCpu;
-  readonly virtualSeconds: number;
-  readonly wallSeconds: number;
-  readonly peakMemoryBytes: number;
-}
 
 const TIME_LIMIT_MS = 30 * 60 * 1000;
 /** Larger swarms are not fully connected: a peer has this many connections, about. */
@@ -166,6 +86,9 @@ class Simulation {
   /** Whether somebody got further, or died, since the last look. */
   #isNews = true;
   #launched = false;
+  /** Whether `job.onState` has seen enough. */
+  #isStopped = false;
+  readonly #shown = new Set<number>();
   #peak = 0;
 
   constructor(options: SimOptions) {
@@ -179,7 +102,8 @@ class Simulation {
     // A wide roster is one cell, however large.
     const cellSize = options.graph === 'wide' ? Number.POSITIVE_INFINITY : options.cellSize || 64;
     this.#rosters = new Rosters(cellSize);
-    this.#sums = exactSum(ringBitsOf(options));
+    const { job } = options;
+    this.#sums = exactSum(job?.manifest.aggregation.ringBits ?? ringBitsOf(options));
     this.#checkers = [
       neverBoth(this.#rosters),
       this.#sums,
@@ -206,6 +130,7 @@ class Simulation {
       wire: this.#wire,
       protection: options.protection ?? 'double-masking',
       canary: options.canary,
+      trainer: options.job?.trainer,
       adversaries: this.#adversaries,
       observe: (observation: Observation) => this.#observe(observation),
       onNotice: (peer: SimPeer, notice: Notice) => this.#onNotice(peer, notice),
@@ -223,9 +148,11 @@ class Simulation {
   async run(): Promise<SimReport> {
     const verifiedBefore = verifications().performed;
     for (const peer of this.#peers) await peer.boot();
-    const model = fakeModel(this.#options.dim);
+    const { job, dim } = this.#options;
+    const model = job?.model ?? fakeModel(dim);
+    const manifest = job?.manifest ?? manifestOf(this.#options, model);
     // Launching waits for others' answers, which come only while virtual time moves.
-    const launched = this.#peers[0]!.node!.launch(manifestOf(this.#options, model), model);
+    const launched = this.#peers[0]!.node!.launch(manifest, model);
     launched.then(
       () => {
         this.#launched = true;
@@ -238,7 +165,7 @@ class Simulation {
     await this.#untilFinished();
     if (this.#fatal !== undefined) throw this.#fatal;
     // A canary stops the run when it is caught, with peers at different places.
-    if (this.#options.canary === undefined) this.#checkConvergence();
+    if (this.#options.canary === undefined && !this.#isStopped) this.#checkConvergence();
     return this.#report(verifications().performed - verifiedBefore);
   }
 
@@ -248,6 +175,7 @@ class Simulation {
       if (!(await this.#time.step()) || this.#fatal !== undefined) return;
       if (steps % 256 === 0) this.#peak = Math.max(this.#peak, process.memoryUsage.rss());
       // Looking at a thousand peers after every event would cost more than the events.
+      if (this.#isStopped) return;
       const isNews = this.#isNews || steps % 256 === 0;
       this.#isNews = false;
       if ((isNews && this.#isFinished()) || this.#time.now > limit) return;
@@ -278,6 +206,10 @@ class Simulation {
 
   #observe(observation: Observation): void {
     if (observation.kind === 'sent') this.#rosters.learn(observation.envelope);
+    if (observation.kind === 'input' && this.#options.onInput !== undefined) {
+      const index = this.#peers.findIndex(({ peer }) => peer === observation.by);
+      this.#options.onInput(index, observation.round, observation.words);
+    }
     for (const checker of this.#checkers) {
       const fault = checker.observe(observation);
       if (fault !== undefined) this.#violations.push(`${checker.name}: ${fault}`);
@@ -311,9 +243,28 @@ class Simulation {
         this.#options.onProgress?.(`round ${statement.round}: ${survivors} survivors`);
       }
       this.#survivors.set(statement.round, survivorCount(statement));
+      this.#show(peer, statement.round, statement.stateHash);
     }
     if (kind === 'joining') this.#maybeDie(peer, notice.round, 'joining');
     if (kind === 'phase') this.#maybeDie(peer, notice.round, notice.phase);
+  }
+
+  /** A peer may have a certificate before it has the state: the first that has both shows it. */
+  #show(peer: SimPeer, round: number, hash: BlobHash): void {
+    const { job } = this.#options;
+    if (job === undefined || this.#shown.has(round)) return;
+    const show = async () => {
+      const state = await peer.blob(hash);
+      if (state === undefined || this.#shown.has(round)) return;
+      this.#shown.add(round);
+      const bytesPerPeer = mean(this.#peers.map((each) => this.#network.bytesOut(each.peer)));
+      const survivors = this.#survivors.get(round) ?? 0;
+      const answer = await job.onState({ round, state: state.slice(), survivors, bytesPerPeer });
+      if (answer === 'stop') this.#isStopped = true;
+    };
+    this.#time.hold(show()).catch((error: unknown) => {
+      this.#fatal ??= error;
+    });
   }
 
   #journalHook(): Pick<WorldParts, 'onJournalWrite'> {

@@ -12,6 +12,8 @@ interface Due {
  */
 export class VirtualTime {
   readonly #heap: Due[] = [];
+  /** Work that takes no virtual time, and some of the real one. */
+  readonly #held = new Set<Promise<unknown>>();
   #now = 0;
   #order = 0;
 
@@ -41,9 +43,20 @@ export class VirtualTime {
     if (due === undefined) return false;
     this.#now = due.at;
     due.run();
-    // All promises that can settle without more events settle before the loop comes round.
-    await new Promise((resolve) => setImmediate(resolve));
-    return true;
+    for (;;) {
+      // All promises that can settle without more events settle before the loop comes round.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#held.size === 0) return true;
+      await Promise.allSettled(this.#held);
+    }
+  }
+
+  /** Virtual time stands still until `work` has settled; the answer is `work` itself. */
+  hold<T>(work: Promise<T>): Promise<T> {
+    this.#held.add(work);
+    const release = () => void this.#held.delete(work);
+    work.then(release, release);
+    return work;
   }
 
   /** A clock for one node; after `isAlive` turns false its timers stay silent. */

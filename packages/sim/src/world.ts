@@ -1,4 +1,4 @@
-import type { JobId, Journal, Log, PeerId } from '@starling/core';
+import type { BlobHash, JobId, Journal, Log, PeerId } from '@starling/core';
 import { type SigningKey, signingKeyFromSeed } from '@starling/crypto';
 import {
   type InputObserver,
@@ -7,12 +7,13 @@ import {
   StarlingNode,
   type Wire,
 } from '@starling/node';
-import { type EngineCanary, messageIn, type Notice } from '@starling/rounds';
+import { type EngineCanary, messageIn, type Notice, type Trainer } from '@starling/rounds';
 import type { ProtectionName } from '@starling/secagg';
 import { MemoryBlobStore, MemoryJournal } from '@starling/store';
 import { adversaryOf, type Behaviour, envelopeIn } from './adversaries/index.ts';
 import type { Observation } from './checkers/index.ts';
 import { fakeTrainer, mortalJournal } from './fake-trainer.ts';
+import { heldTrainer } from './held-trainer.ts';
 import { type JournalStage, watchedJournal } from './journal-watch.ts';
 import type { SimNetwork, SimTransport } from './network.ts';
 import { type Prng, seededRandom } from './prng.ts';
@@ -27,6 +28,8 @@ export interface WorldParts {
   readonly wire: Wire;
   readonly protection: ProtectionName;
   readonly canary: EngineCanary | undefined;
+  /** The trainer of a peer; one that draws numbers when absent. */
+  readonly trainer: ((peer: number) => Trainer) | undefined;
   /** Behaviour of each peer that is not honest. */
   readonly adversaries: ReadonlyMap<number, Behaviour>;
   readonly observe: (observation: Observation) => void;
@@ -88,7 +91,7 @@ export class SimPeer {
         transport,
         blobs: this.#disk.blobs,
         journal: this.#journal(isAlive),
-        trainer: fakeTrainer(prng.fork()),
+        trainer: this.#trainer(prng.fork()),
         compute: inlineCompute,
         key,
         wire: this.#parts.wire,
@@ -105,6 +108,16 @@ export class SimPeer {
     this.#alive.value = false;
     this.node = undefined;
     this.#parts.network.kill(this.peer);
+  }
+
+  /** Bytes that its disk holds. */
+  blob(hash: BlobHash): Promise<Uint8Array | undefined> {
+    return this.#disk.blobs.get(hash);
+  }
+
+  #trainer(prng: Prng): Trainer {
+    const { trainer, time } = this.#parts;
+    return trainer === undefined ? fakeTrainer(prng) : heldTrainer(trainer(this.index), time);
   }
 
   #journal(isAlive: () => boolean): Journal {

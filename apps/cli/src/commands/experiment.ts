@@ -23,12 +23,14 @@ export function registerExperiment(program: Command): void {
     ],
   })
     .option('--out <dir>', 'folder of the results', '.')
-    .option('--seconds <n>', 'begin no round after so many; the same command goes on', seconds)
+    .option(
+      '--seconds <n>',
+      'begin no round after so many; the same command goes on',
+      wholeNumber(1),
+    )
     .option('--threads <n>', 'threads of one training', wholeNumber(1, 64), 1)
     .action(runFile);
 }
-
-const seconds = wholeNumber(1);
 
 async function runFile(file: string, { out, json, ...flags }: ExperimentFlags): Promise<void> {
   const { experimentSchema, runExperiment, summaryOf } = await import('@starling/lab');
@@ -42,7 +44,6 @@ async function runFile(file: string, { out, json, ...flags }: ExperimentFlags): 
       if (json) printJson(line);
       else note(textOf(line));
     },
-    onNote: note,
   });
   const summary = summaryOf(experiment, lines);
   const write = (ending: string, content: string) =>

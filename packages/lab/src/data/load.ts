@@ -8,6 +8,7 @@ import type { Settings } from '../schema.ts';
 import { fromFiles } from './files.ts';
 import { fashionMnist, mnist } from './image-sets.ts';
 import type { LabData } from './lab-data.ts';
+import { fromSpeeches, SPEAKER } from './speeches.ts';
 
 const NAMED = new Map([
   ['mnist', mnist],
@@ -38,7 +39,9 @@ async function read(data: Settings['data'], folder: string): Promise<LabData> {
   const named = NAMED.get(data.set);
   if (named !== undefined) return named();
   const path = resolve(folder, data.set);
-  if (existsSync(path)) return fromFiles(path, data);
+  if (existsSync(path)) {
+    return data.id === SPEAKER ? fromSpeeches(path, data) : fromFiles(path, data);
+  }
   const names = [...NAMED.keys()].join(', ');
   throw new ConfigError('data.set', `there is no file or folder ${path}`, `Or choose ${names}`);
 }
