@@ -13,16 +13,12 @@ const CELL_PEERS_MAX = 64;
 export const participantsOf = ({ clients, participation }: Settings): number =>
   Math.max(1, Math.round(clients * participation));
 
-/** Algorithms of which clients keep nothing from round to round: virtual ones have no disk. */
-const STATELESS = new Set<string>([
-  ...['fedavg', 'fedprox', 'fedavgm', 'fedadam', 'fedyogi', 'fedadagrad', 'fednova', 'diloco'],
-]);
-
-function checkAlgorithm({ aggregation, training }: Settings): void {
-  const { algorithm } = aggregation;
-  if (!STATELESS.has(algorithm)) {
-    const what = `${algorithm} is not known to experiments`;
-    throw new ConfigError('aggregation.algorithm', what, `Choose of ${[...STATELESS].join(', ')}`);
+function checkAlgorithm({ aggregation, training, attack }: Settings): void {
+  const { algorithm, rotation, sparsity, errorFeedback } = aggregation;
+  const isPlain = rotation === 'none' && sparsity === 1 && !errorFeedback;
+  if (attack !== undefined && !(isPlain && algorithm !== 'scaffold')) {
+    const what = 'attackers know neither rotation, sparsity, errorFeedback nor scaffold';
+    throw new ConfigError('attack', what, 'Leave them away, or the attack');
   }
   if (algorithm === 'fedprox' && training.proximal === 0) {
     const what = 'fedprox needs a proximal term above 0, such as 0.01';
@@ -97,9 +93,11 @@ function jobFile(settings: Settings, { task, train }: LabData): JobFile {
 export function trainerJob(manifest: Manifest, model: Uint8Array): Omit<TrainerJob, 'dataset'> {
   const { loss, training, aggregation, data } = manifest;
   const { task, inputType, inputShape, target, classes } = data;
+  const control = aggregation.algorithm === 'scaffold';
   return {
     ...{ modelHash: manifest.model, model, loss, training },
     clippingNorm: aggregation.clippingNorm,
+    ...(control && { control }),
     data: { task, input: { dtype: inputType, shape: inputShape }, target, classes },
   };
 }

@@ -13,6 +13,7 @@ import { backdoorTest, poisoned } from './attacks/data-attacks.ts';
 import type { LabData } from './data/lab-data.ts';
 import { labelsOf } from './data/load.ts';
 import { labManifest, participantsOf, trainerJob, withNoise } from './job.ts';
+import { Kept } from './kept.ts';
 import { withFeatures } from './partitions/features.ts';
 import { partition } from './partitions/partition.ts';
 import { generatorFor } from './random.ts';
@@ -28,6 +29,7 @@ export interface LabRun {
   /** Examples of each client. */
   readonly shares: readonly Int32Array[];
   readonly attackers: ReadonlySet<number>;
+  readonly kept: Kept;
   /** Clients of one round. */
   readonly participants: number;
   readonly test: VectorScorer;
@@ -69,6 +71,7 @@ export async function openRun(input: RunInput): Promise<LabRun> {
   const state = initialState(pool.initial, parameters, codec.optimizer);
   return {
     ...{ settings, seed, manifest: noisy, codec, pool, shares, attackers },
+    kept: new Kept(codec),
     participants: participantsOf(settings),
     test: await pool.scorer(data.test),
     backdoor:

@@ -6,6 +6,7 @@ import type { ClientUpdate } from '@starling/rounds';
 import { maskTo, packedBytes, sumInto } from '@starling/secagg';
 import { unboundWords } from './attacks/unbound-words.ts';
 import { craft } from './attacks/update-attacks.ts';
+import { roundSeedOf } from './kept.ts';
 import type { LabRun } from './lab-run.ts';
 import { dealt } from './partitions/partition.ts';
 import { drawnBytes, drawnSeed, generatorFor } from './random.ts';
@@ -46,7 +47,7 @@ export async function plainRound(run: LabRun, state: Uint8Array, round: number):
   for (const members of cells) {
     let cell: Cell | undefined;
     for (const client of members) {
-      const words = crafted.get(client) ?? (await honestWords(run, model, round, client));
+      const words = crafted.get(client) ?? (await honestWords(run, state, round, client));
       if (words === undefined) continue;
       cell ??= { words: new Uint32Array(words.length), survivors: 0 };
       sumInto(cell.words, words);
@@ -60,7 +61,9 @@ export async function plainRound(run: LabRun, state: Uint8Array, round: number):
     throw new ProtocolError('diverged', `no client's training ended in numbers in round ${round}`);
   }
   const length = sums[0]!.words.length;
-  const applied = await inlineCompute.run('apply', { state: state.slice(), cells: sums, codec });
+  const publicSeed = roundSeedOf(state);
+  const input = { state: state.slice(), cells: sums, codec, publicSeed };
+  const applied = await inlineCompute.run('apply', input);
   const bytesPerPeer = packedBytes(length, manifest.aggregation.ringBits);
   return { state: applied.state, survivors, bytesPerPeer, spoilt: applied.spoilt.length };
 }
@@ -83,9 +86,11 @@ export async function trainClient(
   model: Float32Array,
   round: number,
   client: number,
+  control?: Float32Array,
 ): Promise<ClientUpdate> {
   const { pool, shares, seed, manifest } = run;
-  const context = { round: round - 1, rounds: manifest.stop.rounds };
+  const at = { round: round - 1, rounds: manifest.stop.rounds };
+  const context = { ...at, ...(control && { control }) };
   const share = { indices: shares[client]!, ...slowness(run, round, client) };
   return pool.train(share, model, drawnSeed('training', seed, round, client), context);
 }
@@ -107,17 +112,23 @@ function slowness(
 /** A client's words as the product makes them; undefined where its training diverged. */
 async function honestWords(
   run: LabRun,
-  model: Float32Array,
+  state: Uint8Array,
   round: number,
   client: number,
 ): Promise<Uint32Array | undefined> {
-  const { codec, pool, seed } = run;
+  const { codec, pool, seed, kept } = run;
+  const { model } = decodeState(state);
+  const correction = kept.correction(state, client);
   try {
-    const { update, examples, localSteps } = await trainClient(run, model, round, client);
-    const { words } = await inlineCompute.run('quantise', {
+    const trained = await trainClient(run, model, round, client, correction);
+    const { update, examples, localSteps } = trained;
+    const { words, own, residual } = await inlineCompute.run('quantise', {
       ...{ update, trainable: pool.layout.parameters, effort: { examples, localSteps }, codec },
       ...{ metrics: NO_METRICS, seed: drawnBytes('rounding', seed, round, client) },
+      ...{ publicSeed: roundSeedOf(state), residual: kept.residual(client) },
+      ...(correction && { correction }),
     });
+    kept.keep(client, { own, residual });
     return words;
   } catch (error) {
     // Such a peer never JOINs.

@@ -4,6 +4,7 @@ import { hashHex } from '@starling/crypto';
 import { decodeState } from '@starling/federation';
 import type { LabData } from './data/lab-data.ts';
 import { loadData } from './data/load.ts';
+import { keepsThings } from './kept.ts';
 import { type LabRun, openRun } from './lab-run.ts';
 import { type LabRound, plainRound } from './plain-engine.ts';
 import { type EndLine, ResultFile, type ResultLine, type RoundLine } from './results.ts';
@@ -99,8 +100,9 @@ class RunWork {
     const { options, results, group, seed, run } = this.#parts;
     const { settings } = group;
     const isPlain = settings.engine === 'plain';
-    // A swarm's state is more than a file holds: a secure run that was cut begins again.
-    const roundOf = (state: Uint8Array) => (isPlain ? decodeState(state).round : -1);
+    // What clients keep, or a swarm's state, is more than a file holds: such a run begins again.
+    const goesOn = isPlain && !keepsThings(settings.aggregation);
+    const roundOf = (state: Uint8Array) => (goesOn ? decodeState(state).round : -1);
     const saved = await results.resume(run, roundOf);
     const model = await options.readModel(settings.model, seed);
     const { threads = 1 } = options;

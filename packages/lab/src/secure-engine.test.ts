@@ -9,9 +9,9 @@ import { clouds, tinyModel, tinySettings } from './testing/tiny.ts';
 
 const ROUNDS = 3;
 
-function inputOf(engine: 'plain' | 'secure') {
+function inputOf(engine: 'plain' | 'secure', aggregation: object = {}) {
   const given = { clients: 5, training: { batchSize: 8 }, stop: { rounds: ROUNDS }, engine };
-  const settings = tinySettings({ ...given, aggregation: { clippingNorm: 4 } });
+  const settings = tinySettings({ ...given, aggregation: { clippingNorm: 4, ...aggregation } });
   return { settings, seed: 6, data: clouds(200), model: tinyModel(), threads: 1 };
 }
 
@@ -47,8 +47,16 @@ test('the states that peers certify are those of the plain sums of the same word
   await run.close();
 });
 
-test('both engines come to the same model, but for the rounding to the grid', async () => {
-  const secure = await openRun(inputOf('secure'));
+test.each([
+  {},
+  // What a peer keeps on its disk, a virtual client keeps in memory.
+  { algorithm: 'scaffold', referenceSteps: 5 },
+  { rotation: 'hadamard' },
+  { errorFeedback: true },
+  { clippingNorm: 40, errorFeedback: true },
+  { rotation: 'hadamard', errorFeedback: true },
+])('both engines come to the same model, but for rounding, with %j', async (aggregation) => {
+  const secure = await openRun(inputOf('secure', aggregation));
   let last = secure.initial;
   await secureRun(secure, tinyModel(), {
     onState: async ({ state }) => {
@@ -57,7 +65,7 @@ test('both engines come to the same model, but for the rounding to the grid', as
     },
   });
   await secure.close();
-  const plain = await openRun(inputOf('plain'));
+  const plain = await openRun(inputOf('plain', aggregation));
   let state = plain.initial;
   for (let round = 1; round <= ROUNDS; round++)
     state = (await plainRound(plain, state, round)).state;

@@ -62,7 +62,7 @@ function trainerOf(run: LabRun, client: number, queue: Queue): Trainer {
     ...{ layout, initial },
     train: (vector, _seed, context) => {
       const round = (context?.round ?? 0) + 1;
-      return queue.add(() => trainClient(run, vector, round, client));
+      return queue.add(() => trainClient(run, vector, round, client, context?.control));
     },
     // The test set is the judge here, as in the plain engine.
     evaluate: async () => ({ lossSum: 0, correct: 0, examples: 0 }),

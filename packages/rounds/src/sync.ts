@@ -37,6 +37,7 @@ const ASKS_PER_PEER_MAX = 32;
 /** Peers that are asked for one reason, such as a head or the parent of a JOIN. */
 const ASKS_PER_REASON = 3;
 const MARKS_MAX = 8_192;
+const PULL_FIRST_MS = 100;
 const PULL_ACTIVE_MS = 1_000;
 const PULL_IDLE_MS = 4_000;
 /** One idle pull in so many asks for the chain when the job is over. */
@@ -46,6 +47,10 @@ const FULL_PACE_MAX = 128;
 
 /** Re-armed for ever: gossip may lose anything, a pull from one peer after another finds it. */
 export function armPull(d: Draft): void {
+  if (d.pullTurn === 0) {
+    setTimer(d, 'pull', PULL_FIRST_MS);
+    return;
+  }
   const active = !['watching', 'finished', 'cancelled'].includes(d.phase.name);
   // Within a cell pulls are cheap; else they cost more in a larger roster.
   const pace = cellOf(d) === undefined ? paceOf(d) : 1;
@@ -72,7 +77,7 @@ export function pullOnce(d: Draft): void {
   armPull(d);
   const salt = saltOf(selfOf(d), d.pullTurn);
   const mates = cellMates(d);
-  const to = oneOf(d, [...(mates.length > 0 ? mates : previousRoster(d)), ...d.reachable], salt);
+  const to = pullTarget(d, mates, salt);
   const isOver = d.phase.name === 'finished' || d.phase.name === 'cancelled';
   if (to !== undefined && isOver) {
     // Nothing is left to do but to learn of a better branch.
@@ -89,6 +94,14 @@ export function pullOnce(d: Draft): void {
   }
   if (to === undefined) return;
   d.effects.push({ kind: 'pull', to, round, cell: null, ...haveOf(saidToAll(d), salt) });
+}
+
+/** Members of the running cell, or of the roster before, and whoever is connected. */
+function pullTarget(d: Draft, mates: readonly PeerId[], salt: number): PeerId | undefined {
+  const { launcher } = d.config.job;
+  // Who launches a job JOINs before anybody else can hear it.
+  if (d.pullTurn === 1 && launcher !== selfOf(d) && d.reachable.has(launcher)) return launcher;
+  return oneOf(d, [...(mates.length > 0 ? mates : previousRoster(d)), ...d.reachable], salt);
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   encodeTail,
   type JobCodec,
   quantise,
+  splitNumbers,
   type UpdateCodec,
   updateCodec,
   weightOf,
@@ -41,7 +42,8 @@ export function unboundWords(input: UnboundInput): Uint32Array {
     addNoise(weights, new Int32Array(parameters), updateCodec(codec));
     return weights;
   }
-  const buffers = onGrid(update.subarray(parameters), bufferCodec(codec));
+  const points = onGrid(update.subarray(parameters), bufferCodec(codec));
+  const buffers = splitNumbers(points, updateCodec(codec));
   const tail = encodeTail(codec, effort, NO_METRICS);
   const words = new Uint32Array(weights.length + buffers.length + tail.length);
   words.set(weights);
