@@ -1,0 +1,12 @@
+/** Long runs by hand: `npm run soak -- simulated …` or `npm run soak -- daemons …`. */
+const KINDS = {
+  simulated: () => import('./soak-simulated.ts'),
+  daemons: () => import('./soak-daemons.ts'),
+};
+const kind = process.argv[2] ?? '';
+if (!Object.hasOwn(KINDS, kind)) {
+  process.stderr.write(`soak: say which one: ${Object.keys(KINDS).join(', ')}\n`);
+  process.exitCode = 2;
+} else {
+  await KINDS[kind as keyof typeof KINDS]();
+}
