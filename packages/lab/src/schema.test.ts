@@ -37,6 +37,15 @@ test('keys of a grid that go together take their values from lists', () => {
   expect(bad?.path).toEqual(['grid', 'training.steps, stop.rounds']);
 });
 
+test('a key inside a map holds, whichever the grid names first', () => {
+  const attack = [{ kind: 'free-rider' }, { kind: 'sign-flip', scale: 2 }];
+  const { groups } = experimentSchema.parse({
+    ...BASE,
+    grid: { 'attack.fraction': [0.1, 0.3], attack },
+  });
+  expect(groups.map(({ settings }) => settings.attack?.fraction)).toEqual([0.1, 0.1, 0.3, 0.3]);
+});
+
 test.each([
   ['an unknown key', { clientz: 5 }, [], /unrecognized/i],
   ['a wrong value', { training: { epochs: 0 } }, ['training', 'epochs'], /./],

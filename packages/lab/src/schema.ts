@@ -170,18 +170,18 @@ function product(grid: Readonly<Record<string, readonly unknown[]>>): readonly C
 const isMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The file with a value set at each dotted key. */
+/** The file with a value set at each dotted key: a whole map before what is inside it. */
 function withChoices(base: Record<string, unknown>, choices: Choices): unknown {
   const copy = structuredClone(base);
-  for (const [key, value] of Object.entries(choices)) {
+  const single = Object.entries(choices).flatMap(([key, value]) => {
     const keys = keysOf(key);
-    for (const [i, each] of keys.entries()) {
-      setAt(
-        copy,
-        each,
-        structuredClone(keys.length > 1 && Array.isArray(value) ? value[i] : value),
-      );
-    }
+    return keys.map((each, i) => {
+      return [each, keys.length > 1 && Array.isArray(value) ? value[i] : value] as const;
+    });
+  });
+  const depth = (key: string) => key.split('.').length;
+  for (const [key, value] of single.sort(([a], [b]) => depth(a) - depth(b))) {
+    setAt(copy, key, structuredClone(value));
   }
   return copy;
 }
