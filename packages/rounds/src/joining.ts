@@ -108,12 +108,19 @@ export function advanceJoining(d: Draft): void {
   proposeIfMine(d, slot, here);
 }
 
-/** Everybody who was there last time has JOINed or is gone, or the window's time is over. */
+/**
+ * Everybody who was there last time has JOINed or is gone, or as many as a roster may have are here,
+ * or the window's time is over.
+ */
 function isWindowClosed(d: Draft, slot: Slot, joins: ReadonlyMap<PeerId, Pooled>): boolean {
   const key = slotKey(slot);
   if (d.marks.has(`window/${key}`)) return true;
+  if (!d.marks.has(`grace/${key}`)) return false;
+  const { maxPeers } = d.config.job.manifest.admission;
+  const here = [...joins.keys()].filter((peer) => !d.lost.has(peer) && !isBanned(d, peer));
+  if (here.length >= maxPeers) return true;
   const before = previousRoster(d);
-  if (before.length === 0 || !d.marks.has(`grace/${key}`)) return false;
+  if (before.length === 0) return false;
   return before.every((peer) => joins.has(peer) || d.lost.has(peer) || isBanned(d, peer));
 }
 

@@ -27,7 +27,6 @@ const QUICK: Size = { peers: 3, rounds: 1, examples: 1_500 };
 
 const SEED = 1;
 const TARGET_SECONDS = 12;
-const POLL_MS = 50;
 /** A run that certifies nothing for so long has failed, and says so. */
 const STUCK_MS = 120_000;
 
@@ -72,8 +71,27 @@ interface Run {
   readonly survivors: readonly number[];
 }
 
+interface Watched {
+  readonly swarm: DemoSwarm;
+  /** Peers that said that they have the last round. */
+  readonly finished: ReadonlySet<number>;
+}
+
+async function withinReason<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new ProtocolError('stuck', `no end of the job after ${STUCK_MS / 1000} s`);
+    timer = setTimeout(() => reject(error), STUCK_MS);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
 /** Starts the daemons, launches, and waits until every one of them has the trained model. */
-async function runSwarm(swarm: DemoSwarm, folders: readonly string[], size: Size): Promise<Run> {
+async function runSwarm(
+  { swarm, finished }: Watched,
+  folders: readonly string[],
+  size: Size,
+): Promise<Run> {
   const job = jobOf(size);
   const model = writeModel(zooModel('mlp', SEED));
   const start = performance.now();
@@ -85,21 +103,13 @@ async function runSwarm(swarm: DemoSwarm, folders: readonly string[], size: Size
   const connectedSeconds = seconds();
   const launched = await swarm.client(launcher).launch(job, model);
   const launchedSeconds = seconds();
-  const pulled = await Promise.all(
-    swarm.peers.map(async (peer) => {
-      const client = swarm.client(peer);
-      for (;;) {
-        // Launching waits for three holders; the others hear of the job a moment later.
-        const view = (await client.jobs()).find(({ id }) => id === launched.job);
-        const done = view?.rounds.length ?? 0;
-        if (done >= size.rounds) return client.pull(launched.job);
-        if (seconds() * 1000 > STUCK_MS) {
-          const far = `peer ${peer.index} has ${done} of ${size.rounds} rounds`;
-          throw new ProtocolError('stuck', `${far} after ${STUCK_MS / 1000} s`);
-        }
-        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      }
-    }),
+  const pulled = await withinReason(
+    Promise.all(
+      swarm.peers.map(async (peer) => {
+        await peer.until(() => finished.has(peer.index), 'it had all rounds');
+        return swarm.client(peer).pull(launched.job);
+      }),
+    ),
   );
   const all = seconds();
   const { rounds } = await swarm.client(launcher).job(launched.job);
@@ -117,14 +127,17 @@ export const system: Benchmark = {
     const size = quick ? QUICK : FULL;
     const { train, test } = await fashionMnist();
     const directory = await mkdtemp(join(tmpdir(), 'starling-bench-'));
+    const finished = new Set<number>();
     const swarm = new DemoSwarm({
       ...{ directory, task: 'fashion-mnist', observed: false },
       entry: new URL('./demo-daemon.js', import.meta.url),
-      onMessage: () => {},
+      onMessage: ({ index }, message) => {
+        if (message.kind === 'notice' && message.notice.kind === 'finished') finished.add(index);
+      },
     });
     try {
       const folders = await splitEvenly(directory, train, size);
-      const run = await runSwarm(swarm, folders, size);
+      const run = await runSwarm({ swarm, finished }, folders, size);
       await swarm.stop();
       const { accuracy } = await evaluateModel(run.model, test);
       return reportOf(run, accuracy, size);
