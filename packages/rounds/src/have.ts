@@ -21,11 +21,11 @@ export function haveOf(held: readonly Envelope[], salt: number): Have {
   const have = new Uint8Array(Math.min(HAVE_BYTES_MAX, Math.ceil((held.length * BITS_EACH) / 8)));
   const size = have.length * 8;
   for (const { words } of held) {
-    const stride = strideOf(words, salt);
+    const stride = strideOf(words, salt) % size;
     let bit = startOf(words, salt) % size;
     for (let i = 0; i < HASHES; i++) {
       have[bit >> 3]! |= 1 << (bit & 7);
-      bit = (bit + stride) % size;
+      bit = next(bit, stride, size);
     }
   }
   return { salt, have };
@@ -41,13 +41,19 @@ type Words = Envelope['words'];
 /** Double hashing over the first 8 bytes of the envelope's own hash, mixed with the salt. */
 function isHeld(words: Words, salt: number, have: Uint8Array): boolean {
   const size = have.length * 8;
-  const stride = strideOf(words, salt);
+  const stride = strideOf(words, salt) % size;
   let bit = startOf(words, salt) % size;
   for (let i = 0; i < HASHES; i++) {
     if ((have[bit >> 3]! & (1 << (bit & 7))) === 0) return false;
-    bit = (bit + stride) % size;
+    bit = next(bit, stride, size);
   }
   return true;
+}
+
+/** (bit + stride) modulo the size, both below it; a division for each would be most of the work. */
+function next(bit: number, stride: number, size: number): number {
+  const sum = bit + stride;
+  return sum < size ? sum : sum - size;
 }
 
 const startOf = (words: Words, salt: number): number => mixed(words[0] ^ salt);
