@@ -4,6 +4,7 @@ import type { EngineCanary } from '@starling/rounds';
 import type { SimReport, SimRound } from '@starling/sim';
 import type { Command } from 'commander';
 import { EXIT } from '../failures.ts';
+import { rerunWithNursery } from '../nursery.ts';
 import { addCommand, fraction, type JsonOption, oneOfWords, wholeNumber } from '../options.ts';
 import {
   bytesText,
@@ -15,6 +16,9 @@ import {
   shortHash,
 } from '../output.ts';
 import { type Column, oneLine } from '../table.ts';
+
+/** A swarm for which another process is worth its start. */
+const LARGE_PEERS = 256;
 
 /** Rules that can be switched off, to see that the checkers notice. */
 const CANARIES = ['never-both', 'reuse-update'] as const satisfies readonly EngineCanary[];
@@ -65,6 +69,7 @@ export function registerSim(program: Command): void {
     .option('--canary <name>', `switch a rule off: ${CANARIES.join(', ')}`, oneOfWords(CANARIES))
     .option('--no-faults', 'a network that loses, doubles and parts nothing')
     .action(async (flags: SimFlags) => {
+      if (flags.peers >= LARGE_PEERS && (await rerunWithNursery())) return;
       const report = await (flags.canary === undefined ? run(flags) : hunt(flags));
       if (flags.json) printJson(report);
       else show(report);
