@@ -110,7 +110,8 @@ async function churn(folders: readonly string[], end: number): Promise<void> {
   const returns: Promise<void>[] = [];
   while (performance.now() < end - AWAY_MS) {
     await sleep(KILL_EVERY_MS);
-    const candidates = swarm.alive.filter(({ index }) => index >= STEADY);
+    // One that is still starting has been killed just now.
+    const candidates = swarm.alive.filter(({ index, socket }) => index >= STEADY && socket !== '');
     const victim = candidates[generator.below(candidates.length)];
     if (victim === undefined) continue;
     await victim.end('SIGKILL');
