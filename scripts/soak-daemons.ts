@@ -22,8 +22,8 @@ const EXAMPLES = 100;
 /** Never killed: theirs are the curves that must be flat. */
 const STEADY = 3;
 const SAMPLE_MS = 5_000;
-const KILL_EVERY_MS = 8_000;
-const AWAY_MS = 10_000;
+const KILL_EVERY_MS = 10_000;
+const AWAY_MS = 15_000;
 const MIB = 2 ** 20;
 /** Before that caches fill and code is compiled. */
 const WARM_SHARE = 1 / 3;
@@ -79,7 +79,7 @@ const job = jobFileSchema.parse({
   model: 'zoo:mlp',
   data: { task: 'mnist', input: { shape: [784] }, classes: 10 },
   training: { epochs: 1, batchSize: 32, learningRate: 0.05 },
-  aggregation: { phaseSeconds: 4 },
+  aggregation: { phaseSeconds: 8 },
   admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 4 },
   stop: { rounds: 100_000 },
 });

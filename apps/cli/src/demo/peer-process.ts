@@ -21,6 +21,8 @@ export class PeerProcess {
     this.start = start;
     this.#child = fork(entry, [], {
       serialization: 'advanced',
+      // Whatever this process was started with: the daemon is a bundle and needs no loader.
+      execArgv: [],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     const log = createWriteStream(`${start.stateDirectory}.log`, { flags: 'a' });
