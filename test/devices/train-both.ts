@@ -19,6 +19,7 @@ import {
   noiseWords,
   optimizerSettings,
   orderShape,
+  type Precision,
   planEpochs,
   stepTables,
   WORDS_PER_DROPOUT,
@@ -179,12 +180,25 @@ export interface BothOptions {
   readonly profile?: string;
 }
 
+/** A whole training by the epoch graph, on the CPU. */
+export async function trainEpoch(
+  given: TrainingCase,
+  precision: Precision,
+): Promise<Pick<Trained, 'losses' | 'update'>> {
+  const { options, feeds } = await prepare(given);
+  const session = await createSession(buildEpochGraph({ ...options, precision }).model, 1);
+  const made = await trained(session, feeds);
+  await session.release();
+  return made;
+}
+
 export async function trainBoth(given: TrainingCase, options: BothOptions): Promise<Comparison> {
   const { options: graph, plan, feeds } = await prepare(given);
   const session = await createSession(buildEpochGraph(graph).model, 1);
   const epoch = await trained(session, feeds);
   await session.release();
-  const graphs = buildDeviceGraphs(graph);
+  const { precision } = given;
+  const graphs = buildDeviceGraphs({ ...graph, precision });
   const training = await DeviceTraining.open({ graphs, threads: 1, ...options });
   const stepped = await trained(training, feeds);
   if (options.profile !== undefined) training.endProfiling();

@@ -1,5 +1,5 @@
 import type { Log } from '@starling/core';
-import type { DeviceChoice, ProcessTrainer } from '@starling/trainer';
+import type { DeviceChoice, PrecisionChoice, ProcessTrainer } from '@starling/trainer';
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { noiseJob, noiseTrainer } from '../cage/bars.ts';
 import { temporaryDirectory } from '../helpers/temporary.ts';
@@ -16,13 +16,16 @@ interface Opened {
   readonly lines: readonly string[];
 }
 
-async function opened(device: DeviceChoice): Promise<Opened> {
+async function opened(
+  device: DeviceChoice,
+  precision: PrecisionChoice = 'float32',
+): Promise<Opened> {
   const lines: string[] = [];
   const at = (level: string) => (message: string, fields?: object) => {
     lines.push(`${level}: ${message} ${JSON.stringify(fields ?? {})}`);
   };
   const log: Log = { debug() {}, info: at('info'), warn: at('warn'), error: at('error') };
-  const trainer = await noiseTrainer(await temporaryDirectory(), {}, { device, log });
+  const trainer = await noiseTrainer(await temporaryDirectory(), {}, { device, precision, log });
   onTestFinished(() => trainer.close());
   return { trainer, lines };
 }
@@ -75,6 +78,23 @@ describe.skipIf(skipped !== undefined)('WebGPU in the cage', () => {
     );
     expect(await trainer.devices()).toContainEqual(
       expect.objectContaining({ device: 'webgpu', usable: true }),
+    );
+  });
+
+  test('float16 is used where the driver has it, else the report and a warning say why not', async () => {
+    const { trainer, lines } = await opened('webgpu', 'float16');
+    const report = (await trainer.devices()).find(({ device }) => device === 'webgpu');
+    const job = await trainer.prepare(noiseJob());
+    expect((await job.train(job.initial, 1)).localSteps).toBe(3);
+    const { usable, detail } = report!.float16!;
+    if (usable) {
+      expect(lines).toContainEqual(expect.stringContaining('in float16 on webgpu'));
+      return;
+    }
+    console.log(`skipped: no shader-f16: ${detail}`);
+    expect(detail).toMatch(/f16/i);
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^warn: the job trains in float32 on webgpu /),
     );
   });
 
