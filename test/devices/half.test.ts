@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { trainBoth, trainEpoch, worstLoss } from './train-both.ts';
 import type { TrainingCase } from './training-case.ts';
 
-const image = { batchSize: 8, steps: 20, classes: 10, rate: 0.05 } as const;
+/** Rates at which training on noise is no chaos: at others a last bit is soon a percent. */
+const image = { batchSize: 8, steps: 20, classes: 10, rate: 0.001 } as const;
 const text = { batchSize: 2, steps: 20, classes: 80, rate: 0.05 } as const;
-const adam = { rate: 0.001, change: { optimizer: optimizerSettings('adam') } };
+const adam = { rate: 0.0002, change: { optimizer: optimizerSettings('adam') } };
 
 /** Greatest difference of a loss over 20 steps, relative to that in float32. */
 const BOUND = 0.005;
@@ -18,7 +19,7 @@ const CASES: readonly (readonly [string, TrainingCase])[] = [
   ['gpt, SGD', { zoo: 'gpt', ...text }],
 ];
 
-/** On the CPU, where ONNX Runtime converts to and fro: the rounding is that of float16. */
+/** On the CPU, where products are computed in float32: the rounding of both ends is float16's. */
 describe('20 steps with products in float16 have the losses of float32', () => {
   test.each(CASES)('%s, by single steps', async (name, given) => {
     const found = await trainBoth({ ...given, precision: 'float16' }, { on: 'cpu' });
@@ -37,8 +38,11 @@ describe('20 steps with products in float16 have the losses of float32', () => {
     expect(Math.max(...errors)).toBeLessThan(BOUND);
     expect(Math.max(...errors)).toBeGreaterThan(1e-6);
     // The last 13 bits of a float16 in float32 are 0: most of an update has others.
-    const fine = Uint32Array.from(new Uint32Array(half.update.slice().buffer), (bits) => bits % 2 ** 13);
+    const fine = Uint32Array.from(
+      new Uint32Array(half.update.slice().buffer),
+      (bits) => bits % 2 ** 13,
+    );
     const used = half.update.filter((value) => value !== 0).length;
-    expect(fine.filter((bits) => bits !== 0).length).toBeGreaterThan(0.9 * used);
+    expect(fine.filter((bits) => bits !== 0).length).toBeGreaterThan(0.5 * used);
   });
 });

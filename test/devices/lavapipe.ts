@@ -25,7 +25,7 @@ export function findLavapipe(): VulkanEnvironment | string {
 
 /** That of the system, where it is new enough. */
 function installed(): string | undefined {
-  const version = output('dpkg-query', ['--show', '--showformat=${Version}', PACKAGE]);
+  const [, version = ''] = output('dpkg-query', ['--show', PACKAGE]).split('\t');
   if (!(Number.parseInt(version, 10) >= MAJOR_MIN) || !existsSync(INSTALLED)) return undefined;
   const name = readdirSync(INSTALLED).find((file) => file.startsWith('lvp_icd'));
   return name && join(INSTALLED, name);
@@ -53,7 +53,11 @@ function fetchInto(folder: string): void {
   mkdirSync(join(lists, 'partial'), { recursive: true });
   const list = join(folder, 'backports.list');
   writeFileSync(list, source);
-  const own = [`Dir::Etc::SourceList=${list}`, 'Dir::Etc::SourceParts=-', `Dir::State::Lists=${lists}`];
+  const own = [
+    `Dir::Etc::SourceList=${list}`,
+    'Dir::Etc::SourceParts=-',
+    `Dir::State::Lists=${lists}`,
+  ];
   const options = own.flatMap((option) => ['-o', option]);
   output('apt-get', [...options, 'update'], folder);
   output('apt-get', [...options, 'download', PACKAGE], folder);

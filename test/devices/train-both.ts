@@ -5,6 +5,8 @@ import {
   buildDeviceGraphs,
   buildEpochGraph,
   createGenerator,
+  type DeviceGraph,
+  type DeviceGraphs,
   dropoutWords,
   EPOCH_INPUTS,
   EPOCH_OUTPUTS,
@@ -29,6 +31,7 @@ import { elementCount, type Model, type Node, scalar } from '@starling/onnx';
 import type { Tensor } from 'onnxruntime-node';
 import { DeviceTraining, type EpochRunner } from '../../packages/trainer/src/device-training.ts';
 import { createSession, loadOrt, tensorFeeds } from '../../packages/trainer/src/ort.ts';
+import { roundedHalves } from '../helpers/rounded-halves.ts';
 import type { Comparison, TrainingCase } from './training-case.ts';
 
 interface Prepared {
@@ -180,13 +183,20 @@ export interface BothOptions {
   readonly profile?: string;
 }
 
+/** Graphs in float16 as they compute on a device that has it. */
+function onCpu({ full, last, apply, ...rest }: DeviceGraphs): DeviceGraphs {
+  const each = (graph: DeviceGraph) => ({ ...graph, model: roundedHalves(graph.model) });
+  return { ...rest, full: each(full), last: last && each(last), apply };
+}
+
 /** A whole training by the epoch graph, on the CPU. */
 export async function trainEpoch(
   given: TrainingCase,
   precision: Precision,
 ): Promise<Pick<Trained, 'losses' | 'update'>> {
   const { options, feeds } = await prepare(given);
-  const session = await createSession(buildEpochGraph({ ...options, precision }).model, 1);
+  const { model } = buildEpochGraph({ ...options, precision });
+  const session = await createSession(precision === 'float16' ? roundedHalves(model) : model, 1);
   const made = await trained(session, feeds);
   await session.release();
   return made;
@@ -198,7 +208,8 @@ export async function trainBoth(given: TrainingCase, options: BothOptions): Prom
   const epoch = await trained(session, feeds);
   await session.release();
   const { precision } = given;
-  const graphs = buildDeviceGraphs({ ...graph, precision });
+  const made = buildDeviceGraphs({ ...graph, precision });
+  const graphs = precision === 'float16' && options.on === 'cpu' ? onCpu(made) : made;
   const training = await DeviceTraining.open({ graphs, threads: 1, ...options });
   const stepped = await trained(training, feeds);
   if (options.profile !== undefined) training.endProfiling();

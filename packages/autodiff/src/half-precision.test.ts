@@ -1,5 +1,6 @@
 import { type Graph, GraphBuilder, type Node, scalar, tensorOf } from '@starling/onnx';
 import { describe, expect, test } from 'vitest';
+import { roundedHalves } from '../../../test/helpers/rounded-halves.ts';
 import { feedsOf, openGraph } from '../../../test/helpers/run-graph.ts';
 import { productsInHalf } from './half-precision.ts';
 import {
@@ -82,7 +83,8 @@ describe('float16', () => {
       const parameters = half.outputs.filter(({ name }) => name.startsWith('gradient/'));
       const divisions = parameters.length;
       expect(there.get('Mul')).toBe((here.get('Mul') ?? 0) + divisions);
-      for (const [op, count] of here) if (op !== 'Mul') expect([op, there.get(op)]).toEqual([op, count]);
+      for (const [op, count] of here)
+        if (op !== 'Mul') expect([op, there.get(op)]).toEqual([op, count]);
       const products = (list: readonly Node[]) =>
         list.filter(({ op }) => PRODUCTS.includes(op)).length;
       expect(products(nodes)).toBe(products(nodesIn(full)));
@@ -149,7 +151,7 @@ async function smallGradient(precision: Precision): Promise<number> {
   const { model, batch, target, learningRate, parameters } = buildStepGraph({
     ...{ model: chain(), loss: 'mean-squared-error', batchSize: 10, precision },
   });
-  const session = await openGraph(model.graph);
+  const session = await openGraph(roundedHalves(model).graph);
   const ones = tensorOf('float32', [10, 1], new Array(10).fill(1));
   const near = tensorOf('float32', [10, 1], new Array(10).fill(1 - 2 ** -24));
   const weights = parameters.map(({ input }) => [input, tensorOf('float32', [1, 1], [1])] as const);
@@ -171,16 +173,16 @@ test('the loss scale keeps a gradient of 1e-7 alive, which ten examples share', 
   // One example's part of it is below half of the least float16.
   expect(full / 10).toBeLessThan(2 ** -25);
   const half = await smallGradient('float16');
-  expect(Math.abs(half - full) / full).toBeLessThan(2 ** -10);
+  expect(Math.abs(half - full) / full).toBeLessThan(2 ** -9);
 });
 
 test('what float16 cannot hold is no number behind clipping by value either', async () => {
   const model = chain();
-  const { graph } = buildStepGraph({
+  const step = buildStepGraph({
     ...{ model, loss: 'mean-squared-error', batchSize: 10, precision: 'float16' },
     clipping: { norm: 0, value: 0.5 },
-  }).model;
-  const session = await openGraph(graph);
+  });
+  const session = await openGraph(roundedHalves(step.model).graph);
   const big = (value: number) => tensorOf('float32', [10, 1], new Array(10).fill(value));
   const weight = tensorOf('float32', [1, 1], [1]);
   const results = await session.run(

@@ -139,7 +139,9 @@ export class GraphBuilder {
    * what they make beside them has no type here.
    * @param change gets a function that gives names which nothing else has
    */
-  rewrite(change: (nodes: readonly Node[], fresh: (name: string) => string) => readonly Node[]): void {
+  rewrite(
+    change: (nodes: readonly Node[], fresh: (name: string) => string) => readonly Node[],
+  ): void {
     this.#nodes = [...change(this.#nodes, (name) => this.#unique(name))];
   }
 

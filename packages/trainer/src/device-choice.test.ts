@@ -1,6 +1,12 @@
 import type { Log } from '@starling/core';
 import { describe, expect, test } from 'vitest';
-import { type Device, type DeviceChoice, ON_CPU, type Place, type PrecisionChoice } from './device.ts';
+import {
+  type Device,
+  type DeviceChoice,
+  ON_CPU,
+  type Place,
+  type PrecisionChoice,
+} from './device.ts';
 import { DeviceChooser } from './device-choice.ts';
 import type { DeviceTrial } from './device-trial.ts';
 
@@ -122,7 +128,7 @@ describe('float16', () => {
     const { made, lines } = chooser({ wanted, probes, halves, precision: 'auto' });
     expect(await made.choose(either(fast, faster))).toEqual(at('webgpu', 'float16'));
     expect(lines.at(-1)).toBe(
-      'info the job's products are in float16 on webgpu ' +
+      'info the products of the job are in float16 on webgpu ' +
         '{"speed":"1.0 ms for a step, float32 2.0 ms"}',
     );
     expect(await made.choose(either(fast, fast))).toEqual(at('webgpu'));
@@ -144,6 +150,15 @@ describe('float16', () => {
     );
     await made.choose(either(fast, fast));
     expect(tried).toEqual(['webgpu', 'webgpu float16']);
+  });
+
+  test('that ONNX Runtime refuses for want of shader-f16 is said in fewer words', async () => {
+    const refusal = failing(
+      'webgpu: Program Cast requires f16 but the device does not support it.',
+    );
+    const { made } = chooser({ wanted, probes, halves: { webgpu: refusal } });
+    const [, report] = await made.reports();
+    expect(report?.float16).toEqual({ usable: false, detail: 'its driver has no shader-f16' });
   });
 
   test('is not for the CPU', async () => {

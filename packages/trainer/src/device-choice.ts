@@ -53,6 +53,9 @@ interface Found {
 type Accelerator = Exclude<Device, 'cpu'>;
 
 const NO_DEVICE = 'this platform has no accelerator that ONNX Runtime knows';
+/** What ONNX Runtime says of a WebGPU that cannot compute in float16. */
+const LACKS_HALF = /requires f16 but the device does not support it/;
+const LACKING_HALF = 'its driver has no shader-f16';
 const NO_HALF = 'float16 is for accelerators: the CPU would only convert to and fro';
 
 /**
@@ -128,7 +131,7 @@ export class DeviceChooser implements Places {
     const there = trial.ok ? trial.msPerStep.device : Number.NaN;
     const speed = `${there.toFixed(1)} ms for a step, float32 ${ms.toFixed(1)} ms`;
     if (trial.ok && !(isAuto && there >= ms)) {
-      log.info(`the job's products are in float16 on ${device}`, { speed });
+      log.info(`the products of the job are in float16 on ${device}`, { speed });
       return true;
     }
     const reason = trial.ok ? `float16 is no faster: ${speed}` : trial.reason;
@@ -149,7 +152,10 @@ export class DeviceChooser implements Places {
   #half(device: Accelerator): Promise<Finding> {
     return once(this.#halves, device, async () => {
       const trial = await outcomeOf(this.#options.probe({ device, precision: 'float16' }));
-      if (!trial.ok) return { usable: false, detail: trial.reason };
+      if (!trial.ok) {
+        const detail = LACKS_HALF.test(trial.reason) ? LACKING_HALF : trial.reason;
+        return { usable: false, detail };
+      }
       return { usable: true, detail: `${trial.msPerStep.device.toFixed(1)} ms a step` };
     });
   }

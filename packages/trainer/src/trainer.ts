@@ -267,11 +267,12 @@ class RemoteJob {
     };
     for (;;) {
       const resume = newest;
+      const { place } = this.#options.post;
       const request = { kind: 'train', vector, seed, context, resume, seconds } as const;
       try {
         return await this.#ask(request, milliseconds, onNews);
       } catch (error) {
-        const retreat = await this.#retreat(error);
+        const retreat = await this.#retreat(place, error);
         if (retreat?.startsAgain) newest = undefined;
         if (retreat !== undefined) continue;
         const died = error instanceof ProtocolError && error.code === 'trainer-died';
@@ -295,19 +296,21 @@ class RemoteJob {
   }
 
   async #orElsewhere<T>(act: () => Promise<T>): Promise<T> {
+    const { place } = this.#options.post;
     try {
       return await act();
     } catch (error) {
-      if ((await this.#retreat(error)) !== undefined) return act();
+      if ((await this.#retreat(place, error)) !== undefined) return act();
       throw error;
     }
   }
 
-  /** When a failure is by the job's place: then it goes on elsewhere, where it stays. */
-  async #retreat(error: unknown): Promise<Retreat | undefined> {
+  /** When a failure is by the place that a request began at: then it goes on elsewhere. */
+  async #retreat(from: Place, error: unknown): Promise<Retreat | undefined> {
     const { post, lives, log } = this.#options;
-    const retreat = lives.closed ? undefined : retreatFrom(post.place, error);
-    if (retreat === undefined) return undefined;
+    const retreat = lives.closed ? undefined : retreatFrom(from, error);
+    // Another request may have led away already, and ended the child that this one was in.
+    if (retreat === undefined || post.place !== from) return retreat;
     log.warn(retreat.words, { reason: errorMessage(error) });
     post.place = retreat.place;
     this.#prepared = undefined;
