@@ -30,7 +30,7 @@ const log: Log = { debug() {}, info() {}, warn() {}, error() {} };
 export async function noiseTrainer(
   folder: string,
   limits: Partial<TrainerLimits>,
-  change: Partial<Pick<TrainerOptions, 'device' | 'log'>> = {},
+  change: Partial<Pick<TrainerOptions, 'device' | 'precision' | 'places' | 'log'>> = {},
 ): Promise<ProcessTrainer> {
   const generator = createGenerator(1);
   const draw = (count: number, below: number) =>

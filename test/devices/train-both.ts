@@ -5,6 +5,8 @@ import {
   buildDeviceGraphs,
   buildEpochGraph,
   createGenerator,
+  type DeviceGraph,
+  type DeviceGraphs,
   dropoutWords,
   EPOCH_INPUTS,
   EPOCH_OUTPUTS,
@@ -19,6 +21,7 @@ import {
   noiseWords,
   optimizerSettings,
   orderShape,
+  type Precision,
   planEpochs,
   stepTables,
   WORDS_PER_DROPOUT,
@@ -28,6 +31,7 @@ import { elementCount, type Model, type Node, scalar } from '@starling/onnx';
 import type { Tensor } from 'onnxruntime-node';
 import { DeviceTraining, type EpochRunner } from '../../packages/trainer/src/device-training.ts';
 import { createSession, loadOrt, tensorFeeds } from '../../packages/trainer/src/ort.ts';
+import { roundedHalves } from '../helpers/rounded-halves.ts';
 import type { Comparison, TrainingCase } from './training-case.ts';
 
 interface Prepared {
@@ -179,12 +183,33 @@ export interface BothOptions {
   readonly profile?: string;
 }
 
+/** Graphs in float16 as they compute on a device that has it. */
+function onCpu({ full, last, apply, ...rest }: DeviceGraphs): DeviceGraphs {
+  const each = (graph: DeviceGraph) => ({ ...graph, model: roundedHalves(graph.model) });
+  return { ...rest, full: each(full), last: last && each(last), apply };
+}
+
+/** A whole training by the epoch graph, on the CPU. */
+export async function trainEpoch(
+  given: TrainingCase,
+  precision: Precision,
+): Promise<Pick<Trained, 'losses' | 'update'>> {
+  const { options, feeds } = await prepare(given);
+  const { model } = buildEpochGraph({ ...options, precision });
+  const session = await createSession(precision === 'float16' ? roundedHalves(model) : model, 1);
+  const made = await trained(session, feeds);
+  await session.release();
+  return made;
+}
+
 export async function trainBoth(given: TrainingCase, options: BothOptions): Promise<Comparison> {
   const { options: graph, plan, feeds } = await prepare(given);
   const session = await createSession(buildEpochGraph(graph).model, 1);
   const epoch = await trained(session, feeds);
   await session.release();
-  const graphs = buildDeviceGraphs(graph);
+  const { precision } = given;
+  const made = buildDeviceGraphs({ ...graph, precision });
+  const graphs = precision === 'float16' && options.on === 'cpu' ? onCpu(made) : made;
   const training = await DeviceTraining.open({ graphs, threads: 1, ...options });
   const stepped = await trained(training, feeds);
   if (options.profile !== undefined) training.endProfiling();

@@ -1,9 +1,12 @@
 import type { Log } from '@starling/core';
-import type { DeviceChoice, ProcessTrainer } from '@starling/trainer';
+import { GraphBuilder, type Model, scalar, tensorOf, writeModel } from '@starling/onnx';
+import { DEFAULT_TRAINING } from '@starling/protocol-rounds';
+import type { DeviceChoice, ProcessTrainer, TrainerOptions } from '@starling/trainer';
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { noiseJob, noiseTrainer } from '../cage/bars.ts';
 import { temporaryDirectory } from '../helpers/temporary.ts';
 import { until } from '../helpers/until.ts';
+import { findLavapipe } from './lavapipe.ts';
 import { missingVulkan, SOFTWARE_VULKAN } from './vulkan.ts';
 
 const isFull = process.env['STARLING_TEST_SIZE'] === 'full';
@@ -16,13 +19,16 @@ interface Opened {
   readonly lines: readonly string[];
 }
 
-async function opened(device: DeviceChoice): Promise<Opened> {
+async function opened(
+  device: DeviceChoice,
+  change: Pick<TrainerOptions, 'precision' | 'places'> = {},
+): Promise<Opened> {
   const lines: string[] = [];
   const at = (level: string) => (message: string, fields?: object) => {
     lines.push(`${level}: ${message} ${JSON.stringify(fields ?? {})}`);
   };
   const log: Log = { debug() {}, info: at('info'), warn: at('warn'), error: at('error') };
-  const trainer = await noiseTrainer(await temporaryDirectory(), {}, { device, log });
+  const trainer = await noiseTrainer(await temporaryDirectory(), {}, { device, log, ...change });
   onTestFinished(() => trainer.close());
   return { trainer, lines };
 }
@@ -78,6 +84,23 @@ describe.skipIf(skipped !== undefined)('WebGPU in the cage', () => {
     );
   });
 
+  test('float16 is used where the driver has it; else the report and a warning say why not', async () => {
+    const { trainer, lines } = await opened('webgpu', { precision: 'float16' });
+    const report = (await trainer.devices()).find(({ device }) => device === 'webgpu');
+    const job = await trainer.prepare(noiseJob());
+    expect((await job.train(job.initial, 1)).localSteps).toBe(3);
+    const { usable, detail } = report!.float16!;
+    if (usable) {
+      expect(lines).toContainEqual(expect.stringContaining('in float16 on webgpu'));
+      return;
+    }
+    expect(detail).toBe('its driver has no shader-f16');
+    console.log('skipped: no shader-f16');
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^warn: the job trains in float32 on webgpu /),
+    );
+  });
+
   test('a job whose process dies there goes on on the CPU', async () => {
     const { trainer, lines } = await opened('webgpu');
     const job = await trainer.prepare(noiseJob({}, 1000));
@@ -88,6 +111,62 @@ describe.skipIf(skipped !== undefined)('WebGPU in the cage', () => {
     expect((await training).localSteps).toBe(3000);
     expect(lines).toContainEqual(
       expect.stringMatching(/^warn: the job failed on webgpu and goes on on the CPU .*SIGKILL/),
+    );
+  });
+});
+
+const lavapipe = isFull ? findLavapipe() : 'full size only';
+if (typeof lavapipe === 'string') console.log(`skipped: float16 in the cage: ${lavapipe}`);
+
+/** Sums 784 pixels times 1000, which no float16 holds, and makes small numbers of them. */
+function wideModel(): Model {
+  const builder = new GraphBuilder();
+  const input = builder.input('input', { dtype: 'float32', shape: [1, 784] });
+  const values = Array.from({ length: 7840 }, (_, i) => 1000 + (i % 7));
+  const weights = builder.constant(tensorOf('float32', [784, 10], values), 'weights');
+  const sums = builder.add('MatMul', [input, weights]);
+  const output = builder.add('Mul', [sums, builder.constant(scalar(1e-5))]);
+  const { inputs, outputs, ...graph } = builder.finish('wide', [output]);
+  const open = (list: typeof inputs) =>
+    list.map((value) => ({ ...value, shape: ['batch', ...value.shape.slice(1)] }));
+  return { graph: { ...graph, inputs: open(inputs), outputs: open(outputs) } };
+}
+
+describe.skipIf(typeof lavapipe === 'string')('float16 in the cage', () => {
+  beforeAll(() => {
+    for (const [name, value] of Object.entries(lavapipe)) vi.stubEnv(name, value);
+    return () => vi.unstubAllEnvs();
+  });
+
+  test('a job trains in it with the losses of float32', async () => {
+    const { trainer, lines } = await opened('webgpu', { precision: 'float16' });
+    const job = await trainer.prepare(noiseJob());
+    const update = await job.train(job.initial, 5);
+    console.log(lines.join('\n'));
+    expect(lines).toContainEqual(
+      expect.stringContaining('info: the products of the job are in float16 on webgpu'),
+    );
+    const here = await (await opened('cpu')).trainer.prepare(noiseJob());
+    const { trainingLoss } = await here.train(here.initial, 5);
+    const error = Math.abs(update.trainingLoss - trainingLoss) / trainingLoss;
+    expect(error).toBeLessThan(0.005);
+    expect(error).toBeGreaterThan(0);
+    expect(lines.filter((line) => line.startsWith('warn: the job'))).toEqual([]);
+  });
+
+  test('a job beyond it is not trained in it; where it was, it begins its round again', async () => {
+    const training = { ...DEFAULT_TRAINING, epochs: 1, frozen: ['constant*'] };
+    const wide = noiseJob({ model: writeModel(wideModel()), training });
+    const tried = await opened('webgpu', { precision: 'float16' });
+    await tried.trainer.prepare(wide);
+    expect(tried.lines.at(-1)).toMatch(/^warn: the job trains in float32 on webgpu .*diverged/);
+    const half = { device: 'webgpu', precision: 'float16' } as const;
+    const places = { reports: async () => [], choose: async () => half };
+    const forced = await opened('webgpu', { places });
+    const job = await forced.trainer.prepare(wide);
+    expect((await job.train(job.initial, 5)).localSteps).toBe(3);
+    expect(forced.lines).toContainEqual(
+      expect.stringMatching(/^warn: the job left the range of float16 and goes on in float32 /),
     );
   });
 });

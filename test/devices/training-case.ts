@@ -1,4 +1,4 @@
-import type { EpochGraphOptions, ZooName } from '@starling/autodiff';
+import type { EpochGraphOptions, Precision, ZooName } from '@starling/autodiff';
 
 /** A short training that is made twice. */
 export interface TrainingCase {
@@ -13,6 +13,8 @@ export interface TrainingCase {
   readonly rest?: number;
   /** Whether the model drops something behind every ReLU. */
   readonly dropout?: boolean;
+  /** Of the steps' products; float32 unless told. The epoch graph is always in float32. */
+  readonly precision?: Precision;
   readonly change?: Pick<
     EpochGraphOptions,
     'optimizer' | 'clipping' | 'proximal' | 'control' | 'frozen' | 'personal' | 'augment'

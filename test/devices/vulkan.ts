@@ -15,14 +15,15 @@ const hasLoader = (): boolean =>
 const isThere = (): boolean => existsSync(DRIVER) && hasLoader();
 
 /**
- * What makes Vulkan use a driver in software: both names, since older loaders know the second
- * only. Its loader wants a folder for the runtime, which it does not use.
+ * What makes Vulkan use one driver: both names, since older loaders know the second only. Its loader
+ * wants a folder for the runtime, which it does not use.
  */
-export const SOFTWARE_VULKAN = {
-  VK_DRIVER_FILES: DRIVER,
-  VK_ICD_FILENAMES: DRIVER,
-  XDG_RUNTIME_DIR: '/tmp',
-} as const;
+export const vulkanBy = (driver: string) => ({
+  ...{ VK_DRIVER_FILES: driver, VK_ICD_FILENAMES: driver, XDG_RUNTIME_DIR: '/tmp' },
+});
+export type VulkanEnvironment = ReturnType<typeof vulkanBy>;
+
+export const SOFTWARE_VULKAN = vulkanBy(DRIVER);
 
 /** Installs a Vulkan in software if it can; otherwise says that it is missing, and why. */
 export function missingVulkan(): string | undefined {

@@ -132,7 +132,10 @@ describe('withOverrides', () => {
       policy: { ...file.policy, trust: [PEER, OTHER] },
       resources: {
         ...file.resources,
-        trainer: { cpuThreads: 2, cpuShare: 1, device: 'auto', nice: 3, secondsPerStep: 60 },
+        trainer: {
+          ...{ cpuThreads: 2, cpuShare: 1, device: 'auto', precision: 'float32' },
+          ...{ nice: 3, secondsPerStep: 60 },
+        },
       },
     });
     expect(withOverrides(file, [])).toEqual(file);

@@ -4,7 +4,7 @@ import { parsePeerId } from '@starling/crypto';
 import { parseHours, type ResourceLimits } from '@starling/node';
 import { WEIGHT_MAX } from '@starling/protocol-rounds';
 import type { Policy } from '@starling/rounds';
-import { DEVICE_CHOICES, MEMORY_MIN } from '@starling/trainer';
+import { DEVICE_CHOICES, MEMORY_MIN, PRECISION_CHOICES } from '@starling/trainer';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 
@@ -129,6 +129,8 @@ export const configSchema = z.strictObject({
         .strictObject({
           /** `auto` takes the first that can train the job, and faster than the CPU. */
           device: z.enum(DEVICE_CHOICES).default('auto'),
+          /** Of products and convolutions; `auto` takes float16 where it agrees and is faster. */
+          precision: z.enum(PRECISION_CHOICES).default('float32'),
           /** Bytes, or a number with MiB or GiB; half of what is free unless told. */
           memory: memory.optional(),
           cpuThreads: z.number().int().positive().max(256).default(1),

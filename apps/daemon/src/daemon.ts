@@ -154,7 +154,8 @@ type Watcher = (job: JobId, notice: Notice) => void;
 function trainerOf(config: Config, datasets: DataRegistry, log: Log): ProcessTrainer {
   const { trainer: limits } = config.resources;
   const childEntry = entry('trainer-child');
-  return createTrainer({ childEntry, datasets, log, limits, device: limits.device });
+  const { device, precision } = limits;
+  return createTrainer({ childEntry, datasets, log, limits, device, precision });
 }
 
 interface Governed {

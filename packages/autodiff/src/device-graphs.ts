@@ -125,7 +125,8 @@ function write(options: EpochGraphOptions, narrow: boolean): DeviceGraphs {
   const optimizer = optimizerRule(options.optimizer ?? optimizerSettings('sgd'));
   const run = dryRun(model, [plan.batchSize, ...options.data.example]);
   const words = dropout ? WORDS_PER_DROPOUT * run.dropouts : 0;
-  const training = { model, loss: options.loss, lossOptions: options.lossOptions, state };
+  const { loss, lossOptions, precision } = options;
+  const training = { model, loss, lossOptions, state, precision };
   const slots = slotsOf(options, training, optimizer);
   const parts: Plan = { options, training, optimizer, slots, words, narrow };
   const { lastBatch, batchSize, accumulation } = plan;
@@ -317,7 +318,7 @@ function takeStep(draft: Draft, parts: Plan, { step, weights, made }: StepCall):
   const { g } = draft;
   const { proximal = 0 } = options;
   const terms: GradientTerms = {
-    clipping: options.clipping,
+    ...{ clipping: options.clipping, precision: options.precision },
     proximal:
       proximal === 0
         ? undefined

@@ -22,6 +22,7 @@ import { type EpochShared, epochStep } from './epoch-step.ts';
 import { dryRun } from './forward.ts';
 import { isNamed } from './frozen.ts';
 import type { Anchors, GradientClipping } from './gradient-terms.ts';
+import type { Precision } from './half-precision.ts';
 import type { LossKind, LossOptions } from './losses.ts';
 import { type ModelState, modelState, type Parameter } from './model-state.ts';
 import { Ops } from './ops.ts';
@@ -65,6 +66,8 @@ export interface EpochGraphOptions {
   /** Whether the model's dropouts drop; they do unless told. */
   readonly dropout?: boolean;
   readonly augment?: Augmentation | undefined;
+  /** Of products and convolutions; float32 unless told. */
+  readonly precision?: Precision | undefined;
 }
 
 export interface EpochGraph {
@@ -246,11 +249,13 @@ interface SharedInputs {
 /** What all steps use, written in front of the Loop. */
 function sharedParts(g: Ops, options: EpochGraphOptions, inputs: SharedInputs): EpochShared {
   const { model, loss, lossOptions, plan, ratePerStep = false, proximal = 0 } = options;
+  const { precision } = options;
   const { state, resident, rate, vector } = inputs;
   const settings = options.optimizer ?? optimizerSettings('sgd');
   const { norm = 0, value = 0 } = options.clipping ?? {};
-  // SGD takes gradients that hold the rate already: one pass over all weights less.
-  const constant = settings.optimizer === 'sgd' && !ratePerStep;
+  // SGD takes gradients that hold the rate already: one pass over all weights less. Not in float16,
+  // where a small rate would make small gradients vanish.
+  const constant = settings.optimizer === 'sgd' && !ratePerStep && precision !== 'float16';
   const scaled = constant && norm === 0 && value === 0;
   const optimizer = optimizerRule(settings, { scaled });
   const withRate = (x: string) => (scaled ? g.mul(x, rate) : x);
@@ -260,14 +265,14 @@ function sharedParts(g: Ops, options: EpochGraphOptions, inputs: SharedInputs): 
     : undefined;
   return {
     outer: g,
-    training: { model, loss, lossOptions, state },
+    training: { model, loss, lossOptions, state, precision },
     plan,
     resident,
     optimizer,
     scalars: optimizer.scalars(g, rate, corrections),
     rate: scaled ? rate : undefined,
     terms: {
-      clipping: options.clipping,
+      ...{ clipping: options.clipping, precision },
       proximal:
         proximal === 0
           ? undefined

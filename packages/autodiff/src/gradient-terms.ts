@@ -1,4 +1,5 @@
 import { elementCount, int } from '@starling/onnx';
+import type { Precision } from './half-precision.ts';
 import type { Ops } from './ops.ts';
 
 /** Bounds of a step's gradient, 0 for none; PyTorch's `clip_grad_value_`, `clip_grad_norm_`. */
@@ -14,6 +15,8 @@ export type Anchors = readonly (string | undefined)[];
 
 export interface GradientTerms {
   readonly clipping: GradientClipping | undefined;
+  /** Of the products that made the gradients; float32 unless told. */
+  readonly precision?: Precision | undefined;
   /** FedProx: μ, and the weights that training began with. */
   readonly proximal: { readonly factor: string; readonly anchors: Anchors } | undefined;
   /** SCAFFOLD: what is added to each gradient. */
@@ -29,7 +32,7 @@ export function adjustedGradients(
   g: Ops,
   gradients: readonly string[],
   weights: readonly string[],
-  { clipping, proximal, control }: GradientTerms,
+  { clipping, proximal, control, precision }: GradientTerms,
 ): readonly string[] {
   const pulled =
     proximal === undefined
@@ -41,7 +44,14 @@ export function adjustedGradients(
           return g.add(gradient, g.mul(distance, proximal.factor));
         });
   const { norm = 0, value = 0 } = clipping ?? {};
-  const bounded = value === 0 ? pulled : pulled.map((gradient) => clipped(g, gradient, value));
+  const bounded =
+    value === 0
+      ? pulled
+      : pulled.map((gradient) => {
+          const within = clipped(g, gradient, value);
+          // What float16 could not hold must not look like a long gradient: 0·∞ is no number.
+          return precision === 'float16' ? g.add(within, g.mul(gradient, g.number(0))) : within;
+        });
   const shortened = norm === 0 ? bounded : withNorm(g, bounded, norm);
   if (control === undefined) return shortened;
   return shortened.map((gradient, i) => g.add(gradient, control[i]!));

@@ -2,6 +2,7 @@ import { int, type Model } from '@starling/onnx';
 import { backward } from './backward.ts';
 import { dropoutMasks } from './dropout.ts';
 import { forward } from './forward.ts';
+import { LOSS_SCALE, type Precision, productsInHalf } from './half-precision.ts';
 import { type LossKind, type LossOptions, type LossTerms, lossTerms } from './losses.ts';
 import type { ModelState } from './model-state.ts';
 import type { Ops } from './ops.ts';
@@ -12,6 +13,8 @@ export interface Training {
   readonly loss: LossKind;
   readonly lossOptions: LossOptions | undefined;
   readonly state: ModelState;
+  /** float32 unless told. */
+  readonly precision?: Precision | undefined;
 }
 
 export interface Minibatch {
@@ -45,7 +48,7 @@ export interface MinibatchResult {
 /** Forward and backward pass over one minibatch. */
 export function trainMinibatch(
   g: Ops,
-  { model, loss, lossOptions, state }: Training,
+  { model, loss, lossOptions, state, precision }: Training,
   { batch, target, values, words, factor, narrow }: Minibatch,
 ): MinibatchResult {
   const examples = g.shape(batch)[0]!;
@@ -62,15 +65,23 @@ export function trainMinibatch(
   const { output, ownRules } = made;
   const terms = lossTerms(g, { loss, options: lossOptions, output, target, examples });
   const wanted = state.parameters.map(({ name }) => values.get(name)!);
-  const seed = seedOf(g, terms, factor);
+  const isHalf = precision === 'float16';
+  const seed = seedOf(g, terms, isHalf ? enlarged(g, factor) : factor);
   const nodes = [...g.builder.nodes];
   const found = backward({ g, nodes, output, seed, wanted, ownRules });
+  if (isHalf) productsInHalf(g.builder);
+  const back = isHalf ? 1 / LOSS_SCALE : 1;
   return {
-    gradients: wanted.map((name) => found.get(name) ?? g.zeros(g.shape(name))),
+    gradients: wanted.map((name) => g.scale(found.get(name) ?? g.zeros(g.shape(name)), back)),
     buffers: state.buffers.map(({ name }) => made.state.get(name)!),
     loss: terms.mean,
   };
 }
+
+const enlarged = (g: Ops, factor: Factor | undefined): Factor =>
+  factor === undefined
+    ? { at: g, value: g.number(LOSS_SCALE) }
+    : { at: factor.at, value: factor.at.scale(factor.value, LOSS_SCALE) };
 
 /** Gradient of the mean loss with respect to the output, times `factor`. */
 function seedOf(g: Ops, { error, slope, weight }: LossTerms, factor: Factor | undefined): string {

@@ -2,6 +2,7 @@ import { GraphBuilder, type Model, type ValueType } from '@starling/onnx';
 import { WORDS_PER_DROPOUT } from './dropout.ts';
 import { dryRun } from './forward.ts';
 import { adjustedGradients, type GradientClipping } from './gradient-terms.ts';
+import type { Precision } from './half-precision.ts';
 import type { LossKind, LossOptions } from './losses.ts';
 import { trainMinibatch } from './minibatch.ts';
 import { checkedType, modelInput, ownExample } from './model-inputs.ts';
@@ -27,6 +28,8 @@ export interface StepGraphOptions {
   readonly frozen?: readonly string[];
   /** Whether the model's dropouts drop; they do unless told. */
   readonly dropout?: boolean;
+  /** Of products and convolutions; float32 unless told. */
+  readonly precision?: Precision;
 }
 
 /** A value that goes in and comes out changed. */
@@ -65,7 +68,7 @@ export interface StepGraph {
  * @throws ProtocolError when model, loss and options do not fit together
  */
 export function buildStepGraph(options: StepGraphOptions): StepGraph {
-  const { model, loss, lossOptions, dropout = true } = options;
+  const { model, loss, lossOptions, dropout = true, precision } = options;
   const builder = new GraphBuilder();
   const g = new Ops(builder);
   const state = modelState(model, options.frozen);
@@ -89,10 +92,11 @@ export function buildStepGraph(options: StepGraphOptions): StepGraph {
     count === 0 ? undefined : builder.input('words', { dtype: 'int32', shape: [count] });
   const names = [...state.parameters, ...state.buffers].map(({ name }) => name);
   const values = new Map(names.map((name, i) => [name, inputs[i]!] as const));
-  const training = { model, loss, lossOptions, state };
+  const training = { model, loss, lossOptions, state, precision };
   const made = trainMinibatch(g, training, { batch, target, values, words });
   const weights = inputs.slice(0, state.parameters.length);
-  const terms = { clipping: options.clipping, proximal: undefined, control: undefined };
+  const { clipping } = options;
+  const terms = { clipping, precision, proximal: undefined, control: undefined };
   const adjusted = adjustedGradients(g, made.gradients, weights, terms);
   const scalars = optimizer.scalars(g, learningRate, step);
   const parameters = state.parameters.map(({ name, shape }, i) => {

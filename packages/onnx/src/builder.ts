@@ -35,7 +35,7 @@ export class GraphBuilder {
   readonly #shared: Shared;
   readonly #values = new Map<string, Known>();
   readonly #inputs: string[] = [];
-  readonly #nodes: Node[] = [];
+  #nodes: Node[] = [];
   readonly #initializers = new Map<string, Tensor>();
   readonly #constants = new Map<string, string>();
 
@@ -132,6 +132,17 @@ export class GraphBuilder {
   named(value: string, name: string): string {
     const node = { name, op: 'Identity', inputs: [value], outputs: [name], attributes: new Map() };
     return this.addTyped(node, [typeOnly(this.#known(value))])[0]!;
+  }
+
+  /**
+   * Puts other nodes in place of those so far. They must make the same values, of the same types;
+   * what they make beside them has no type here.
+   * @param change gets a function that gives names which nothing else has
+   */
+  rewrite(
+    change: (nodes: readonly Node[], fresh: (name: string) => string) => readonly Node[],
+  ): void {
+    this.#nodes = [...change(this.#nodes, (name) => this.#unique(name))];
   }
 
   /** All that is known of a value; nothing of an absent one. */

@@ -44,20 +44,20 @@ async function answer(
     case 'prepare': {
       const { path, plan, augment } = request.data;
       const source = await openDataSource(path, plan);
-      const { threads, memory, device } = request;
+      const { threads, memory, place } = request;
       memoryLimit = memory;
       prepared = await openLocalJob({
-        ...{ job: request.job, source, threads, memory, device, augment: augment ?? undefined },
+        ...{ job: request.job, source, threads, memory, place, augment: augment ?? undefined },
       });
       const { layout, initial, warnings, steps } = prepared;
       return { layout, initial, warnings, steps };
     }
     case 'try': {
-      const { device, threads, own } = request;
-      if (own === undefined) return tryDevice({ device, threads, ...trialJob() });
+      const { place, threads, own } = request;
+      if (own === undefined) return tryDevice({ place, threads, ...trialJob() });
       const source = await openDataSource(own.data.path, own.data.plan);
       const augment = own.data.augment ?? undefined;
-      return tryDevice({ device, threads, job: own.job, source, augment });
+      return tryDevice({ place, threads, job: own.job, source, augment });
     }
     case 'train':
       return train(request, tell);

@@ -9,7 +9,7 @@ import type {
   WeightPatterns,
 } from '@starling/rounds';
 import type { ReadingPlan } from './data/reading-plan.ts';
-import type { Device } from './device.ts';
+import type { Place } from './device.ts';
 import type { DeviceTrial } from './device-trial.ts';
 import type { Checkpoint } from './local-training.ts';
 
@@ -47,11 +47,11 @@ export type ChildRequest =
       readonly threads: number;
       /** Bytes that this process may take. */
       readonly memory: number;
-      readonly device: Device;
+      readonly place: Place;
     }
   | {
       readonly kind: 'try';
-      readonly device: Device;
+      readonly place: Place;
       readonly threads: number;
       /** The job to try; one of our own where it is absent. */
       readonly own?: { readonly job: TrainerJob; readonly data: DataPlace };

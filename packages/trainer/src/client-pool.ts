@@ -178,7 +178,9 @@ class OpenPool implements ClientPool {
     const { job, examples, threads } = this.#options;
     const { info } = examples;
     const parts = { job: { ...job, dataset: '' }, model: this.#model, info, plan };
-    const graph = buildEpochGraph(epochOptions({ ...parts, augment: undefined }));
+    const graph = buildEpochGraph(
+      epochOptions({ ...parts, augment: undefined, precision: 'float32' }),
+    );
     const { targets } = EPOCH_INPUTS;
     const input = graph.model.graph.inputs.find(({ name }) => name === targets);
     const form = targetForm(info.target, input, job.data.classes);

@@ -1,62 +1,110 @@
 import { errorMessage, type Log } from '@starling/core';
-import { acceleratorsOf, DEVICE_NAMES, type Device, type DeviceChoice } from './device.ts';
+import {
+  acceleratorsOf,
+  DEVICE_NAMES,
+  type Device,
+  type DeviceChoice,
+  ON_CPU,
+  type Place,
+  type PrecisionChoice,
+} from './device.ts';
 import type { DeviceTrial } from './device-trial.ts';
 
-/** What can be said of an accelerator of this machine. */
-export interface DeviceReport {
-  readonly device: Exclude<Device, 'cpu'>;
+/** Whether something can be had, and why not or how it did. */
+export interface Finding {
   readonly usable: boolean;
-  /** Why not, or how it did beside the CPU. */
   readonly detail: string;
+}
+
+/** What can be said of an accelerator of this machine: how it did beside the CPU. */
+export interface DeviceReport extends Finding {
+  readonly device: Exclude<Device, 'cpu'>;
+  /** Whether it trains with products in float16; absent where it does not train at all. */
+  readonly float16?: Finding;
+}
+
+/** Tries a job at a place, in a process of its own. */
+export type Attempt = (place: Place) => Promise<DeviceTrial>;
+
+/** Knows where jobs can train. */
+export interface Places {
+  /** All accelerators of this platform. */
+  reports(): Promise<readonly DeviceReport[]>;
+  choose(attempt: Attempt): Promise<Place>;
 }
 
 export interface DeviceChooserOptions {
   readonly wanted: DeviceChoice;
+  readonly precision: PrecisionChoice;
   readonly platform: string;
   /** Why a device cannot be there, without trying it. */
   readonly missing: (device: Device) => string | undefined;
-  /** Trains a small job of our own in a process of its own. */
-  readonly probe: (device: Device) => Promise<DeviceTrial>;
+  /** Trains a small job of our own. */
+  readonly probe: Attempt;
   readonly log: Log;
 }
 
+/** An accelerator that trains a job, and how long a step takes there in float32. */
+interface Found {
+  readonly device: Accelerator;
+  readonly ms: number;
+}
+
+type Accelerator = Exclude<Device, 'cpu'>;
+
 const NO_DEVICE = 'this platform has no accelerator that ONNX Runtime knows';
+/** What ONNX Runtime says of a WebGPU that cannot compute in float16. */
+const LACKS_HALF = /requires f16 but the device does not support it/;
+const LACKING_HALF = 'its driver has no shader-f16';
+const NO_HALF = 'float16 is for accelerators: the CPU would only convert to and fro';
 
 /**
  * Chooses where a job trains. Whether a device is there at all is found out once, when it is first
- * asked for; whether it can train a job, by trying that job.
+ * asked for; whether it can train a job, by trying that job. The same goes for float16.
  */
-export class DeviceChooser {
+export class DeviceChooser implements Places {
   readonly #options: DeviceChooserOptions;
   readonly #reports = new Map<Device, Promise<DeviceReport>>();
+  readonly #halves = new Map<Device, Promise<Finding>>();
 
   constructor(options: DeviceChooserOptions) {
     this.#options = options;
   }
 
-  /** All accelerators of this platform. */
   reports(): Promise<readonly DeviceReport[]> {
-    const devices = acceleratorsOf(this.#options.platform);
-    return Promise.all(devices.map((device) => this.#report(device)));
+    const reported = async (device: Accelerator) => {
+      const report = await this.#report(device);
+      return report.usable ? { ...report, float16: await this.#half(device) } : report;
+    };
+    return Promise.all(acceleratorsOf(this.#options.platform).map(reported));
   }
 
   /**
-   * The first device that trains the job; with `auto`, only one that is faster than the CPU.
-   * @param attempt tries the job on a device, in a process of its own
+   * The first device that trains the job; with `auto`, only one that is faster than the CPU. Then
+   * float16 if it is asked for and the job trains in it; with `auto`, only where it is faster.
    */
-  async choose(attempt: (device: Device) => Promise<DeviceTrial>): Promise<Device> {
+  async choose(attempt: Attempt): Promise<Place> {
+    const { precision, log } = this.#options;
+    const found = await this.#device(attempt);
+    if (found === undefined) {
+      if (precision === 'float16') log.warn('jobs train in float32', { reason: NO_HALF });
+      return ON_CPU;
+    }
+    const isHalf = precision !== 'float32' && (await this.#takesHalf(found, attempt));
+    return { device: found.device, precision: isHalf ? 'float16' : 'float32' };
+  }
+
+  async #device(attempt: Attempt): Promise<Found | undefined> {
     const { wanted, platform, log } = this.#options;
-    if (wanted === 'cpu') return 'cpu';
+    if (wanted === 'cpu') return undefined;
     const isAuto = wanted === 'auto';
-    // What was asked for by name and is not had deserves a warning; what merely was looked for not.
-    const tell = isAuto ? log.info.bind(log) : log.warn.bind(log);
+    const tell = this.#teller(isAuto);
     const candidates = isAuto ? acceleratorsOf(platform) : [wanted];
     if (candidates.length === 0) tell('jobs train on the CPU', { reason: NO_DEVICE });
     for (const device of candidates) {
-      const { usable, detail } = await this.#report(device);
-      const trial = usable
-        ? await outcomeOf(attempt(device))
-        : ({ ok: false, reason: detail } as const);
+      const trial = await triedIf(await this.#report(device), () =>
+        attempt({ device, precision: 'float32' }),
+      );
       if (!trial.ok) {
         tell(`the job does not train on ${device}`, { reason: trial.reason });
         continue;
@@ -68,20 +116,51 @@ export class DeviceChooser {
         continue;
       }
       log.info(`the job trains on ${device}`, { speed });
-      return device;
+      return { device, ms: there };
     }
-    return 'cpu';
+    return undefined;
   }
 
-  #report(device: Exclude<Device, 'cpu'>): Promise<DeviceReport> {
-    const known = this.#reports.get(device);
-    if (known !== undefined) return known;
-    const report = this.#find(device);
-    this.#reports.set(device, report);
-    return report;
+  /** Whether the job trains in float16 on its device; the log says why, or why not. */
+  async #takesHalf({ device, ms }: Found, attempt: Attempt): Promise<boolean> {
+    const { precision, log } = this.#options;
+    const isAuto = precision === 'auto';
+    const trial = await triedIf(await this.#half(device), () =>
+      attempt({ device, precision: 'float16' }),
+    );
+    const there = trial.ok ? trial.msPerStep.device : Number.NaN;
+    const speed = `${there.toFixed(1)} ms for a step, float32 ${ms.toFixed(1)} ms`;
+    if (trial.ok && !(isAuto && there >= ms)) {
+      log.info(`the products of the job are in float16 on ${device}`, { speed });
+      return true;
+    }
+    const reason = trial.ok ? `float16 is no faster: ${speed}` : trial.reason;
+    this.#teller(isAuto)(`the job trains in float32 on ${device}`, { reason });
+    return false;
   }
 
-  async #find(device: Exclude<Device, 'cpu'>): Promise<DeviceReport> {
+  /** What was asked for by name and is not had deserves a warning; what merely was looked for not. */
+  #teller(isAuto: boolean) {
+    const { log } = this.#options;
+    return isAuto ? log.info.bind(log) : log.warn.bind(log);
+  }
+
+  #report(device: Accelerator): Promise<DeviceReport> {
+    return once(this.#reports, device, () => this.#find(device));
+  }
+
+  #half(device: Accelerator): Promise<Finding> {
+    return once(this.#halves, device, async () => {
+      const trial = await outcomeOf(this.#options.probe({ device, precision: 'float16' }));
+      if (!trial.ok) {
+        const detail = LACKS_HALF.test(trial.reason) ? LACKING_HALF : trial.reason;
+        return { usable: false, detail };
+      }
+      return { usable: true, detail: `${trial.msPerStep.device.toFixed(1)} ms a step` };
+    });
+  }
+
+  async #find(device: Accelerator): Promise<DeviceReport> {
     const { missing, probe, platform } = this.#options;
     if (!acceleratorsOf(platform).includes(device)) {
       const what = `${DEVICE_NAMES[device]} is not for ${platform}`;
@@ -89,13 +168,26 @@ export class DeviceChooser {
     }
     const reason = missing(device);
     if (reason !== undefined) return { device, usable: false, detail: reason };
-    const trial = await outcomeOf(probe(device));
+    const trial = await outcomeOf(probe({ device, precision: 'float32' }));
     if (!trial.ok) return { device, usable: false, detail: trial.reason };
     const { cpu, device: there } = trial.msPerStep;
     const speed = `${there.toFixed(1)} ms a step, the CPU in ${cpu.toFixed(1)} ms`;
     return { device, usable: true, detail: `trains a small perceptron in ${speed}` };
   }
 }
+
+/** What was found of a device, made when it is first asked for. */
+function once<T>(known: Map<Device, Promise<T>>, device: Device, make: () => Promise<T>) {
+  const found = known.get(device) ?? make();
+  known.set(device, found);
+  return found;
+}
+
+const triedIf = (
+  { usable, detail }: Finding,
+  attempt: () => Promise<DeviceTrial>,
+): Promise<DeviceTrial> =>
+  usable ? outcomeOf(attempt()) : Promise.resolve({ ok: false, reason: detail });
 
 /** A child that died of a device says so in its error. */
 const outcomeOf = (trial: Promise<DeviceTrial>): Promise<DeviceTrial> =>

@@ -5,16 +5,16 @@ import { DEFAULT_TRAINING } from '@starling/protocol-rounds';
 import type { TrainerJob } from '@starling/rounds';
 import { byteImages, memorySource } from './data/example-set.ts';
 import type { DataSource } from './data/source.ts';
-import type { Device } from './device.ts';
+import { ON_CPU, type Place } from './device.ts';
 import { openLocalJob } from './local-job.ts';
 
-/** What became of a short training on a device, beside the same on the CPU. */
+/** What became of a short training somewhere, beside the same on the CPU in float32. */
 export type DeviceTrial =
   | { readonly ok: true; readonly msPerStep: { readonly cpu: number; readonly device: number } }
   | { readonly ok: false; readonly reason: string };
 
 export interface TrialOptions {
-  readonly device: Device;
+  readonly place: Place;
   readonly job: TrainerJob;
   /** Closed by the trial. */
   readonly source: DataSource;
@@ -24,21 +24,25 @@ export interface TrialOptions {
 
 const STEPS = 3;
 const SEED = 1;
-/** GPUs add in another order, and batch normalisation makes much of it; a broken one is far off. */
+/**
+ * GPUs add in another order, and batch normalisation makes much of it; a broken one is far off, and
+ * so is float16 where a job does not bear it.
+ */
 const LOSS_TOLERANCE = 0.01;
 
 /**
  * Trains a job for a few minibatches on a device and on the CPU. It must run in a process of its
- * own: a WebGPU that could not be had once cannot be had again, and some faults abort.
+ * own: a WebGPU that could not be had once cannot be had again, and some faults abort. In float16
+ * the loss is held against that of float32.
  */
 export async function tryDevice(options: TrialOptions): Promise<DeviceTrial> {
-  const { device, job, threads, augment, source } = options;
+  const { place, job, threads, augment, source } = options;
   const training = { ...job.training, epochs: 1 };
   const few = await firstExamples(source, STEPS * job.training.batchSize);
   await source.close();
   const short = { source: few, threads, augment, job: { ...job, training } };
-  const measure = async (on: Device) => {
-    const opened = await openLocalJob({ ...short, device: on });
+  const measure = async (on: Place) => {
+    const opened = await openLocalJob({ ...short, place: on });
     const control = job.control
       ? { control: new Float32Array(opened.layout.parameters) }
       : undefined;
@@ -55,8 +59,8 @@ export async function tryDevice(options: TrialOptions): Promise<DeviceTrial> {
     }
   };
   try {
-    const there = await measure(device);
-    const here = await measure('cpu');
+    const there = await measure(place);
+    const here = await measure(ON_CPU);
     const error = Math.abs(there.loss - here.loss) / Math.max(Math.abs(here.loss), 1e-3);
     if (error <= LOSS_TOLERANCE) return { ok: true, msPerStep: { cpu: here.ms, device: there.ms } };
     const what = `it computes a loss of ${there.loss} where the CPU has ${here.loss}`;

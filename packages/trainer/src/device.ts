@@ -1,3 +1,5 @@
+import { PRECISIONS, type Precision } from '@starling/autodiff';
+
 /** Where a job trains, in ONNX Runtime's names of its execution providers. */
 export const DEVICES = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
 export type Device = (typeof DEVICES)[number];
@@ -5,6 +7,18 @@ export type Device = (typeof DEVICES)[number];
 /** What an owner asks for; `auto` takes the first that trains the job faster than the CPU. */
 export const DEVICE_CHOICES = ['auto', ...DEVICES] as const;
 export type DeviceChoice = (typeof DEVICE_CHOICES)[number];
+
+/** Of products and convolutions; `auto` takes float16 where it agrees with float32 and is faster. */
+export const PRECISION_CHOICES = ['auto', ...PRECISIONS] as const;
+export type PrecisionChoice = (typeof PRECISION_CHOICES)[number];
+
+/** Where a job trains, and in what numbers. */
+export interface Place {
+  readonly device: Device;
+  readonly precision: Precision;
+}
+
+export const ON_CPU: Place = { device: 'cpu', precision: 'float32' };
 
 /** What an accelerator is, for people. */
 export const DEVICE_NAMES: Readonly<Record<Exclude<Device, 'cpu'>, string>> = {

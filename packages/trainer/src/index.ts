@@ -40,7 +40,14 @@ export {
   usualTask,
   writeDataset,
 } from './dataset.ts';
-export { DEVICE_CHOICES, DEVICE_NAMES, type Device, type DeviceChoice } from './device.ts';
+export {
+  DEVICE_CHOICES,
+  DEVICE_NAMES,
+  type Device,
+  type DeviceChoice,
+  PRECISION_CHOICES,
+  type PrecisionChoice,
+} from './device.ts';
 export type { DeviceReport } from './device-choice.ts';
 export { type GradcheckErrors, type GradcheckResult, gradcheck } from './gradcheck.ts';
 export { type IdxTensor, readIdx, writeIdx } from './idx.ts';

@@ -8,6 +8,7 @@ import {
   type EpochPlan,
   initialVector,
   modelState,
+  type Precision,
   planEpochs,
   VectorSplit,
   variesWithinRun,
@@ -28,7 +29,7 @@ import { exampleBytes, loadResident, residentBytes } from './data/resident.ts';
 import { drawShards, readShard } from './data/shards.ts';
 import { type DataSource, type SourceInfo, targetArray } from './data/source.ts';
 import { SPLIT_SEED, Split } from './data/split.ts';
-import type { Device } from './device.ts';
+import { type Device, ON_CPU, type Place } from './device.ts';
 import { DeviceTraining, type EpochRunner } from './device-training.ts';
 import { checkMemory, leastBytes } from './estimate.ts';
 import { residentData } from './inputs.ts';
@@ -45,8 +46,8 @@ export interface LocalJobOptions {
   readonly augment?: Augmentation | undefined;
   /** Bytes that this process may take; without bound unless told. */
   readonly memory?: number;
-  /** Where the job trains; it is always evaluated on the CPU, which it trains on unless told. */
-  readonly device?: Device;
+  /** Where the job trains, `ON_CPU` unless told; it is always evaluated there. */
+  readonly place?: Place;
 }
 
 /** A job in this process, with what can be said of its model. */
@@ -83,7 +84,7 @@ const VALIDATION_SHARE = 0.25;
  */
 export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> {
   const { job, source, threads, memory = Number.POSITIVE_INFINITY, augment } = options;
-  const { device = 'cpu' } = options;
+  const { device, precision } = options.place ?? ON_CPU;
   const model = readModel(job.model);
   const { info } = source;
   checkClasses(job, info);
@@ -97,7 +98,7 @@ export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> 
   }
   const split = new VectorSplit(model, job.training);
   const launched = initialVector(model, job.training.frozen);
-  const graphOptions = epochOptions({ job, model, info, plan, augment });
+  const graphOptions = epochOptions({ job, model, info, plan, augment, precision });
   const graph = buildEpochGraph(graphOptions);
   checkOutputs(job, graph);
   const targets = graph.model.graph.inputs.find(({ name }) => name === EPOCH_INPUTS.targets);
@@ -163,15 +164,17 @@ interface GraphParts {
   readonly info: SourceInfo;
   readonly plan: EpochPlan;
   readonly augment: Augmentation | undefined;
+  readonly precision: Precision;
 }
 
 /** What a job's epoch graph is made from. */
-export function epochOptions({ job, model, info, plan, augment }: GraphParts): EpochGraphOptions {
+export function epochOptions(parts: GraphParts): EpochGraphOptions {
+  const { job, model, info, plan, augment, precision } = parts;
   const { loss, training, control = false } = job;
   const { lossOptions, clipping, proximal, frozen, personal, dropout } = training;
   return {
     ...{ model, loss, lossOptions, plan, clipping, proximal, control, dropout, augment },
-    ...{ frozen, personal },
+    ...{ frozen, personal, precision },
     data: residentData(model, info, loss),
     optimizer: training,
     ratePerStep: variesWithinRun(training.schedule),

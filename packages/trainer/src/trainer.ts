@@ -21,13 +21,14 @@ import type {
 } from './child-protocol.ts';
 import type { ReadingPlan } from './data/reading-plan.ts';
 import { type DatasetCatalog, matchSchema } from './dataset.ts';
-import type { Device, DeviceChoice } from './device.ts';
-import { DeviceChooser, type DeviceReport } from './device-choice.ts';
+import { type DeviceChoice, ON_CPU, type Place, type PrecisionChoice } from './device.ts';
+import { DeviceChooser, type DeviceReport, type Places } from './device-choice.ts';
 import { missingFor } from './device-files.ts';
 import type { DeviceTrial } from './device-trial.ts';
 import { type GivenLimits, limitsOf, runMilliseconds, type TrainerLimits } from './limits.ts';
 import { Lives } from './lives.ts';
 import type { Checkpoint } from './local-training.ts';
+import { type Retreat, retreatFrom } from './retreat.ts';
 
 export interface TrainerOptions {
   /** The bundled `child-main`, for instance `dist/trainer-child.js`. */
@@ -38,6 +39,10 @@ export interface TrainerOptions {
   readonly limits?: GivenLimits;
   /** Where jobs train; the CPU unless told. */
   readonly device?: DeviceChoice;
+  /** Of products and convolutions on an accelerator; float32 unless told. */
+  readonly precision?: PrecisionChoice;
+  /** Says where jobs train in place of `device` and `precision`. */
+  readonly places?: Places;
   /** Least seconds between two pieces of news of a training: 2 for progress, 30 for checkpoints. */
   readonly newsSeconds?: Partial<NewsSeconds>;
   /** Milliseconds before a child that died is replaced, doubled each time; 1000 unless told. */
@@ -70,18 +75,20 @@ class ChildTrainer implements ProcessTrainer {
   readonly #options: TrainerOptions;
   readonly #limits: TrainerLimits;
   readonly #lives = new Set<Lives>();
-  readonly #chooser: DeviceChooser;
+  readonly #places: Places;
   #support: Promise<CageSupport> | undefined;
   #closed = false;
 
   constructor(options: TrainerOptions) {
     this.#options = options;
     this.#limits = limitsOf(options.limits);
-    const { device = 'cpu', log } = options;
-    this.#chooser = new DeviceChooser({
-      ...{ wanted: device, platform: process.platform, missing: missingFor, log },
-      probe: (tried) => this.#try(tried),
-    });
+    const { device = 'cpu', precision = 'float32', log } = options;
+    this.#places =
+      options.places ??
+      new DeviceChooser({
+        ...{ wanted: device, precision, platform: process.platform, missing: missingFor, log },
+        probe: (place) => this.#try(place),
+      });
   }
 
   get pids(): readonly number[] {
@@ -93,7 +100,7 @@ class ChildTrainer implements ProcessTrainer {
   }
 
   devices(): Promise<readonly DeviceReport[]> {
-    return this.#chooser.reports();
+    return this.#places.reports();
   }
 
   async describe(model: Uint8Array, weights: WeightPatterns): Promise<ModelDescription> {
@@ -116,12 +123,13 @@ class ChildTrainer implements ProcessTrainer {
     const path = await placeOf(dataset.path);
     const own = { job, data: { path, plan, augment } };
     const readable = [path, ...(await otherFiles(plan))];
-    const attempt = (tried: Device) => this.#try(tried, own, readable);
-    const place: Place = { device: await this.#chooser.choose(attempt) };
-    const lives = this.#open(readable, place);
+    const post: Post = {
+      place: await this.#places.choose((place) => this.#try(place, own, readable)),
+    };
+    const lives = this.#open(readable, post);
     const { cpuThreads: threads, memory } = this.#limits;
     const request = { kind: 'prepare', ...own, threads, memory } as const;
-    const remote = new RemoteJob({ lives, request, place, log: this.#options.log });
+    const remote = new RemoteJob({ lives, request, post, log: this.#options.log });
     try {
       const { layout, initial } = await remote.ready();
       return {
@@ -159,13 +167,13 @@ class ChildTrainer implements ProcessTrainer {
 
   /** A short training in a child that lives no longer. */
   async #try(
-    device: Device,
+    place: Place,
     own?: Pick<PrepareRequest, 'job' | 'data'>,
     readable: readonly string[] = [],
   ): Promise<DeviceTrial> {
-    const lives = this.#open(readable, { device });
+    const lives = this.#open(readable, { place });
     const { cpuThreads: threads } = this.#limits;
-    const request = { kind: 'try', device, threads, ...(own && { own }) } as const;
+    const request = { kind: 'try', place, threads, ...(own && { own }) } as const;
     try {
       return await (await lives.living()).request(request, TRIAL_MS);
     } finally {
@@ -175,15 +183,18 @@ class ChildTrainer implements ProcessTrainer {
 
   /**
    * @param data what a job may read beside its code: paths, or addresses in the network
-   * @param place where it trains when its next child starts; the CPU unless told
+   * @param post where it trains when its next child starts; the CPU unless told
    */
-  #open(data: readonly string[] = [], place: Readonly<Place> = { device: 'cpu' }): Lives {
+  #open(data: readonly string[] = [], post: Readonly<Post> = { place: ON_CPU }): Lives {
     if (this.#closed) throw new ProtocolError('trainer-died', 'the trainer is closed');
     const { childEntry: entry, log, backoffMs = 1000 } = this.#options;
     const network = data.some(isAddress);
     const contents = { entry, network, readable: network ? [] : data };
     const command = async () =>
-      cagedCommand(await this.support(), this.#limits, { ...contents, ...place });
+      cagedCommand(await this.support(), this.#limits, {
+        ...contents,
+        device: post.place.device,
+      });
     const lives = new Lives({ command, limits: this.#limits, log, backoffMs });
     this.#lives.add(lives);
     return lives;
@@ -221,9 +232,9 @@ interface TrainCall {
 
 type PrepareRequest = Extract<ChildRequest, { kind: 'prepare' }>;
 
-/** Where a job trains; the CPU from when its device failed it. */
-interface Place {
-  device: Device;
+/** Where a job trains, which changes when that place fails it. */
+interface Post {
+  place: Place;
 }
 
 /** Longest that a trial may take: a device that needs more is of no use. */
@@ -231,8 +242,8 @@ const TRIAL_MS = 120_000;
 
 interface RemoteJobOptions {
   readonly lives: Lives;
-  readonly request: Omit<PrepareRequest, 'device'>;
-  readonly place: Place;
+  readonly request: Omit<PrepareRequest, 'place'>;
+  readonly post: Post;
   readonly log: Log;
 }
 
@@ -256,11 +267,14 @@ class RemoteJob {
     };
     for (;;) {
       const resume = newest;
+      const { place } = this.#options.post;
       const request = { kind: 'train', vector, seed, context, resume, seconds } as const;
       try {
         return await this.#ask(request, milliseconds, onNews);
       } catch (error) {
-        if (await this.#leavesDevice(error)) continue;
+        const retreat = await this.#retreat(place, error);
+        if (retreat?.startsAgain) newest = undefined;
+        if (retreat !== undefined) continue;
         const died = error instanceof ProtocolError && error.code === 'trainer-died';
         // Without any progress since, the next one would die as well.
         if (!died || newest === resume) throw error;
@@ -271,43 +285,45 @@ class RemoteJob {
     }
   }
 
-  /** Prepared once: what fails by its device is prepared again for the CPU. */
+  /** Prepared once: what fails by its place is prepared again for another. */
   ready(): Promise<PreparedDescription> {
-    return this.#onceOnDevice(() => this.#prepare());
+    return this.#orElsewhere(() => this.#prepare());
   }
 
   /** A request that takes no longer than any. */
   ask<R extends ChildRequest>(request: R): Promise<ChildResults[R['kind']]> {
-    return this.#onceOnDevice(() => this.#ask(request));
+    return this.#orElsewhere(() => this.#ask(request));
   }
 
-  async #onceOnDevice<T>(act: () => Promise<T>): Promise<T> {
+  async #orElsewhere<T>(act: () => Promise<T>): Promise<T> {
+    const { place } = this.#options.post;
     try {
       return await act();
     } catch (error) {
-      if (await this.#leavesDevice(error)) return act();
+      if ((await this.#retreat(place, error)) !== undefined) return act();
       throw error;
     }
   }
 
-  /** Whether a failure is by the job's device: then it goes on on the CPU, where it stays. */
-  async #leavesDevice(error: unknown): Promise<boolean> {
-    const { place, lives, log } = this.#options;
-    const { device } = place;
-    if (device === 'cpu' || lives.closed || !isDeviceFault(error)) return false;
-    log.warn(`the job failed on ${device} and goes on on the CPU`, { reason: errorMessage(error) });
-    place.device = 'cpu';
+  /** When a failure is by the place that a request began at: then it goes on elsewhere. */
+  async #retreat(from: Place, error: unknown): Promise<Retreat | undefined> {
+    const { post, lives, log } = this.#options;
+    const retreat = lives.closed ? undefined : retreatFrom(from, error);
+    // Another request may have led away already, and ended the child that this one was in.
+    if (retreat === undefined || post.place !== from) return retreat;
+    log.warn(retreat.words, { reason: errorMessage(error) });
+    post.place = retreat.place;
     this.#prepared = undefined;
     await lives.renew();
-    return true;
+    return retreat;
   }
 
   async #prepare(): Promise<PreparedDescription> {
-    const { lives, request, place } = this.#options;
+    const { lives, request, post } = this.#options;
     const child = await lives.living();
     if (this.#prepared === undefined || this.#preparedIn !== child) {
       this.#preparedIn = child;
-      this.#prepared = child.request({ ...request, device: place.device });
+      this.#prepared = child.request({ ...request, place: post.place });
       // What failed once may work later: a data set that comes back, another child.
       this.#prepared.catch(() => {
         this.#prepared = undefined;
@@ -328,7 +344,3 @@ class RemoteJob {
     return this.#preparedIn!.request(request, milliseconds?.(prepared), onNews);
   }
 }
-
-/** A driver may take the whole process down. */
-const isDeviceFault = (error: unknown): boolean =>
-  error instanceof ProtocolError && ['device-failed', 'trainer-died'].includes(error.code);

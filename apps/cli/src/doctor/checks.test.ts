@@ -1,4 +1,4 @@
-import { MEMORY_MIN } from '@starling/trainer';
+import { type DeviceChoice, MEMORY_MIN, type PrecisionChoice } from '@starling/trainer';
 import { describe, expect, test } from 'vitest';
 import { type Check, fail, hasFailed, ok, runChecks, skipped, warn } from './check.ts';
 import type { DirectoryState, Machine } from './machine.ts';
@@ -165,26 +165,52 @@ describe('a trainer', () => {
   test('has devices, found or not, and a warning for one that was asked for by name', async () => {
     const devices = async () => [
       { device: 'cuda', usable: false, detail: 'no NVIDIA GPU: no /dev/nvidia0' } as const,
-      { device: 'webgpu', usable: true, detail: 'trains a small perceptron' } as const,
+      {
+        ...({ device: 'webgpu', usable: true, detail: 'trains a small perceptron' } as const),
+        float16: { usable: true, detail: '1.5 ms a step' },
+      },
     ];
     const found = [
       ok('cpu: always there'),
       skipped('cuda: no NVIDIA GPU: no /dev/nvidia0'),
       ok('webgpu: trains a small perceptron'),
+      ok('webgpu, float16: yes, 1.5 ms a step'),
     ];
-    expect(await devicesCheck(probe({ devices }), 'auto').run()).toEqual(found);
+    const check = (device: DeviceChoice, precision: PrecisionChoice = 'float32') =>
+      devicesCheck(probe({ devices }), { device, precision }).run();
+    expect(await check('auto')).toEqual(found);
+    expect(await check('auto', 'float16')).toEqual(found);
     const next = 'Do what the reason says, or set resources.trainer.device to auto';
     const what =
       'cuda: no NVIDIA GPU: no /dev/nvidia0. Jobs train on the CPU, though the configuration ' +
       'says cuda';
-    expect(await devicesCheck(probe({ devices }), 'cuda').run()).toContainEqual(warn(what, next));
-    expect(await devicesCheck(probe({ devices }), 'dml').run()).toContainEqual(
+    expect(await check('cuda')).toContainEqual(warn(what, next));
+    expect(await check('dml')).toContainEqual(
       warn(
         'dml: it is not for this platform. Jobs train on the CPU, though the configuration ' +
           'says dml',
         next,
       ),
     );
+  });
+
+  test('has no float16, and says why, as a warning where it is asked for', async () => {
+    const float16 = { usable: false, detail: 'the device has no shader-f16' };
+    const devices = async () => [
+      { device: 'webgpu', usable: true, detail: 'trains a small perceptron', float16 } as const,
+    ];
+    const found = [
+      ok('cpu: always there'),
+      ok('webgpu: trains a small perceptron'),
+      skipped('webgpu, float16: no, because the device has no shader-f16'),
+    ];
+    const check = (precision: PrecisionChoice) =>
+      devicesCheck(probe({ devices }), { device: 'auto', precision }).run();
+    expect(await check('auto')).toEqual(found);
+    const what =
+      'float16: no device has it. Jobs train in float32, though the configuration says float16';
+    const next = 'Set resources.trainer.precision to float32 or auto';
+    expect(await check('float16')).toEqual([...found, warn(what, next)]);
   });
 
   test('is shut in as far as it goes: what is missing is a warning with a next step', async () => {

@@ -39,7 +39,7 @@ export interface DoctorParts {
  */
 export function allChecks(parts: DoctorParts): readonly Check[] {
   const { machine, stateDirectory, config, configFile, trainer, network } = parts;
-  const { device, memory } = config.resources.trainer;
+  const { device, precision, memory } = config.resources.trainer;
   return [
     nodeCheck(machine),
     configCheck(configFile.path, configFile.error),
@@ -56,7 +56,7 @@ export function allChecks(parts: DoctorParts): readonly Check[] {
     dhtCheck(network),
     gossipCheck(network),
     trainerCheck(trainer),
-    devicesCheck(trainer, device),
+    devicesCheck(trainer, { device, precision }),
     cageCheck(trainer, machine.platform),
   ];
 }

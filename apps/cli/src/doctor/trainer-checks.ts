@@ -1,5 +1,5 @@
 import { errorMessage } from '@starling/core';
-import type { CageSupport, DeviceChoice, DeviceReport } from '@starling/trainer';
+import type { CageSupport, DeviceChoice, DeviceReport, PrecisionChoice } from '@starling/trainer';
 import { type Check, type Finding, fail, ok, skipped, warn } from './check.ts';
 
 /** What the checks ask of the trainer. */
@@ -28,8 +28,16 @@ export function trainerCheck(probe: TrainerProbe): Check {
   };
 }
 
-/** @param wanted `resources.trainer.device` */
-export function devicesCheck(probe: TrainerProbe, wanted: DeviceChoice): Check {
+/** What `resources.trainer` says of where jobs train. */
+export interface WantedPlace {
+  readonly device: DeviceChoice;
+  readonly precision: PrecisionChoice;
+}
+
+export function devicesCheck(
+  probe: TrainerProbe,
+  { device: wanted, precision }: WantedPlace,
+): Check {
   return {
     id: 'devices',
     title: 'Devices',
@@ -40,14 +48,28 @@ export function devicesCheck(probe: TrainerProbe, wanted: DeviceChoice): Check {
         wanted === 'auto' || wanted === 'cpu' || named !== undefined
           ? []
           : [unusable(wanted, 'it is not for this platform')];
-      const found = reports.map(({ device, usable, detail }): Finding => {
-        if (usable) return ok(`${device}: ${detail}`);
-        return device === wanted ? unusable(device, detail) : skipped(`${device}: ${detail}`);
+      const found = reports.flatMap(({ device, usable, detail, float16 }): Finding[] => {
+        if (usable) return [ok(`${device}: ${detail}`), ...halfFindings(device, float16)];
+        return [device === wanted ? unusable(device, detail) : skipped(`${device}: ${detail}`)];
       });
-      return [ok('cpu: always there'), ...found, ...missing];
+      const hasHalf = reports.some(({ float16 }) => float16?.usable);
+      const noHalf = precision === 'float16' && !hasHalf ? [NO_HALF] : [];
+      return [ok('cpu: always there'), ...found, ...missing, ...noHalf];
     },
   };
 }
+
+function halfFindings(device: string, float16: DeviceReport['float16']): readonly Finding[] {
+  if (float16 === undefined) return [];
+  const { usable, detail } = float16;
+  if (usable) return [ok(`${device}, float16: yes, ${detail}`)];
+  return [skipped(`${device}, float16: no, because ${detail}`)];
+}
+
+const NO_HALF = warn(
+  'float16: no device has it. Jobs train in float32, though the configuration says float16',
+  'Set resources.trainer.precision to float32 or auto',
+);
 
 const unusable = (device: string, detail: string): Finding =>
   warn(

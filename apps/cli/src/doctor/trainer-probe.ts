@@ -13,9 +13,9 @@ export interface OpenProbe extends TrainerProbe {
 
 /** @param childEntry the bundled child of the trainer */
 export function openTrainerProbe(config: Config, childEntry: URL): OpenProbe {
-  const { device, ...limits } = config.resources.trainer;
+  const { device, precision, ...limits } = config.resources.trainer;
   const datasets = datasetCatalog([]);
-  const trainer = createTrainer({ childEntry, datasets, log: silent, limits, device });
+  const trainer = createTrainer({ childEntry, datasets, log: silent, limits, device, precision });
   return {
     async start() {
       await trainer.describe(writeModel(zooModel('logistic', 1)), ALL_SHARED);
