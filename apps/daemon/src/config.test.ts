@@ -39,6 +39,7 @@ test('a file is read with defaults for what it leaves out', async () => {
     ...{ trust: [PEER], minPeers: 3 },
     company: { peers: [], least: 0 },
     privacyBudgets: new Map(),
+    exampleNoise: new Map(),
   });
 });
 
@@ -53,6 +54,15 @@ test('a budget of a data set, its delta left out', () => {
   );
   const wrong = () => parseConfig('policy:\n  privacyBudget:\n    scans: {epsilon: 0}\n', 'a.yaml');
   expect(wrong).toThrow('a.yaml, line 3, policy.privacyBudget.scans.epsilon');
+});
+
+test('noise for the examples of a data set, its norm left out', () => {
+  const text = 'policy:\n  exampleNoise:\n    scans: {noiseMultiplier: 1.1}\n';
+  expect(policyOf(parseConfig(text, 'a.yaml')).exampleNoise).toEqual(
+    new Map([['scans', { clippingNorm: 1, noiseMultiplier: 1.1 }]]),
+  );
+  const wrong = () => parseConfig('policy:\n  exampleNoise:\n    scans: {}\n', 'a.yaml');
+  expect(wrong).toThrow('a.yaml, line 3, policy.exampleNoise.scans.noiseMultiplier');
 });
 
 test.each([

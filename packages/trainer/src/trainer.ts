@@ -117,16 +117,17 @@ class ChildTrainer implements ProcessTrainer {
     const own = { job, data: { path, plan, augment } };
     const readable = [path, ...(await otherFiles(plan))];
     const attempt = (tried: Device) => this.#try(tried, own, readable);
-    const place: Place = { device: await this.#chooser.choose(attempt) };
+    // A step of one example after another is what accelerators are slow at.
+    const device = job.exampleNoise ? 'cpu' : await this.#chooser.choose(attempt);
+    const place: Place = { device };
     const lives = this.#open(readable, place);
     const { cpuThreads: threads, memory } = this.#limits;
     const request = { kind: 'prepare', ...own, threads, memory } as const;
     const remote = new RemoteJob({ lives, request, place, log: this.#options.log });
     try {
-      const { layout, initial } = await remote.ready();
+      const { layout, initial, exampleCost } = await remote.ready();
       return {
-        layout,
-        initial,
+        ...{ layout, initial, exampleCost },
         train: (vector, seed, context, onProgress) =>
           remote.train({
             ...{ vector, seed, context, onProgress },
