@@ -23,6 +23,7 @@ test('nothing at all is a configuration', async () => {
   expect(defaults.policy).toEqual({
     ...{ trust: [], minPeers: 3, company: [], minCompany: 0, members: [] },
     privacyBudget: {},
+    exampleNoise: {},
   });
 });
 
@@ -61,7 +62,7 @@ test('noise for the examples of a data set, its norm left out', () => {
   expect(policyOf(parseConfig(text, 'a.yaml')).exampleNoise).toEqual(
     new Map([['scans', { clippingNorm: 1, noiseMultiplier: 1.1 }]]),
   );
-  const wrong = () => parseConfig('policy:\n  exampleNoise:\n    scans: {}\n', 'a.yaml');
+  const wrong = () => parseConfig(text.replace('1.1', '0'), 'a.yaml');
   expect(wrong).toThrow('a.yaml, line 3, policy.exampleNoise.scans.noiseMultiplier');
 });
 

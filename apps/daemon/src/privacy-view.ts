@@ -2,7 +2,7 @@ import type { GuaranteeView, PrivacyView } from '@starling/control';
 import type { JobId } from '@starling/core';
 import type { PrivacySpent } from '@starling/node';
 import { epsilonOf, epsilonOfExamples, rhoOf } from '@starling/privacy';
-import type { ExampleNoise, Guarantee, Policy } from '@starling/rounds';
+import type { ExampleNoise, Guarantee, Policy, PrivacyBudget } from '@starling/rounds';
 
 /** δ at which ε is told where no budget says otherwise. */
 const DELTA = 1e-5;
@@ -17,9 +17,10 @@ export interface PrivacyFacts {
 
 /** What each data set has given away, and may still. */
 export function privacyView({ spent, policy, datasets, nameOf }: PrivacyFacts): PrivacyView {
-  const { privacyBudgets: budgets = new Map(), exampleNoise = new Map() } = policy;
+  const budgets: ReadonlyMap<string, PrivacyBudget> = policy.privacyBudgets ?? new Map();
+  const noises: ReadonlyMap<string, ExampleNoise> = policy.exampleNoise ?? new Map();
   const charged = [...spent.updates, ...spent.examples].map(({ dataset }) => dataset);
-  const names = new Set([...datasets, ...budgets.keys(), ...exampleNoise.keys(), ...charged]);
+  const names = new Set([...datasets, ...budgets.keys(), ...noises.keys(), ...charged]);
   const views = [...names].sort().map((dataset) => {
     const own = spent.updates.filter((entry) => entry.dataset === dataset);
     const budget = budgets.get(dataset) ?? null;
@@ -34,7 +35,7 @@ export function privacyView({ spent, policy, datasets, nameOf }: PrivacyFacts): 
       ...{ job: entry.job, name: nameOf(entry.job) ?? null, updates: entry.updates },
       ...{ epsilon: epsilonOf(entry.rho, delta), rho: entry.rho },
     }));
-    const examples = examplesView(spent, { dataset, delta, noise: exampleNoise.get(dataset) });
+    const examples = examplesView(spent, { dataset, delta, noise: noises.get(dataset) });
     return { dataset, budget, epsilon, delta, rho, left, jobs, examples };
   });
   return { datasets: views };

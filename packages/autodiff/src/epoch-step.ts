@@ -152,4 +152,3 @@ function eitherSize(g: Ops, shared: EpochShared, input: MinibatchInput): Minibat
     loss: made.at(-1)!,
   };
 }
-

@@ -31,8 +31,8 @@ export function clippedUpdate(g: Ops, { after, before, clip, layout }: UpdateCal
 const STAGE = 1024;
 
 /**
- * Sum of squares of a vector, a scalar, in stages of 1,024: one float32 accumulator over all elements would stop growing
- * near 2^18 times a term (`ReduceSum` of 550 million terms of 1e-3 gave less than half).
+ * Sum of squares of a vector, a scalar, in stages of 1,024: one float32 accumulator over all
+ * elements would stop growing near 2^18 times a term (`ReduceSum` of 550 million terms of 1e-3 gave less than half).
  */
 export function sumOfSquares(g: Ops, vector: string): string {
   let sums = g.square(vector);

@@ -83,9 +83,7 @@ export class ExampleLedger {
   }
 
   #costsOf(dataset: string): readonly ExampleCost[] {
-    return [...this.#charges]
-      .filter(([key]) => datasetOf(key) === dataset)
-      .map(([, cost]) => cost);
+    return [...this.#charges].filter(([key]) => datasetOf(key) === dataset).map(([, cost]) => cost);
   }
 }
 

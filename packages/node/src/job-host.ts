@@ -395,8 +395,8 @@ export class JobHost {
     try {
       // Before the training: what it leaves behind may tell of examples though it is never sent.
       const name = `${round}-${toHex(node.random.bytes(8))}`;
-      const late = cost && (await privacy.begin(dataset, cost, name));
-      if (late !== undefined) return this.#endByBudget(round, late);
+      const unpaid = cost && (await privacy.begin(dataset, cost, name));
+      if (unpaid !== undefined) return this.#endByBudget(round, unpaid);
       if (turn !== this.#training) return;
       const feedback = this.#feedback;
       const leftOver = async () => feedback?.leftOver(dataset);

@@ -64,8 +64,8 @@ const PIECE_PAIRS = 8 * 1024;
 /**
  * Independent normal numbers of this standard deviation, in float32, by Box and Muller (1958) from
  * uniforms of 53 bits: no draw is beyond 8.6 deviations. As with all noise in floating point, its
- * lowest bits do not hide what it is added to as exact noise would (Mironov 2012); `discreteGaussian`
- * has not this fault. Takes `gaussianBytes(count)` bytes of the stream.
+ * lowest bits do not hide what it is added to as exact noise would (Mironov 2012), which
+ * `discreteGaussian` does. Takes `gaussianBytes(count)` bytes of the stream.
  */
 export function gaussianNoise(count: number, deviation: number, stream: ByteStream): Float32Array {
   const values = new Float32Array(count);

@@ -82,8 +82,8 @@ describe('training with noise for each example', () => {
 
   test('goes on from any checkpoint to the same bits', async () => {
     const job = noisy(1, { training: { batchSize: 16, epochs: 2, optimizer: 'adam' } });
+    const whole = await withJob({ job }, (local) => local.train(local.initial, 3, context(7)));
     await withJob({ job }, async (local) => {
-      const whole = await local.train(local.initial, 3, context(7));
       let now = 0;
       const broken = local.train(local.initial, 3, context(7), {
         now: () => {
@@ -108,11 +108,14 @@ describe('training with noise for each example', () => {
   test('learns all the same where there are examples enough', async () => {
     const training = { batchSize: 200, epochs: 20, learningRate: 0.5 };
     const source = () => memorySource(images(2_000, 60));
-    const scores = await withJob({ job: noisy(1, { training }), source: source() }, async (local) => {
-      const { update } = await local.train(local.initial, 3, context(5));
-      const after = local.initial.map((value, i) => value + update[i]!);
-      return [await local.evaluate(local.initial, 200), await local.evaluate(after, 200)];
-    });
+    const scores = await withJob(
+      { job: noisy(1, { training }), source: source() },
+      async (local) => {
+        const { update } = await local.train(local.initial, 3, context(5));
+        const after = local.initial.map((value, i) => value + update[i]!);
+        return [await local.evaluate(local.initial, 200), await local.evaluate(after, 200)];
+      },
+    );
     const [before, after] = scores.map(({ correct, examples }) => correct / examples);
     expect(before).toBeLessThan(0.4);
     expect(after).toBeGreaterThan(0.9);

@@ -1,8 +1,8 @@
 import type { PrivacyView } from '@starling/control';
 import { type Command, InvalidArgumentError } from 'commander';
+import type { ExampleQuestion } from '../example-plan.ts';
 import { addCommand, addDaemonCommand, type DaemonOptions, wholeNumber } from '../options.ts';
 import { decimal, note, print, printFacts, printJson, printTable, shortHash } from '../output.ts';
-import type { ExampleQuestion } from '../example-plan.ts';
 import type { PlanQuestion } from '../privacy-plan.ts';
 import { type Column, oneLine } from '../table.ts';
 
