@@ -32,7 +32,8 @@ const STAGE = 1024;
 
 /**
  * Sum of squares of a vector, a scalar, in stages of 1,024: one float32 accumulator over all
- * elements would stop growing near 2^18 times a term (`ReduceSum` of 550 million terms of 1e-3 gave less than half).
+ * elements would stop growing near 2^18 times a term (`ReduceSum` of 550 million terms of 1e-3 gave
+ * less than half).
  */
 export function sumOfSquares(g: Ops, vector: string): string {
   let sums = g.square(vector);
