@@ -1,5 +1,6 @@
 import { assert } from '@starling/core';
-import { addLoop } from './control-flow.ts';
+import { int, ints } from '@starling/onnx';
+import { addIf, addLoop } from './control-flow.ts';
 import {
   drawnAt,
   type EpochShared,
@@ -8,7 +9,7 @@ import {
 } from './epoch-minibatch.ts';
 import { gatherRows, type MinibatchResult } from './minibatch.ts';
 import type { Ops } from './ops.ts';
-import { sumOfSquares } from './update.ts';
+import { STAGE, stagedSum } from './update.ts';
 import { flatten, unflatten, vectorLength } from './vector.ts';
 
 /**
@@ -37,11 +38,14 @@ export function exampleGradients(
   assert(plan.sampled !== undefined && bound !== undefined, 'examples are clipped when drawn');
   const rows = gatherRows(g, resident.order, iteration);
   const drawn = drawnAt(g, resident, iteration);
+  const length = vectorLength(parameters);
+  const table = [Math.ceil(length / STAGE), STAGE];
+  const tail = table[0]! * STAGE - length;
   const { next } = addLoop(g, {
     name: 'examples',
     trips: gatherRows(g, minibatches!, iteration),
     tripsMax: plan.accumulation,
-    carried: [outer.zeros([vectorLength(parameters)]), g.number(0)],
+    carried: [outer.zeros(table), g.number(0)],
     body: (body, example, [sum, losses]) => {
       const made = gatheredMinibatch(body, shared, {
         weights,
@@ -51,11 +55,14 @@ export function exampleGradients(
         isLast: undefined,
         factor: undefined,
       });
-      const clipped = clippedExample(body, flatten(body, made.gradients), bound);
-      return { next: [body.add(sum!, clipped), body.add(losses!, made.loss)] };
+      const padding = tail === 0 ? [] : [outer.zeros([tail])];
+      const gradient = body.reshape(flatten(body, [...made.gradients, ...padding]), table);
+      const more = withExample(body, sum!, gradient, bound);
+      return { next: [more, body.add(losses!, made.loss)] };
     },
   });
-  const noisy = g.add(next[0]!, gatherRows(g, gradientNoise!, iteration));
+  const sum = g.slice(g.reshape(next[0]!, [length + tail]), [{ axis: 0, start: 0, end: length }]);
+  const noisy = g.add(sum, gatherRows(g, gradientNoise!, iteration));
   return {
     gradients: unflatten(g, g.scale(noisy, 1 / plan.sampled), parameters),
     buffers: [],
@@ -63,12 +70,18 @@ export function exampleGradients(
   };
 }
 
-/** At most `bound` long, whatever the example. */
-function clippedExample(g: Ops, gradient: string, bound: number): string {
-  const norm = g.call('Sqrt', [sumOfSquares(g, gradient)]);
+/** The sum with one more gradient, [rows, STAGE], scaled down to `bound` where it is longer. */
+function withExample(g: Ops, sum: string, gradient: string, bound: number): string {
+  const rows = { axes: ints([1]), keepdims: int(0) };
+  const squares = g.call('ReduceSumSquare', [gradient], rows);
+  const norm = g.call('Sqrt', [stagedSum(g, squares)]);
   const most = g.number(bound * ROUNDING_MARGIN);
-  const shorter = g.mul(gradient, g.div(most, g.call('Max', [norm, most])));
+  const factor = g.div(most, g.call('Max', [norm, most]));
   // Neither NaN nor Infinity is below.
   const isNumber = g.greater(g.number(NORM_MAX), norm);
-  return g.where(isNumber, shorter, g.number(0));
+  const [more] = addIf(g, g.call('Not', [isNumber]), {
+    yes: () => [sum],
+    no: (inner) => [inner.add(sum, inner.mul(gradient, factor))],
+  });
+  return more!;
 }
