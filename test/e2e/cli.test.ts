@@ -52,6 +52,7 @@ const COMMANDS = [
   ...['model eval', 'model export', 'doctor'],
   ...['autodiff', 'sim', 'bench', 'swarm show', 'swarm create', 'swarm invite', 'swarm join'],
   ...['swarm members', 'swarm revoke', 'swarm leave', 'privacy', 'privacy plan'],
+  'privacy plan-examples',
 ];
 
 describe('usage', () => {

@@ -23,6 +23,7 @@ test('nothing at all is a configuration', async () => {
   expect(defaults.policy).toEqual({
     ...{ trust: [], minPeers: 3, company: [], minCompany: 0, members: [] },
     privacyBudget: {},
+    exampleNoise: {},
   });
 });
 
@@ -39,6 +40,7 @@ test('a file is read with defaults for what it leaves out', async () => {
     ...{ trust: [PEER], minPeers: 3 },
     company: { peers: [], least: 0 },
     privacyBudgets: new Map(),
+    exampleNoise: new Map(),
   });
 });
 
@@ -53,6 +55,15 @@ test('a budget of a data set, its delta left out', () => {
   );
   const wrong = () => parseConfig('policy:\n  privacyBudget:\n    scans: {epsilon: 0}\n', 'a.yaml');
   expect(wrong).toThrow('a.yaml, line 3, policy.privacyBudget.scans.epsilon');
+});
+
+test('noise for the examples of a data set, its norm left out', () => {
+  const text = 'policy:\n  exampleNoise:\n    scans: {noiseMultiplier: 1.1}\n';
+  expect(policyOf(parseConfig(text, 'a.yaml')).exampleNoise).toEqual(
+    new Map([['scans', { clippingNorm: 1, noiseMultiplier: 1.1 }]]),
+  );
+  const wrong = () => parseConfig(text.replace('1.1', '0'), 'a.yaml');
+  expect(wrong).toThrow('a.yaml, line 3, policy.exampleNoise.scans.noiseMultiplier');
 });
 
 test.each([

@@ -102,6 +102,16 @@ export const configSchema = z.strictObject({
           }),
         )
         .default({}),
+      /** By data set: noise in training that hides single examples, whatever the job. */
+      exampleNoise: z
+        .record(
+          z.string(),
+          z.strictObject({
+            clippingNorm: z.number().min(1e-6).max(1e6).default(1),
+            noiseMultiplier: z.number().min(0.1).max(10_000),
+          }),
+        )
+        .default({}),
     })
     .refine(({ company, minCompany }) => minCompany <= company.length, {
       path: ['minCompany'],
@@ -155,6 +165,7 @@ export const policyOf = ({ policy }: Config): Policy => ({
   company: { peers: policy.company as PeerId[], least: policy.minCompany },
   ...(policy.worseMax !== undefined && { worseMax: policy.worseMax }),
   privacyBudgets: new Map(Object.entries(policy.privacyBudget)),
+  exampleNoise: new Map(Object.entries(policy.exampleNoise)),
 });
 
 /** What this peer's owner lets Starling take. */

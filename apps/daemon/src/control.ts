@@ -82,7 +82,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
     privacy: async () =>
       privacyView({
         spent: node.privacySpent(),
-        budgets: policyOf(parts.config).privacyBudgets ?? new Map(),
+        policy: policyOf(parts.config),
         datasets: data.views().map(({ name }) => name),
         nameOf: (job) => node.job(job)?.job.manifest.name,
       }),

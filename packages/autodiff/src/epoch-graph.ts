@@ -16,9 +16,10 @@ import {
 } from './augmentation.ts';
 import { addLoop } from './control-flow.ts';
 import { WORDS_PER_DROPOUT } from './dropout.ts';
+import type { EpochShared } from './epoch-minibatch.ts';
 import { EPOCH_INPUTS, EPOCH_OUTPUTS } from './epoch-names.ts';
 import { hasFewerAtEnd, hasSmallerLast, type MinibatchPlan, orderShape } from './epoch-plan.ts';
-import { type EpochShared, epochStep } from './epoch-step.ts';
+import { epochStep } from './epoch-step.ts';
 import { dryRun } from './forward.ts';
 import { isNamed } from './frozen.ts';
 import type { Anchors, GradientClipping } from './gradient-terms.ts';
@@ -68,6 +69,8 @@ export interface EpochGraphOptions {
   readonly augment?: Augmentation | undefined;
   /** Of products and convolutions; float32 unless told. */
   readonly precision?: Precision | undefined;
+  /** Greatest L2 norm of one example's gradient: local DP-SGD, with a plan by `planSamples`. */
+  readonly exampleClipping?: number | undefined;
 }
 
 export interface EpochGraph {
@@ -88,7 +91,7 @@ export interface EpochGraph {
  * on it; behind it the update, its norm and clip. A training is one run, or several that hand over
  * `after` and `statesAfter`: the numbers are the same to the bit. Each epoch's last minibatch may
  * be smaller: then both sizes are written and an If chooses, so that every example counts as it
- * does in PyTorch.
+ * does in PyTorch. With local DP-SGD, steps have Poisson samples: see `exampleGradients`.
  * @throws ProtocolError when model, loss and options do not fit together
  */
 export function buildEpochGraph(options: EpochGraphOptions): EpochGraph {
@@ -101,13 +104,14 @@ export function buildEpochGraph(options: EpochGraphOptions): EpochGraph {
     parameters: vectorLength(state.parameters),
     buffers: vectorLength(state.buffers),
   };
+  if (options.plan.sampled !== undefined) refuseBuffers(layout.buffers);
   const length = layout.parameters + layout.buffers;
   const float = (name: string, shape: readonly number[]) =>
     builder.input(name, { dtype: 'float32', shape });
   const vector = float(EPOCH_INPUTS.vector, [length]);
   const current = unflatten(g, float(EPOCH_INPUTS.current, [length]), all);
   const trips = builder.input(EPOCH_INPUTS.steps, { dtype: 'int64', shape: [] });
-  const { resident, words, output } = residentInputs(builder, options);
+  const { resident, words, output } = residentInputs(builder, options, layout.parameters);
   const rate = float(EPOCH_INPUTS.learningRate, ratePerStep ? [STEPS] : []);
   const clip = float(EPOCH_INPUTS.clippingNorm, []);
   const shared = sharedParts(g, options, { state, resident, rate, vector });
@@ -136,6 +140,14 @@ export function buildEpochGraph(options: EpochGraphOptions): EpochGraph {
   };
 }
 
+/** @throws ProtocolError `privacy` */
+function refuseBuffers(buffers: number): void {
+  if (buffers === 0) return;
+  const what = `BatchNormalization mixes examples, and no noise covers its ${buffers} statistics`;
+  const way = 'take a model with GroupNormalization or LayerNormalization, or without noise';
+  throw new ProtocolError('privacy', `no gradient is of one example alone: ${what}; ${way}`);
+}
+
 /** Stand for how many steps and examples a run has, until `openDimensions` leaves them open. */
 const STEPS = 2;
 const EXAMPLES = 2;
@@ -148,6 +160,7 @@ function openDimensions(graph: Graph): Graph {
     ...[EPOCH_INPUTS.moves, EPOCH_INPUTS.noise].map(stepsOf),
     ...[EPOCH_INPUTS.isLast, EPOCH_INPUTS.minibatches, EPOCH_INPUTS.share].map(stepsOf),
     ...[EPOCH_INPUTS.root, EPOCH_INPUTS.ratio, EPOCH_OUTPUTS.losses].map(stepsOf),
+    stepsOf(EPOCH_INPUTS.gradientNoise),
   ]);
   const open = (value: ValueInfo): ValueInfo => {
     const dimension = opened.get(value.name);
@@ -169,7 +182,7 @@ function statesInput(g: Ops, remembered: readonly Parameter[]): readonly string[
 }
 
 /** Inputs that every step reads its minibatches from. */
-function residentInputs(builder: GraphBuilder, options: EpochGraphOptions) {
+function residentInputs(builder: GraphBuilder, options: EpochGraphOptions, parameters: number) {
   const { model, loss, data, plan, dropout = true } = options;
   const run = dryRun(model, [plan.batchSize, ...data.example]);
   const output = run.g.shape(run.output);
@@ -198,7 +211,7 @@ function residentInputs(builder: GraphBuilder, options: EpochGraphOptions) {
     isLast: hasSmallerLast(plan)
       ? builder.input(EPOCH_INPUTS.isLast, { dtype: 'bool', shape: batches })
       : undefined,
-    ...minibatchInputs(builder, plan),
+    ...minibatchInputs(builder, plan, parameters),
     ...augmentationInputs(builder, options, order),
   };
   return { resident, words, output };
@@ -230,11 +243,18 @@ function augmentationInputs(
 }
 
 /** Numbers of minibatches that differ from step to step. */
-function minibatchInputs(builder: GraphBuilder, plan: MinibatchPlan) {
-  if (!hasFewerAtEnd(plan)) return { minibatches: undefined, share: undefined };
+function minibatchInputs(builder: GraphBuilder, plan: MinibatchPlan, parameters: number) {
+  const isSampled = plan.sampled !== undefined;
+  const isUneven = hasFewerAtEnd(plan);
+  const float = (name: string, shape: readonly number[]) =>
+    builder.input(name, { dtype: 'float32', shape });
   return {
-    minibatches: builder.input(EPOCH_INPUTS.minibatches, { dtype: 'int64', shape: [STEPS] }),
-    share: builder.input(EPOCH_INPUTS.share, { dtype: 'float32', shape: [STEPS] }),
+    minibatches:
+      isSampled || isUneven
+        ? builder.input(EPOCH_INPUTS.minibatches, { dtype: 'int64', shape: [STEPS] })
+        : undefined,
+    share: isUneven ? float(EPOCH_INPUTS.share, [STEPS]) : undefined,
+    gradientNoise: isSampled ? float(EPOCH_INPUTS.gradientNoise, [STEPS, parameters]) : undefined,
   };
 }
 
@@ -255,7 +275,8 @@ function sharedParts(g: Ops, options: EpochGraphOptions, inputs: SharedInputs): 
   const { norm = 0, value = 0 } = options.clipping ?? {};
   // SGD takes gradients that hold the rate already: one pass over all weights less. Not in float16,
   // where a small rate would make small gradients vanish.
-  const constant = settings.optimizer === 'sgd' && !ratePerStep && precision !== 'float16';
+  const isPlain = settings.optimizer === 'sgd' && !ratePerStep && plan.sampled === undefined;
+  const constant = isPlain && precision !== 'float16';
   const scaled = constant && norm === 0 && value === 0;
   const optimizer = optimizerRule(settings, { scaled });
   const withRate = (x: string) => (scaled ? g.mul(x, rate) : x);
@@ -271,6 +292,7 @@ function sharedParts(g: Ops, options: EpochGraphOptions, inputs: SharedInputs): 
     optimizer,
     scalars: optimizer.scalars(g, rate, corrections),
     rate: scaled ? rate : undefined,
+    exampleClipping: options.exampleClipping,
     terms: {
       ...{ clipping: options.clipping, precision },
       proximal:

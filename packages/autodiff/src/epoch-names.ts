@@ -31,6 +31,8 @@ export const EPOCH_INPUTS = {
   noise: 'noise',
   /** bool, of the order's shape without examples: which minibatches have the size `lastBatch` */
   isLast: 'isLast',
+  /** float32 [steps, parameters], with `exampleClipping`: added to each step's sum of gradients */
+  gradientNoise: 'gradientNoise',
   /** int64 and float32 [steps]: minibatches of a step, and each one's share in their mean */
   minibatches: 'minibatches',
   share: 'share',

@@ -15,6 +15,11 @@ export interface MinibatchPlan {
   readonly batches: number;
   /** Minibatches whose mean gradient makes one step; the last step of an epoch may have fewer. */
   readonly accumulation: number;
+  /**
+   * With local DP-SGD: examples of a step on average, each drawn on its own. Then every example is
+   * a minibatch, and `accumulation` the most that a step has room for.
+   */
+  readonly sampled?: number;
 }
 
 /** The same, and steps of the optimiser in several epochs. */
@@ -47,6 +52,21 @@ export function planEpochs(options: EpochPlanOptions): EpochPlan {
   return { batchSize, lastBatch, batches, epochs, accumulation: together, steps };
 }
 
+/**
+ * The same steps for Poisson samples of examples, with room for all but one sample in e^70
+ * (Bernstein's inequality for the sum of independent draws).
+ */
+export function planSamples(options: EpochPlanOptions): EpochPlan {
+  const { examples } = options;
+  const { batchSize, accumulation, epochs, steps } = planEpochs(options);
+  const sampled = Math.min(examples, batchSize * accumulation);
+  const room = Math.ceil(sampled + 12 * Math.sqrt(sampled) + 50);
+  // At least two: minibatches of a step have an axis of their own.
+  const most = Math.max(2, Math.min(examples, room));
+  const one = { batchSize: 1, lastBatch: 1, batches: examples };
+  return { ...one, accumulation: most, epochs, steps, sampled };
+}
+
 /** Steps `from` … `to − 1` of a training, counted from 0. */
 export interface StepRange {
   readonly from: number;
@@ -58,12 +78,12 @@ export const hasSmallerLast = ({ lastBatch, batchSize }: MinibatchPlan): boolean
   lastBatch !== batchSize;
 
 /** Whether each epoch's last step has fewer minibatches than the others. */
-export const hasFewerAtEnd = ({ batches, accumulation }: MinibatchPlan): boolean =>
-  batches % accumulation !== 0;
+export const hasFewerAtEnd = ({ batches, accumulation, sampled }: MinibatchPlan): boolean =>
+  sampled === undefined && batches % accumulation !== 0;
 
 /** Steps of one epoch. */
-export const stepsPerEpoch = ({ batches, accumulation }: MinibatchPlan): number =>
-  Math.ceil(batches / accumulation);
+export const stepsPerEpoch = ({ batches, accumulation, sampled }: MinibatchPlan): number =>
+  Math.ceil(batches / (sampled ?? accumulation));
 
 /** Minibatches of each step. */
 export function minibatchCounts(
@@ -91,7 +111,7 @@ function lastBatchFlags(plan: EpochPlan, range: StepRange): Tensor {
 
 /**
  * The inputs of an epoch graph that follow from the plan, the optimiser and the steps of a run
- * alone, by name.
+ * alone, by name; how many examples a Poisson sample has does not.
  */
 export function stepTables(
   plan: EpochPlan,

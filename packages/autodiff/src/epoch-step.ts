@@ -1,47 +1,16 @@
 import { scalar } from '@starling/onnx';
-import { type Augmentation, movedImages, withNoise } from './augmentation.ts';
 import { addIf, addLoop, type LoopIteration } from './control-flow.ts';
-import type { MinibatchPlan } from './epoch-plan.ts';
-import { adjustedGradients, type GradientTerms } from './gradient-terms.ts';
 import {
-  type Factor,
-  gatherRows,
-  type MinibatchResult,
-  normalised,
-  type Training,
-  trainMinibatch,
-} from './minibatch.ts';
+  drawnAt,
+  type EpochShared,
+  type GradientInput,
+  gatheredMinibatch,
+  type MinibatchInput,
+} from './epoch-minibatch.ts';
+import { exampleGradients } from './example-gradients.ts';
+import { adjustedGradients } from './gradient-terms.ts';
+import { gatherRows, type MinibatchResult } from './minibatch.ts';
 import type { Ops } from './ops.ts';
-import type { Optimizer } from './optimizer-rules.ts';
-
-/** What the steps of an epoch graph share; names are of the outermost graph. */
-export interface EpochShared {
-  readonly outer: Ops;
-  readonly training: Training;
-  readonly plan: MinibatchPlan;
-  readonly resident: {
-    readonly data: string;
-    readonly targets: string | undefined;
-    readonly order: string;
-    readonly words: string | undefined;
-    readonly scale: number;
-    readonly augment: Augmentation | undefined;
-    /** What is drawn for it in each minibatch; undefined where nothing is. */
-    readonly moves: string | undefined;
-    readonly noise: string | undefined;
-    /** Which minibatches are the smaller last ones; undefined when none is. */
-    readonly isLast: string | undefined;
-    /** Of each step, where they differ. */
-    readonly minibatches: string | undefined;
-    readonly share: string | undefined;
-  };
-  readonly optimizer: Optimizer;
-  /** Of the optimiser, each a scalar or with one element for each step. */
-  readonly scalars: readonly string[];
-  /** The learning rate, when gradients are to hold it. */
-  readonly rate: string | undefined;
-  readonly terms: GradientTerms;
-}
 
 interface StepInput {
   /** Number of the step, an int64 scalar. */
@@ -62,10 +31,7 @@ export function epochStep(
   const statistics = values.slice(parameters.length, parameters.length + buffers.length);
   const states = values.slice(parameters.length + buffers.length);
   const input = { iteration, weights, statistics };
-  const made =
-    shared.plan.accumulation === 1
-      ? singleMinibatch(g, shared, input)
-      : accumulatedMinibatches(g, shared, input);
+  const made = gradientsOf(g, shared, input);
   const gradients = adjustedGradients(g, made.gradients, weights, terms);
   const scalars = shared.scalars.map((value) => atStep(g, value, iteration));
   const width = optimizer.states.length;
@@ -87,16 +53,16 @@ export function epochStep(
   };
 }
 
+function gradientsOf(g: Ops, shared: EpochShared, input: GradientInput): MinibatchResult {
+  const { accumulation, sampled } = shared.plan;
+  if (sampled !== undefined) return exampleGradients(g, shared, input);
+  if (accumulation === 1) return singleMinibatch(g, shared, input);
+  return accumulatedMinibatches(g, shared, input);
+}
+
 /** The element of a list that belongs to the step; a scalar belongs to all. */
 const atStep = (g: Ops, list: string, iteration: string) =>
   g.shape(list).length === 0 ? list : gatherRows(g, list, iteration);
-
-interface GradientInput {
-  readonly iteration: string;
-  readonly weights: readonly string[];
-  /** Values of the buffers. */
-  readonly statistics: readonly string[];
-}
 
 function singleMinibatch(g: Ops, shared: EpochShared, input: GradientInput): MinibatchResult {
   const { resident, rate, outer } = shared;
@@ -161,25 +127,8 @@ function minibatchesOf(g: Ops, { plan, resident }: EpochShared, iteration: strin
   };
 }
 
-/** What is drawn at random for a minibatch, or for each of several. */
-type Drawn = Pick<EpochShared['resident'], 'words' | 'moves' | 'noise'>;
-
-const drawnAt = (g: Ops, { words, moves, noise }: Drawn, at: string): Drawn => ({
-  words: words && gatherRows(g, words, at),
-  moves: moves && gatherRows(g, moves, at),
-  noise: noise && gatherRows(g, noise, at),
-});
-
-interface SizedInput extends Omit<GradientInput, 'iteration'>, Drawn {
-  /** Rows of the data, [batchSize]. */
-  readonly rows: string;
-  /** Whether only the first `lastBatch` rows count; undefined when all always do. */
-  readonly isLast: string | undefined;
-  readonly factor: Factor | undefined;
-}
-
 /** A minibatch of full size, or an epoch's smaller last one. */
-function eitherSize(g: Ops, shared: EpochShared, input: SizedInput): MinibatchResult {
+function eitherSize(g: Ops, shared: EpochShared, input: MinibatchInput): MinibatchResult {
   const { rows, isLast } = input;
   if (isLast === undefined) return gatheredMinibatch(g, shared, input);
   const { plan, training } = shared;
@@ -202,31 +151,4 @@ function eitherSize(g: Ops, shared: EpochShared, input: SizedInput): MinibatchRe
     buffers: made.slice(width, -1),
     loss: made.at(-1)!,
   };
-}
-
-function gatheredMinibatch(g: Ops, shared: EpochShared, input: SizedInput): MinibatchResult {
-  const { training, resident } = shared;
-  const { rows, weights, statistics, words, factor } = input;
-  const { parameters, buffers } = training.state;
-  const values = new Map([
-    ...parameters.map(({ name }, i) => [name, weights[i]!] as const),
-    ...buffers.map(({ name }, i) => [name, statistics[i]!] as const),
-  ]);
-  return trainMinibatch(g, training, {
-    batch: augmented(g, resident, input),
-    target: resident.targets && gatherRows(g, resident.targets, rows),
-    values,
-    words,
-    factor,
-  });
-}
-
-/** The minibatch's examples, normalised and changed as was drawn. */
-function augmented(g: Ops, resident: EpochShared['resident'], input: SizedInput): string {
-  const { data, scale, augment } = resident;
-  const plain = normalised(g, gatherRows(g, data, input.rows), scale);
-  if (augment === undefined) return plain;
-  const { moves, noise } = input;
-  const moved = moves === undefined ? plain : movedImages(g, plain, moves, augment.crop);
-  return noise === undefined ? moved : withNoise(g, moved, noise, augment.noise);
 }

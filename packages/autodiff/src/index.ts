@@ -34,6 +34,7 @@ export {
   minibatchOrder,
   orderShape,
   planEpochs,
+  planSamples,
   type StepRange,
   stepsPerEpoch,
   stepTables,

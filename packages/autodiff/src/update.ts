@@ -28,14 +28,17 @@ export function clippedUpdate(g: Ops, { after, before, clip, layout }: UpdateCal
   return { update, norm, clipped: g.concat([shortened, ...rest], 0) };
 }
 
-const STAGE = 1024;
+export const STAGE = 1024;
+
+const sumOfSquares = (g: Ops, vector: string): string => stagedSum(g, g.square(vector));
 
 /**
- * Sum of squares in stages of 1,024: one float32 accumulator over all elements would stop growing
- * near 2^18 times a term (`ReduceSum` of 550 million terms of 1e-3 gave less than half).
+ * Sum of a vector, a scalar, in stages of 1,024: one float32 accumulator over all elements would
+ * stop growing near 2^18 times a term (`ReduceSum` of 550 million terms of 1e-3 gave less than
+ * half).
  */
-function sumOfSquares(g: Ops, vector: string): string {
-  let sums = g.square(vector);
+export function stagedSum(g: Ops, vector: string): string {
+  let sums = vector;
   let count = elementCount(g.shape(sums));
   while (count > 1) {
     const rows = Math.ceil(count / STAGE);

@@ -67,6 +67,15 @@ export const privacyViewSchema = z.object({
           rho: z.number(),
         }),
       ),
+      /** Of single examples, at `delta`; null where local DP-SGD neither is nor was. */
+      examples: z
+        .object({
+          /** As the owner wants it now, or null. */
+          noise: z.object({ clippingNorm: z.number(), noiseMultiplier: z.number() }).nullable(),
+          trainings: count,
+          epsilon: z.number(),
+        })
+        .nullable(),
     }),
   ),
 });

@@ -38,7 +38,7 @@ async function swarmOf(policies: readonly (Policy | undefined)[]): Promise<Virtu
 const launch = (swarm: VirtualSwarm, changes: Partial<Manifest>) =>
   swarm.run(swarm.peers[0]!.node.launch(virtualManifest(changes), TEST_MODEL));
 const roundsOf = (peer: VirtualPeer, job: JobId) => peer.node.job(job)!.certificates.length;
-const spentOf = (peer: VirtualPeer) => peer.node.privacySpent();
+const spentOf = (peer: VirtualPeer) => peer.node.privacySpent().updates;
 const joinsOf = (peer: VirtualPeer) => peer.notices.filter(({ kind }) => kind === 'joining').length;
 
 test('a peer gives what its budget covers, then watches; the others go on [R-55]', async () => {

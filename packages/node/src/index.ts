@@ -1,6 +1,7 @@
 export { type BlobExchange, createBlobExchange } from './blobs/exchange.ts';
 export { type Compute, inlineCompute } from './compute.ts';
 export { createComputePool } from './compute-pool.ts';
+export type { ExamplesSpent } from './example-ledger.ts';
 export { type HourSpan, parseHours } from './governor/conditions.ts';
 export { type ContainerLimits, containerLimits } from './governor/container.ts';
 export {
@@ -16,5 +17,6 @@ export type { JobModel, JobReport, JobStanding, Launched } from './job-report.ts
 export { metered, type Traffic } from './metered.ts';
 export { StarlingNode } from './node.ts';
 export type { InputObserver, NodeOptions, NodeParts } from './parts.ts';
+export type { PrivacySpent } from './privacy-accounts.ts';
 export type { Spent } from './privacy-ledger.ts';
 export { type Heard, plainWire, readGossip, type Wire } from './wire.ts';

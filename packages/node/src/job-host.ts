@@ -6,6 +6,7 @@ import {
   millis,
   type PeerId,
   ProtocolError,
+  toHex,
 } from '@starling/core';
 import {
   type Certificate,
@@ -383,7 +384,8 @@ export class JobHost {
     if (this.#part === undefined) return;
     const { prepared, dataset } = this.#part;
     const { node, job, vectors, options, privacy } = this.#parts;
-    const refusal = privacy.refusal(dataset);
+    const { exampleCost: cost } = prepared;
+    const refusal = privacy.refusal(dataset, cost !== undefined);
     if (refusal !== undefined) return this.#endByBudget(round, refusal);
     const onProgress = (progress: TrainingProgress) => {
       if (turn !== this.#training) return;
@@ -391,6 +393,11 @@ export class JobHost {
       options.onNotice?.(job.id, { kind: 'progress', round, ...progress });
     };
     try {
+      // Before the training: what it leaves behind may tell of examples though it is never sent.
+      const name = `${round}-${toHex(node.random.bytes(8))}`;
+      const unpaid = cost && (await privacy.begin(dataset, cost, name));
+      if (unpaid !== undefined) return this.#endByBudget(round, unpaid);
+      if (turn !== this.#training) return;
       const feedback = this.#feedback;
       const leftOver = async () => feedback?.leftOver(dataset);
       const variates = this.#variates;
@@ -407,7 +414,7 @@ export class JobHost {
         return;
       }
       // On disk before the engine has the update: no JOIN can be sent without it.
-      const refused = await privacy.spend(dataset, update.id);
+      const refused = await privacy.spend(dataset, update.id, cost !== undefined);
       if (refused !== undefined) return this.#endByBudget(round, refused);
       await feedback?.offer(offer);
       if (turn !== this.#training) return;
@@ -430,6 +437,7 @@ export class JobHost {
     const isPrivate = job.manifest.privacy.mechanism !== 'none';
     if (worseMax === undefined || this.#part === undefined || isPrivate) return undefined;
     const { prepared } = this.#part;
+    if (prepared.exampleCost !== undefined) return undefined;
     try {
       const personal = await this.#own.get(PERSONAL);
       const look = { before, after, worseMax, personal };

@@ -40,8 +40,8 @@ import { JobHost } from './job-host.ts';
 import type { JobModel, JobReport, JobStanding, Launched } from './job-report.ts';
 import { type KnownJob, report } from './known-job.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
+import { PrivacyAccounts, type PrivacySpent } from './privacy-accounts.ts';
 import { privacyGate } from './privacy-gate.ts';
-import { PrivacyLedger, type Spent } from './privacy-ledger.ts';
 import { askSync } from './sync-client.ts';
 import { answerSync } from './sync-server.ts';
 import { schemaOf, trainerJob } from './trainer-job.ts';
@@ -64,7 +64,7 @@ export class StarlingNode {
   readonly #offers: DataOffers;
   readonly #catalogue: Catalogue;
   readonly #vectors = new VectorStore();
-  readonly #ledger: PrivacyLedger;
+  readonly #accounts: PrivacyAccounts;
   readonly #blobs: BlobExchange;
   readonly #jobs = new Map<JobId, KnownJob>();
   readonly #leave: (() => void)[] = [];
@@ -76,7 +76,7 @@ export class StarlingNode {
     this.#options = options;
     this.#offers = offers;
     this.#catalogue = new Catalogue(parts.journal);
-    this.#ledger = new PrivacyLedger(parts.journal);
+    this.#accounts = new PrivacyAccounts(parts.journal);
     const extra = (hash: BlobHash) => this.#vectors.byHash(hash);
     this.#blobs = createBlobExchange({
       ...{ transport: parts.transport, store: parts.blobs, clock: parts.clock, extra },
@@ -90,7 +90,7 @@ export class StarlingNode {
     transport.handle(SYNC_PROTOCOL, (parcel, from) => this.#answerSync(parcel, from));
     transport.handle(CHUNK_PROTOCOL, async (parcel, from) => takeChunk(hosts(), parcel, from));
     transport.handle(OPEN_PROTOCOL, async (parcel, from) => openChunk(hosts(), parcel, from));
-    await this.#ledger.load();
+    await this.#accounts.load();
     for (const { manifest, decision } of await this.#catalogue.all()) {
       const job = readJob(manifest);
       if (job !== undefined) await this.#open(job, manifest, decision);
@@ -126,9 +126,9 @@ export class StarlingNode {
     return this.#parts.trainer.describe(model, weights);
   }
 
-  /** What this peer's data sets have given away, by data set and job. */
-  privacySpent(): readonly Spent[] {
-    return this.#ledger.spent();
+  /** What this peer's data sets have given away. */
+  privacySpent(): PrivacySpent {
+    return this.#accounts.spent();
   }
 
   /**
@@ -340,7 +340,7 @@ export class StarlingNode {
     if (this.#jobs.has(job.id)) return;
     const { transport } = this.#parts;
     const privacy = privacyGate({
-      ...{ job, ledger: this.#ledger, policy: this.#options.policy },
+      ...{ job, accounts: this.#accounts, policy: this.#options.policy },
       guarantee: () => this.#jobs.get(job.id)?.guarantee,
     });
     const host = new JobHost({
@@ -415,7 +415,10 @@ export class StarlingNode {
       known.standing = { kind: 'no-data', reasons: match.reasons };
       return;
     }
-    const refusal = known.privacy.refusal(match.dataset);
+    const { dataset } = match;
+    const exampleNoise = this.#options.policy().exampleNoise?.get(dataset);
+    const place = { dataset, exampleNoise };
+    const refusal = known.privacy.refusal(dataset, exampleNoise !== undefined);
     if (refusal !== undefined) {
       this.#budgetSpent(job.id, refusal);
       return;
@@ -423,13 +426,13 @@ export class StarlingNode {
     const model = await this.#modelOf(job);
     const turn = ++known.turn;
     try {
-      const prepared = await trainer.prepare(trainerJob(job.manifest, model, match.dataset));
+      const prepared = await trainer.prepare(trainerJob(job.manifest, model, place));
       if (known.turn !== turn) {
         await prepared.close();
         return;
       }
-      known.standing = { kind: 'participating', dataset: match.dataset };
-      host.participate({ prepared, dataset: match.dataset });
+      known.standing = { kind: 'participating', dataset };
+      host.participate({ prepared, dataset });
     } catch (error) {
       if (!(error instanceof ProtocolError || error instanceof ConfigError)) throw error;
       known.standing = { kind: 'failed', reason: errorMessage(error) };

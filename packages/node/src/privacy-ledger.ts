@@ -8,6 +8,8 @@ export interface Charge {
   readonly job: JobId;
   /** zCDP of the update; undefined when the job adds no noise. */
   readonly rho: number | undefined;
+  /** Whether local DP-SGD hides its examples, which the `ExampleLedger` charges. */
+  readonly hidesExamples?: boolean;
   /** Updates that the job's guarantee covers. */
   readonly updatesMax: number;
 }
@@ -50,10 +52,10 @@ export class PrivacyLedger {
 
   /** Why the owner's budget or the job's guarantee does not cover one more update. */
   refusal(charge: Charge, budget: PrivacyBudget | undefined): string | undefined {
-    const { dataset, job, rho, updatesMax } = charge;
+    const { dataset, job, rho, updatesMax, hidesExamples = false } = charge;
     if (rho === undefined) {
       const reason = `data set ${dataset} has a privacy budget, and the job adds no noise`;
-      return budget === undefined ? undefined : reason;
+      return budget === undefined || hidesExamples ? undefined : reason;
     }
     const given = this.#sum((entry) => entry.job === job).updates;
     if (given >= updatesMax)

@@ -46,6 +46,7 @@ export interface TrainedRound {
 
 /**
  * One round's local work: evaluate the incoming model, train, clip, quantise, add the job's noise.
+ * With local DP-SGD nothing is evaluated, since that would travel.
  * The ring words stay in the vector store under the update's handle.
  * @throws ProtocolError when the state is not held, or the update is not finite
  */
@@ -62,9 +63,10 @@ export async function trainRound(input: RoundInput): Promise<TrainedRound> {
   });
   const personal = await input.own.get(PERSONAL);
   const codec = codecOf(job.manifest);
-  // Metrics would need noise of their own: a job with noise has none (decision 0020).
+  // Metrics would need noise of their own: where there is noise, there are none (decision 0020).
+  const hidesExamples = prepared.exampleCost !== undefined;
   const evaluation =
-    codec.noise === undefined
+    codec.noise === undefined && !hidesExamples
       ? await prepared.evaluate(model, EXAMPLES_MAX, personal)
       : { lossSum: 0, correct: 0, examples: 0 };
   const seed = new DataView(node.random.bytes(4).buffer).getUint32(0);
@@ -72,6 +74,7 @@ export async function trainRound(input: RoundInput): Promise<TrainedRound> {
   const context = {
     ...{ round: round - 1, rounds, personal },
     ...(correction && { control: correction }),
+    ...(hidesExamples && { noiseKey: node.random.bytes(32) }),
   };
   const trained = await prepared.train(model, seed, context, onProgress);
   // Whatever becomes of the update, what it was trained with stays here.

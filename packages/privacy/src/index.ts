@@ -6,6 +6,14 @@ export {
   SIGMA_MAX,
 } from './discrete-gaussian.ts';
 export {
+  type ExampleCost,
+  epsilonOfExamples,
+  gaussianBytes,
+  gaussianNoise,
+  noiseForExamples,
+  poissonSample,
+} from './example-noise.ts';
+export {
   composed,
   type DistributedGaussian,
   deltaOfRdp,
@@ -19,6 +27,7 @@ export {
   type RdpCurve,
   sampledGaussianRdp,
   sumDistance,
+  WHOLE_ORDERS,
 } from './rdp.ts';
 export { type Rounding, roundedNorm } from './rounding.ts';
 export { deltaOf, epsilonOf, gaussianRho, rhoOf } from './zcdp.ts';

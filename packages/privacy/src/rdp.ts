@@ -14,6 +14,12 @@ export const RDP_ORDERS: readonly number[] = [
   ...[128, 256, 512, 1024],
 ];
 
+/** Orders at which a Poisson sample's curve is a short sum. */
+export const WHOLE_ORDERS: readonly number[] = [
+  ...Array.from({ length: 62 }, (_, i) => 2 + i),
+  ...[128, 256, 512, 1024],
+];
+
 /** The Gaussian mechanism: α / (2z²). */
 export const gaussianRdp =
   (multiplier: number): RdpCurve =>
@@ -27,8 +33,8 @@ export const composed =
 
 /**
  * The Gaussian mechanism on a Poisson sample of rate `rate` (Mironov, Talwar & Zhang 2019, §3.3).
- * No guarantee of this project rests on it: who takes part in a round is public, so sampling hides
- * nobody. It is here to compare with other accountants.
+ * It counts only where nobody learns who was drawn: examples within one peer's training, and never
+ * peers, whose part in a round is public.
  */
 export const sampledGaussianRdp =
   (multiplier: number, rate: number): RdpCurve =>

@@ -6,6 +6,7 @@ import { smallestCell, sumPeersMax } from './cells.ts';
 import { codecOf } from './job-codec.ts';
 import { privacyFault } from './privacy.ts';
 import { scaffoldFault } from './scaffold-fault.ts';
+import type { ExampleNoise } from './trainer.ts';
 import { trainingFault } from './training-fault.ts';
 
 /** What a volunteer lets in (design decisions 18 and 19). */
@@ -20,6 +21,8 @@ export interface Policy {
   readonly worseMax?: number;
   /** By data set: what its updates may give away in all, whatever the jobs. */
   readonly privacyBudgets?: ReadonlyMap<string, PrivacyBudget>;
+  /** By data set: noise that hides single examples, whatever the job (decision 0028). */
+  readonly exampleNoise?: ReadonlyMap<string, ExampleNoise>;
 }
 
 export interface PrivacyBudget {

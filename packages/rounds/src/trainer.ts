@@ -1,4 +1,5 @@
 import type { BlobHash } from '@starling/core';
+import type { ExampleCost } from '@starling/privacy';
 import type { Manifest, Training } from '@starling/protocol-rounds';
 
 export type LossName = Manifest['loss'];
@@ -21,6 +22,14 @@ export type TargetKind = Manifest['data']['target'];
 /** Local training as the manifest states it. */
 export type TrainingSettings = Training;
 
+/** Local DP-SGD, as the owner of a data set asks for it (decision 0028). */
+export interface ExampleNoise {
+  /** Greatest L2 norm of one example's gradient; longer ones are scaled down. */
+  readonly clippingNorm: number;
+  /** Standard deviation of the noise in a step's sum of gradients, over that norm. */
+  readonly noiseMultiplier: number;
+}
+
 /** What prepares a job for training on this machine. */
 export interface TrainerJob {
   readonly modelHash: BlobHash;
@@ -35,6 +44,8 @@ export interface TrainerJob {
   readonly dataset: string;
   /** Whether SCAFFOLD's control variate comes with every training; it does not unless told. */
   readonly control?: boolean;
+  /** Every training hides single examples; none does unless told. */
+  readonly exampleNoise?: ExampleNoise;
 }
 
 /** Sizes of the job's vector without its metric coordinates (design decision 6a). */
@@ -82,6 +93,8 @@ export interface TrainingContext {
   readonly control?: Float32Array;
   /** This peer's own weights, as an earlier training gave them; as launched when absent. */
   readonly personal?: Float32Array | undefined;
+  /** 32 secret random bytes, which nothing else uses: with `TrainerJob.exampleNoise` alone. */
+  readonly noiseKey?: Uint8Array;
 }
 
 /** How far a training is, told every few seconds. */
@@ -98,6 +111,8 @@ export interface PreparedJob {
   readonly layout: VectorLayout;
   /** Round 0: the weights inside the launched model. */
   readonly initial: Float32Array;
+  /** What each training costs each example, with `TrainerJob.exampleNoise` alone. */
+  readonly exampleCost?: ExampleCost | undefined;
   /**
    * One client update from `vector`. `seed` fixes the order of examples and what dropouts drop.
    * @param context the first round unless told

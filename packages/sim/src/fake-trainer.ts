@@ -20,11 +20,13 @@ export function fakeTrainer(prng: Prng): Trainer {
   };
   return {
     describe: async (model) => describe(model),
-    prepare: async ({ model, clippingNorm }) => {
+    prepare: async ({ model, clippingNorm, exampleNoise }) => {
       const { layout, initial } = describe(model);
       return {
-        layout,
-        initial,
+        ...{ layout, initial },
+        exampleCost: exampleNoise && {
+          ...{ multiplier: exampleNoise.noiseMultiplier, rate: 0.1, steps: 10 },
+        },
         train: async (vector) => {
           const update = new Float32Array(vector.length);
           const scale = clippingNorm / Math.sqrt(vector.length);

@@ -29,6 +29,8 @@ export interface Stretch {
   readonly targets: Tensor | undefined;
   /** Which rows of the data make each minibatch, as `minibatchOrder` has it. */
   readonly order: Int32Array;
+  /** With local DP-SGD: examples of each step, and noise for its gradients, [steps, parameters]. */
+  readonly sampled?: { readonly counts: BigInt64Array; readonly noise: Float32Array };
 }
 
 /** Minibatches of one training, in the order of its steps. */
@@ -41,8 +43,11 @@ export interface BatchReader {
 export interface Batches {
   /** Bytes of examples that are in memory at once. */
   readonly bytes: number;
-  /** @param step where to begin: to go on where another reading was broken off */
-  read(seed: number, step: number): BatchReader;
+  /**
+   * @param step where to begin: to go on where another reading was broken off
+   * @param key 32 secret bytes, with local DP-SGD: they decide in place of the seed
+   */
+  read(seed: number, step: number, key?: Uint8Array): BatchReader;
 }
 
 /** Seeds have 32 bits, the generator takes more: each purpose has a stream of its own. */
@@ -51,7 +56,11 @@ export const STREAM = 2 ** 32;
 const EPOCH_STREAMS = 16;
 
 /** Examples in the form that the graph takes, as tensors. */
-const tensorsOf = async (info: SourceInfo, examples: Examples, form: TargetForm | undefined) => ({
+export const examplesAsTensors = async (
+  info: SourceInfo,
+  examples: Examples,
+  form: TargetForm | undefined,
+) => ({
   data: await inputTensor(info, examples),
   targets: await targetTensor(form, examples),
 });
@@ -69,7 +78,7 @@ export interface ResidentParts {
 export async function residentBatches(parts: ResidentParts): Promise<Batches> {
   const { info, examples, indices, plan, form } = parts;
   const { inputs, targets } = examples;
-  const tensors = await tensorsOf(info, examples, form);
+  const tensors = await examplesAsTensors(info, examples, form);
   return {
     bytes: inputs.byteLength + (targets?.byteLength ?? 0),
     read(seed, from) {
@@ -253,6 +262,6 @@ class StreamReader implements BatchReader {
     this.#queue = queue;
     const inputs = room.inputs.subarray(0, count * input);
     const targets = room.targets?.subarray(0, count * target) ?? null;
-    this.#tensors = await tensorsOf(info, { count, inputs, targets }, form);
+    this.#tensors = await examplesAsTensors(info, { count, inputs, targets }, form);
   }
 }

@@ -49,8 +49,8 @@ async function answer(
       prepared = await openLocalJob({
         ...{ job: request.job, source, threads, memory, place, augment: augment ?? undefined },
       });
-      const { layout, initial, warnings, steps } = prepared;
-      return { layout, initial, warnings, steps };
+      const { layout, initial, warnings, steps, exampleCost } = prepared;
+      return { layout, initial, warnings, steps, exampleCost };
     }
     case 'try': {
       const { place, threads, own } = request;

@@ -1,4 +1,5 @@
 import type { Augmentation } from '@starling/autodiff';
+import type { ExampleCost } from '@starling/privacy';
 import type {
   ClientUpdate,
   Evaluation,
@@ -17,6 +18,8 @@ import type { Checkpoint } from './local-training.ts';
 export interface PreparedDescription extends ModelDescription {
   /** Minibatches of one training. */
   readonly steps: number;
+  /** With local DP-SGD: what each training costs each example. */
+  readonly exampleCost: ExampleCost | undefined;
 }
 
 /** Least time between two pieces of news of a kind. */

@@ -10,11 +10,13 @@ import {
   modelState,
   type Precision,
   planEpochs,
+  planSamples,
   VectorSplit,
   variesWithinRun,
 } from '@starling/autodiff';
 import { errorMessage, ProtocolError } from '@starling/core';
 import { type Model, readModel } from '@starling/onnx';
+import type { ExampleCost } from '@starling/privacy';
 import type {
   ClientUpdate,
   Evaluation,
@@ -35,6 +37,12 @@ import { checkMemory, leastBytes } from './estimate.ts';
 import { residentData } from './inputs.ts';
 import { type Checkpoint, LocalTraining, type TrainingHooks } from './local-training.ts';
 import { createSession } from './ort.ts';
+import {
+  checkExampleNoise,
+  type SampledParts,
+  sampledBatches,
+  samplingRate,
+} from './sampled-batches.ts';
 import { Scorer } from './scorer.ts';
 import { type TargetForm, targetForm } from './targets.ts';
 
@@ -85,13 +93,15 @@ const VALIDATION_SHARE = 0.25;
 export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> {
   const { job, source, threads, memory = Number.POSITIVE_INFINITY, augment } = options;
   const { device, precision } = options.place ?? ON_CPU;
+  const { exampleNoise } = job;
   const model = readModel(job.model);
   const { info } = source;
   checkClasses(job, info);
   const examplesSplit = new Split(info.count, { seed: SPLIT_SEED });
   // A peer with fewer examples than a batch trains on batches of what it has.
   const stepsMax = job.training.steps;
-  const plan = planEpochs({ ...job.training, stepsMax, examples: examplesSplit.training });
+  const planned = exampleNoise === undefined ? planEpochs : planSamples;
+  const plan = planned({ ...job.training, stepsMax, examples: examplesSplit.training });
   const minibatches = plan.steps * plan.accumulation;
   if (minibatches > STEPS_MAX) {
     throw new ProtocolError('job-limit', `${minibatches} local minibatches, at most ${STEPS_MAX}`);
@@ -104,13 +114,16 @@ export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> 
   const targets = graph.model.graph.inputs.find(({ name }) => name === EPOCH_INPUTS.targets);
   const form = targetForm(info.target, targets, job.data.classes);
   const elements = graph.layout.parameters + graph.layout.buffers;
-  const least = leastBytes({ model, elements, batchSize: plan.batchSize });
+  // Noise, the sum of gradients and one example's gradient are vectors as well.
+  const vectors = exampleNoise === undefined ? elements : 2 * elements;
+  const least = leastBytes({ model, elements: vectors, batchSize: plan.batchSize });
+  const room = dataRoom({ info, plan, least, memory });
+  if (exampleNoise !== undefined) {
+    checkExampleNoise(job.training.patience, room.shardBytes !== undefined);
+  }
   const parts = {
-    source,
-    split: examplesSplit,
-    plan,
-    form,
-    room: dataRoom({ info, plan, least, memory }),
+    ...{ source, split: examplesSplit, plan, form, room },
+    hiding: exampleNoise && { noise: exampleNoise, parameters: graph.layout.parameters },
   };
   const examples = await openExamples(parts);
   const session =
@@ -123,7 +136,7 @@ export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> 
     return opened;
   };
   return new OpenJob({
-    ...{ job, plan, split, examples, streamed: parts.room.shardBytes !== undefined, scorer },
+    ...{ job, plan, split, examples, streamed: room.shardBytes !== undefined, scorer },
     training: new LocalTraining({
       ...{ job, plan, graph, session, augment, batches: examples.batches },
       ...{ split, example: info.shape, examples: examplesSplit.training },
@@ -138,6 +151,11 @@ export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> 
       await (await opened)?.close();
     },
     ...{ initial: split.shared(launched), personal: split.own(launched) },
+    exampleCost: exampleNoise && {
+      multiplier: exampleNoise.noiseMultiplier,
+      rate: samplingRate(plan, examplesSplit.training),
+      steps: plan.steps,
+    },
     warnings: [...modelState(model, job.training.frozen).warnings, ...split.warnings],
   });
 }
@@ -178,6 +196,7 @@ export function epochOptions(parts: GraphParts): EpochGraphOptions {
     data: residentData(model, info, loss),
     optimizer: training,
     ratePerStep: variesWithinRun(training.schedule),
+    exampleClipping: job.exampleNoise?.clippingNorm,
   };
 }
 
@@ -231,6 +250,8 @@ interface ExampleParts {
   readonly plan: EpochPlan;
   readonly form: TargetForm | undefined;
   readonly room: DataRoom;
+  /** With local DP-SGD. */
+  readonly hiding: Pick<SampledParts, 'noise' | 'parameters'> | undefined;
 }
 
 /** Training examples, and how to get at those that validate. */
@@ -240,7 +261,7 @@ interface OpenExamples {
 }
 
 async function openExamples(parts: ExampleParts): Promise<OpenExamples> {
-  const { source, split, plan, form, room } = parts;
+  const { source, split, plan, form, room, hiding } = parts;
   const { info } = source;
   const { shardBytes } = room;
   if (shardBytes !== undefined) {
@@ -251,8 +272,11 @@ async function openExamples(parts: ExampleParts): Promise<OpenExamples> {
   }
   const examples = await loadResident(source, Number.POSITIVE_INFINITY);
   const indices = split.indices('training');
+  const resident = { info, examples, indices, plan, form };
   return {
-    batches: await residentBatches({ info, examples, indices, plan, form }),
+    batches: hiding
+      ? await sampledBatches({ ...resident, ...hiding })
+      : await residentBatches(resident),
     validation: async () => ({ set: { info, examples }, indices: split.indices('validation') }),
   };
 }
@@ -308,6 +332,7 @@ interface OpenJobParts {
   readonly initial: Float32Array;
   /** A peer's own weights as launched. */
   readonly personal: Float32Array;
+  readonly exampleCost: ExampleCost | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -317,6 +342,7 @@ class OpenJob implements LocalJob {
   readonly warnings: readonly string[];
   readonly steps: number;
   readonly streamed: boolean;
+  readonly exampleCost: ExampleCost | undefined;
   readonly #parts: OpenJobParts;
 
   constructor(parts: OpenJobParts) {
@@ -325,6 +351,7 @@ class OpenJob implements LocalJob {
     this.warnings = parts.warnings;
     this.layout = parts.split.layout;
     this.streamed = parts.streamed;
+    this.exampleCost = parts.exampleCost;
     this.steps = parts.plan.epochs * parts.plan.batches;
   }
 

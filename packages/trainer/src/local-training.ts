@@ -114,7 +114,7 @@ export class LocalTraining {
     let at: Checkpoint = hooks.resume ?? {
       ...{ step: 0, vector, states: new Float32Array(graph.states), lossSum: 0 },
     };
-    const reader = batches.read(seed, at.step);
+    const reader = batches.read(seed, at.step, context.noiseKey);
     const draws = this.#draws(seed, at.step);
     const fixed = await this.#fixedFeeds(vector, context);
     const rates = this.#rates(context);
@@ -135,7 +135,8 @@ export class LocalTraining {
       // Every output that is asked for is copied.
       const results = await session.run(feeds, isLast ? LAST_OUTPUTS : this.#carriedOutputs());
       const losses = results[EPOCH_OUTPUTS.losses]!.data as Float32Array;
-      checkLosses(losses, range.from, plan.steps);
+      // With noise nothing may follow from one example, not even that a training is given up.
+      if (stretch.sampled === undefined) checkLosses(losses, range.from, plan.steps);
       const lossSum = losses.reduce((sum, loss) => sum + loss, at.lossSum);
       this.#pace.record(stretch.steps, (now() - started) / 1000);
       if (isLast) {
@@ -210,7 +211,7 @@ export class LocalTraining {
   async #runFeeds(at: Checkpoint, stretch: Stretch, range: StepSpan) {
     const { Tensor } = await loadOrt();
     const { job, plan } = this.#parts;
-    const { data, targets, order, steps } = stretch;
+    const { data, targets, order, steps, sampled } = stretch;
     const feeds: Record<string, Tensor> = {
       ...(await tensorFeeds(stepTables(plan, job.training, range))),
       [EPOCH_INPUTS.current]: new Tensor('float32', at.vector, [at.vector.length]),
@@ -218,6 +219,12 @@ export class LocalTraining {
       [EPOCH_INPUTS.order]: new Tensor('int32', order, orderShape(plan, steps)),
     };
     if (targets !== undefined) feeds[EPOCH_INPUTS.targets] = targets;
+    if (sampled !== undefined) {
+      const { counts, noise } = sampled;
+      const shape = [steps, noise.length / steps];
+      feeds[EPOCH_INPUTS.minibatches] = new Tensor('int64', counts, [steps]);
+      feeds[EPOCH_INPUTS.gradientNoise] = new Tensor('float32', noise, shape);
+    }
     if (at.states.length > 0) {
       feeds[EPOCH_INPUTS.states] = new Tensor('float32', at.states, [at.states.length]);
     }

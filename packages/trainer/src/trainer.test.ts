@@ -87,6 +87,22 @@ describe('the trainer child', () => {
     await expect(prepared.evaluate(prepared.initial, 10)).rejects.toThrow('closed');
   });
 
+  test('hides single examples by a key that reaches the child', async () => {
+    const exampleNoise = { clippingNorm: 1, noiseMultiplier: 1 };
+    const training = { ...DEFAULT_TRAINING, epochs: 1, batchSize: 30, steps: 2 };
+    const prepared = await trainer.prepare(job({ exampleNoise, training }));
+    expect(prepared.exampleCost).toEqual({ multiplier: 1, rate: 30 / 273, steps: 2 });
+    const train = (byte: number) => {
+      const noiseKey = new Uint8Array(32).fill(byte);
+      return prepared.train(prepared.initial, 7, { round: 0, rounds: 1, noiseKey });
+    };
+    const { update } = await train(1);
+    expect((await train(1)).update).toEqual(update);
+    expect((await train(2)).update).not.toEqual(update);
+    await expect(prepared.train(prepared.initial, 7)).rejects.toThrow('takes a key');
+    await prepared.close();
+  });
+
   test('describes a model without data, and refuses one that cannot train', async () => {
     const description = await trainer.describe(writeModel(zooModel('cnn', 4)), ALL_SHARED);
     expect(description.layout).toEqual({ parameters: 80_202, buffers: 0 });

@@ -123,18 +123,19 @@ class ChildTrainer implements ProcessTrainer {
     const path = await placeOf(dataset.path);
     const own = { job, data: { path, plan, augment } };
     const readable = [path, ...(await otherFiles(plan))];
+    const attempt = (place: Place) => this.#try(place, own, readable);
+    // A step of one example after another is what accelerators are slow at.
     const post: Post = {
-      place: await this.#places.choose((place) => this.#try(place, own, readable)),
+      place: job.exampleNoise ? ON_CPU : await this.#places.choose(attempt),
     };
     const lives = this.#open(readable, post);
     const { cpuThreads: threads, memory } = this.#limits;
     const request = { kind: 'prepare', ...own, threads, memory } as const;
     const remote = new RemoteJob({ lives, request, post, log: this.#options.log });
     try {
-      const { layout, initial } = await remote.ready();
+      const { layout, initial, exampleCost } = await remote.ready();
       return {
-        layout,
-        initial,
+        ...{ layout, initial, exampleCost },
         train: (vector, seed, context, onProgress) =>
           remote.train({
             ...{ vector, seed, context, onProgress },

@@ -1,5 +1,6 @@
 import type { PrivacyView } from '@starling/control';
 import { type Command, InvalidArgumentError } from 'commander';
+import type { ExampleQuestion } from '../example-plan.ts';
 import { addCommand, addDaemonCommand, type DaemonOptions, wholeNumber } from '../options.ts';
 import { decimal, note, print, printFacts, printJson, printTable, shortHash } from '../output.ts';
 import type { PlanQuestion } from '../privacy-plan.ts';
@@ -41,10 +42,12 @@ export function registerPrivacy(program: Command): void {
     note(`No budget is set for ${names}: policy.privacyBudget in the configuration sets one`);
   });
   registerPlan(privacy);
+  registerExamplePlan(privacy);
 }
 
-/** A data set as a whole, then each job that had something of it. */
-function linesOf({ dataset, delta, epsilon, left, jobs }: DataSet): readonly Line[] {
+/** A data set as a whole, each job that had something of it, and what single examples gave. */
+function linesOf(view: DataSet): readonly Line[] {
+  const { dataset, delta, epsilon, left, jobs, budget, examples } = view;
   const whole = { dataset, job: '', updates: '', epsilon, delta };
   const parts = jobs.map((each): Line => {
     const job = each.name === null ? shortHash(each.job) : oneLine(each.name);
@@ -57,7 +60,13 @@ function linesOf({ dataset, delta, epsilon, left, jobs }: DataSet): readonly Lin
       left: '',
     };
   });
-  return [{ ...whole, left: left === null ? 'no budget' : decimal(left.epsilon, 3) }, ...parts];
+  const leftOf = (epsilonLeft: number | undefined) =>
+    epsilonLeft === undefined ? 'no budget' : decimal(epsilonLeft, 3);
+  const lines = [{ ...whole, left: leftOf(left?.epsilon) }, ...parts];
+  if (examples === null) return lines;
+  const single = { dataset: '', job: '(single examples)', updates: String(examples.trainings) };
+  const rest = budget === null ? undefined : Math.max(0, budget.epsilon - examples.epsilon);
+  return [...lines, { ...single, epsilon: examples.epsilon, delta, left: leftOf(rest) }];
 }
 
 interface PlanOptions extends Omit<PlanQuestion, 'minPeers'> {
@@ -111,6 +120,47 @@ function registerPlan(privacy: Command): void {
       print(
         `  {mechanism: distributed-gaussian, epsilon: ${given.epsilon}, delta: ${given.delta}}`,
       );
+    });
+}
+
+interface ExamplePlanOptions extends ExampleQuestion {
+  readonly json?: true;
+}
+
+function registerExamplePlan(privacy: Command): void {
+  addCommand(privacy, {
+    usage: 'plan-examples',
+    summary: 'compute the noise in training that hides single examples of a data set',
+    examples: [
+      'privacy plan-examples --epsilon 3 --examples 60000 --batch-size 256 --rounds 60',
+      'privacy plan-examples --epsilon 8 --examples 5000 --epochs 2 --rounds 20 --json',
+    ],
+  })
+    .requiredOption('--epsilon <e>', 'what all trainings may give away of an example', above0)
+    .option('--delta <d>', 'with a probability of at most this, more', aDelta, 1e-5)
+    .requiredOption('--examples <n>', 'that train: 9 in 10 of the data set', wholeNumber(1))
+    .requiredOption('--rounds <n>', 'trainings of the data set', wholeNumber(1, 1_000_000))
+    .option('--batch-size <n>', 'examples of a step (batchSize × accumulation)', wholeNumber(1), 32)
+    .option('--epochs <n>', 'training.epochs', wholeNumber(1), 1)
+    .option('--parameters <n>', "the model's weights", wholeNumber(1), 200_000)
+    .action(async (_: unknown, command: Command) => {
+      const { planExamples } = await import('../example-plan.ts');
+      const { json, ...given } = command.optsWithGlobals<ExamplePlanOptions>();
+      const plan = planExamples(given);
+      if (json) return printJson(plan);
+      const { noiseMultiplier, epsilon, delta, rate, steps, relativeError } = plan;
+      printFacts([
+        ['noise multiplier', noiseMultiplier.toFixed(4)],
+        ['guarantee', `epsilon ${decimal(epsilon)} at delta ${delta} for every example`],
+        ['counted on', `${steps} steps that draw an example with probability ${decimal(rate, 5)}`],
+        [
+          'relative error',
+          `${relativeError.toPrecision(4)} of the clipping norm in a step (L2 norm of the noise)`,
+        ],
+      ]);
+      print('\npolicy:');
+      print(`  exampleNoise: {NAME: {clippingNorm: 1, noiseMultiplier: ${noiseMultiplier}}}`);
+      print(`  privacyBudget: {NAME: {epsilon: ${given.epsilon}, delta: ${given.delta}}}`);
     });
 }
 
