@@ -168,7 +168,18 @@ export class Gate {
     }
   }
 
-  /** Who is revoked is not let in again; but one that does not know it yet is told first. */
+  /** A peer that knows that it is revoked dials nobody. @throws ProtocolError 'revoked' */
+  demandOwnStanding(): void {
+    const { members } = this.#parts;
+    const standing = members.standing(members.self);
+    if (standing.ok || standing.reason !== 'revoked') return;
+    throw new ProtocolError('revoked', standing.detail);
+  }
+
+  /**
+   * Who is revoked or not listed is not let in again. One that does not know it yet is told first,
+   * once a minute, whichever process of that peer asks: between, its connections just end.
+   */
   gater(): ConnectionGater {
     const isBarred = (remote: Connection['remotePeer']): boolean => {
       const peer = peerOf(remote);

@@ -325,6 +325,7 @@ class Libp2pSwarm implements Swarm {
     const { node, parts } = this.#init;
     const byId = typeof target === 'string';
     const what = `dialling ${byId ? target : target.address}`;
+    this.gate?.demandOwnStanding();
     return withDeadline(parts.clock, DIAL_TIMEOUT_MS, what, async (signal) => {
       const whom = byId ? remoteOf(target) : multiaddr(target.address);
       const connection = await node.dial(whom, { signal }).catch((error: unknown) => {
