@@ -28,7 +28,8 @@ export async function privateNode(
   { now = () => NOW, journal = new MemoryJournal(), stranger = false, ...more }: Enter = {},
 ): Promise<PrivateNode> {
   const { options, parts } = more;
-  const members = await swarm.open(peer, journal, { now, stranger });
+  const voters = options?.vouching?.voters;
+  const members = await swarm.open(peer, journal, { now, stranger, voters });
   const seed = new Uint8Array(32).fill(swarm.seeds[peer]!);
   const node = await testNode({ seed, network: members.network, members, ...options }, parts);
   return { ...node, members, peer: members.self, journal };

@@ -105,6 +105,7 @@ async function status(parts: ControlParts) {
       state: connected ? 'connected' : 'not connected',
       ...(lastError !== undefined && { error: lastError }),
     })),
+    warnings: (await parts.swarmHandlers.show()).warnings,
     jobs: node.jobs().length,
     dataSets: data.views().length,
     training: node.jobs().flatMap(({ job, progress }) => {
