@@ -64,8 +64,17 @@ function madeUp(all: readonly Uint8Array[]): readonly Uint8Array[] {
     .filter((bytes) => decodes(rounds.certificateCodec, bytes))
     .map((bytes) => decodeCanonical(rounds.certificateCodec, bytes, BYTES_MAX));
   const manifest = all.find((bytes) => decodes(rounds.signedManifestCodec, bytes))!;
+  const [descriptor, ...credentials] = [membership.descriptorCodec, membership.credentialCodec].map(
+    (codec) => all.find((bytes) => decodes(codec as Codec<unknown>, bytes))!,
+  );
+  const membershipProof = { descriptor: descriptor!, credentials, revocations: [] };
   return [
-    encodeCanonical(rounds.proofCodec, { manifest, certificates, moments: [new Uint8Array(8)] }),
+    encodeCanonical(rounds.membershipProofCodec, membershipProof),
+    ...[null, membershipProof].map((each) =>
+      encodeCanonical(rounds.proofCodec, {
+        ...{ manifest, certificates, moments: [new Uint8Array(8)], membership: each },
+      }),
+    ),
     ...certificates.map((each) => encodeCanonical(rounds.certificateBytesCodec, each)),
     encodeCanonical(rounds.trainingCodec, rounds.DEFAULT_TRAINING),
     encodeCanonical(rounds.aggregationCodec, rounds.DEFAULT_AGGREGATION),

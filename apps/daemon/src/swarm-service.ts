@@ -3,6 +3,7 @@ import type { RevokedView, SwarmHandlers } from '@starling/control';
 import {
   type Bandwidth,
   ConfigError,
+  encodeCanonical,
   type Journal,
   type Log,
   type Membership,
@@ -24,6 +25,7 @@ import {
 } from '@starling/membership';
 import {
   checkInvite,
+  descriptorCodec,
   type Invite,
   type InviteId,
   inviteIdOf,
@@ -33,6 +35,7 @@ import {
   type Target,
   WITHDRAWN,
 } from '@starling/protocol-membership';
+import type { MembershipProof } from '@starling/protocol-rounds';
 import type { SecretFile } from '@starling/store';
 import { createSwarm, type RelayOptions, redeemInvite, type Swarm } from '@starling/swarm';
 import { accessWarnings } from './access-warnings.ts';
@@ -87,6 +90,14 @@ export class SwarmService implements SwarmHandlers {
       parts.log.warn(`in the swarm ${name}: the configured network counts for nothing`);
     }
     return new SwarmService(parts, members, await enter(parts, members));
+  }
+
+  /** For a proof: what tells outsiders who these peers are; null where nothing can. */
+  proofOf(peers: Iterable<PeerId>): MembershipProof | null {
+    const members = this.#members;
+    if (members === undefined) return null;
+    const descriptor = encodeCanonical(descriptorCodec, members.descriptor);
+    return { descriptor, ...members.proofOf(peers) };
   }
 
   async show() {

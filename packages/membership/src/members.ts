@@ -221,6 +221,22 @@ export class Members implements Membership {
     });
   }
 
+  /** What tells an outsider who these peers are: their credentials, and the words about them. */
+  proofOf(peers: Iterable<PeerId>): News {
+    const wanted = new Set(peers);
+    const credentials = this.books.credentials().filter(({ body }) => wanted.has(body.peer));
+    const named = new Set(wanted);
+    for (const { signatures } of credentials)
+      for (const { signer } of signatures) named.add(signer);
+    const words = this.books
+      .revocations()
+      .filter(({ body: { target } }) => target.kind === 'peer' && named.has(target.peer));
+    return {
+      credentials: credentials.map(encodeCredential),
+      revocations: words.map(encodeRevocation),
+    };
+  }
+
   /** Keeps an invite of this peer's making, or that it has signed. */
   async keepInvite(invite: Invite): Promise<void> {
     const id = inviteIdOf(invite.body);
