@@ -50,7 +50,16 @@ const COMMANDS = [
   ],
   ...['jobs approve', 'jobs refuse', 'watch', 'cancel', 'model pull', 'model verify', 'gradcheck'],
   ...['model eval', 'model export', 'doctor'],
-  ...['autodiff', 'sim', 'bench', 'swarm show', 'swarm create', 'swarm invite', 'swarm join'],
+  ...[
+    'autodiff',
+    'sim',
+    'experiment',
+    'bench',
+    'swarm show',
+    'swarm create',
+    'swarm invite',
+    'swarm join',
+  ],
   ...['swarm members', 'swarm revoke', 'swarm vouch', 'swarm vouches', 'swarm leave'],
   ...['privacy', 'privacy plan'],
 ];
