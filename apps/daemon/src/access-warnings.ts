@@ -8,7 +8,7 @@ export const OPEN_WARNING =
 
 const DEAF_WARNING =
   'policy.vouching lets in the voters alone: the network of a name knows no vouches. ' +
-  'Make a swarm with `starling swarm create --public`';
+  'Make a swarm with `starling swarm create --public`, or join one';
 
 /** What an owner should know about who may enter; nothing for a private swarm. */
 export function accessWarnings(

@@ -93,6 +93,7 @@ test('the swarm is there after a restart; a membership can be renewed, and left'
   expect(renewed).toMatchObject({ id, role: 'launcher' });
   expect(renewed.memberUntil! > first.memberUntil!).toBe(true);
   expect(again.membership.may(two.key.peerId, 'launch')).toBe(true);
+  expect(again.proofOf([one.key.peerId, two.key.peerId])?.credentials).toHaveLength(1);
 
   expect(await again.leave()).toMatchObject({ kind: 'named', name: 'starling', role: null });
   expect(await two.parts.file.read()).toBeUndefined();
@@ -117,6 +118,7 @@ test('an open swarm says what is wrong with it, unless its peers are listed', as
   const open = await founder.create({ ...wanted, public: true });
   expect(open).toMatchObject({ kind: 'public', preSharedKey: false });
   expect(open.warnings[0]).toMatch(/one person with many keys/);
+  expect(founder.proofOf([one.key.peerId])).toBeNull();
   const guest = await two.open();
   const view = await guest.join((await founder.invite(anInvite)).invite, undefined);
   expect(view).toMatchObject({ kind: 'public', warnings: [] });

@@ -95,7 +95,8 @@ export class SwarmService implements SwarmHandlers {
   /** For a proof: what tells outsiders who these peers are; null where nothing can. */
   proofOf(peers: Iterable<PeerId>): MembershipProof | null {
     const members = this.#members;
-    if (members === undefined) return null;
+    // Of an open swarm everybody is a member: there is nothing to prove.
+    if (members === undefined || members.descriptor.access === 'open') return null;
     const descriptor = encodeCanonical(descriptorCodec, members.descriptor);
     return { descriptor, ...members.proofOf(peers) };
   }

@@ -21,7 +21,8 @@ export const membershipProofCodec = struct({
   revocations: list(bytes(1, 1024), 4_096),
 });
 export type MembershipProof = Decoded<typeof membershipProofCodec>;
-const MEMBERSHIP_BYTES_MAX = 24 * 1024 * 1024;
+/** More than all of these lists together, each item of its largest size. */
+const MEMBERSHIP_BYTES_MAX = 32 * 1024 * 1024;
 
 /** As its own bytes, so that it counts as one item in a proof. */
 const membershipBytesCodec = mapped<Uint8Array, MembershipProof>(

@@ -29,8 +29,8 @@ export function registerVouch(swarm: Command): void {
       const end = until ?? Math.floor((Date.now() + YEAR_MS) / 1000);
       const view = await clientOf(options).swarm.vouch({ peer, until: withdraw ? null : end });
       if (options.json) return printJson(view);
-      if (view.until === null) print(`no longer vouching for ${view.peer}`);
-      else print(`vouching for ${view.peer} until ${view.until}`);
+      if (view.until === null) return print(`no longer vouching for ${view.peer}`);
+      print(`vouching for ${view.peer} until ${view.until}`);
       note('It counts with owners that have this peer in policy.vouching.voters');
     });
 }
