@@ -21,7 +21,10 @@ import {
   signInvite,
   signRequest,
   signRevocation,
+  signVouch,
   swarmIdOf,
+  vouchCodec,
+  WITHDRAWN,
 } from '@starling/protocol-membership';
 import {
   type BadVector,
@@ -98,6 +101,17 @@ const ofInvite = signRevocation(
   alice,
 );
 
+const vouch = signVouch(
+  {
+    swarm: swarmIdOf(open),
+    peer: newcomer.peerId,
+    at: 1_700_000_700,
+    until: 1_731_536_000,
+  },
+  bob,
+);
+const withdrawal = signVouch({ ...vouch.body, at: 1_700_000_800, until: WITHDRAWN }, bob);
+
 const redeem = {
   kind: 'redeem',
   invite: encodeCanonical(inviteCodec, invite),
@@ -157,6 +171,18 @@ export const membershipGood = (): readonly GoodVector[] => [
     reason: 'invite-used',
     detail: 'another has used it',
   }),
+  good('for a peer', 'vouch', vouchCodec, vouch),
+  good('taken back', 'vouch', vouchCodec, withdrawal),
+  good('vouch', 'request', joinRequestCodec, {
+    kind: 'vouch',
+    vouches: [encodeCanonical(vouchCodec, vouch)],
+  }),
+  good('vouches', 'request', joinRequestCodec, { kind: 'vouches', known: ramp(32) }),
+  good('vouches', 'answer', joinAnswerCodec, {
+    kind: 'vouches',
+    digest: ramp(32),
+    vouches: [encodeCanonical(vouchCodec, vouch), encodeCanonical(vouchCodec, withdrawal)],
+  }),
 ];
 
 /** The wire form of a value with one of its parts exchanged, at a path of positions. */
@@ -176,6 +202,8 @@ export function membershipBad(): readonly BadVector[] {
     badWire(name, 'invite', inviteCodec, changed(inviteCodec, inviteOfTwo, path, part));
   const ofCredential = (name: string, path: readonly number[], part: unknown): BadVector =>
     badWire(name, 'credential', credentialCodec, changed(credentialCodec, credential, path, part));
+  const ofVouch = (name: string, path: readonly number[], part: unknown): BadVector =>
+    badWire(name, 'vouch', vouchCodec, changed(vouchCodec, vouch, path, part));
   const [first, second] = inviteOfTwo.signatures.map(({ signer, signature }) => [
     [alice, bob].find(({ peerId }) => peerId === signer)!.publicKey,
     signature,
@@ -239,6 +267,10 @@ export function membershipBad(): readonly BadVector[] {
       [[], [2, [bytesOf.word]]],
     ]),
     badWire('a reason without a name', 'answer', joinAnswerCodec, [4, [15, '']]),
+    ofVouch('for its own signer', [0, 1], bob.publicKey),
+    ofVouch('ends when it begins', [0, 3], 1_700_000_700),
+    ofVouch('a time beyond 32 bits', [0, 3], 2 ** 32),
+    ofVouch('a signature of 63 bytes', [1], ramp(63)),
   ];
 }
 

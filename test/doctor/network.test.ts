@@ -4,6 +4,7 @@ import type { NetworkReport } from '@starling/swarm';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Check, Finding } from '../../apps/cli/src/doctor/check.ts';
 import {
+  accessCheck,
   bootstrapCheck,
   dhtCheck,
   gossipCheck,
@@ -14,6 +15,7 @@ import {
   skewCheck,
 } from '../../apps/cli/src/doctor/network-checks.ts';
 import { listenFault, type NetworkProbe } from '../../apps/cli/src/doctor/network-probe.ts';
+import { accessWarnings } from '../../apps/daemon/src/access-warnings.ts';
 import { networkView } from '../../apps/daemon/src/views.ts';
 import { testSwarm } from '../../packages/membership/src/testing/swarm-of.ts';
 import { assembleSwarm } from '../../packages/swarm/src/swarm.ts';
@@ -31,12 +33,14 @@ const configOf = (more: ConfigInput) => configSchema.parse({ mdns: false, ...mor
 /** The doctor's view of a node, as of a daemon that runs. */
 const probeOf = ({ swarm }: Pick<TestNode, 'swarm'>): NetworkProbe => ({
   report: async () => networkView(await swarm.diagnose()),
+  warnings: async () => [],
   bootstrap: async () => [],
   listenFault,
 });
 
 const STOPPED: NetworkProbe = {
   report: async () => undefined,
+  warnings: async () => [],
   bootstrap: async () => [],
   listenFault,
 };
@@ -272,4 +276,16 @@ describe('a node that runs', () => {
 
 test('without a daemon what it would tell is skipped, and the addresses are dialled', async () => {
   expect(await text(natCheck(STOPPED))).toMatch(/^skipped: no daemon runs on this state directory/);
+});
+
+test('that anyone may enter is a warning with what to do about it', async () => {
+  const open: NetworkProbe = {
+    ...STOPPED,
+    warnings: async () => accessWarnings('open', CONFIG.policy),
+  };
+  expect(await text(accessCheck(open))).toMatch(
+    /^warn: anyone may enter this swarm: .*Sybil.* → Use a private swarm, policy\.members or/,
+  );
+  expect(accessWarnings('members', CONFIG.policy)).toEqual([]);
+  expect(await text(accessCheck(STOPPED))).toMatch(/^ok: /);
 });

@@ -50,9 +50,18 @@ const COMMANDS = [
   ],
   ...['jobs approve', 'jobs refuse', 'watch', 'cancel', 'model pull', 'model verify', 'gradcheck'],
   ...['model eval', 'model export', 'doctor'],
-  ...['autodiff', 'sim', 'bench', 'swarm show', 'swarm create', 'swarm invite', 'swarm join'],
-  ...['swarm members', 'swarm revoke', 'swarm leave', 'privacy', 'privacy plan'],
-  'privacy plan-examples',
+  ...[
+    'autodiff',
+    'sim',
+    'experiment',
+    'bench',
+    'swarm show',
+    'swarm create',
+    'swarm invite',
+    'swarm join',
+  ],
+  ...['swarm members', 'swarm revoke', 'swarm vouch', 'swarm vouches', 'swarm leave'],
+  ...['privacy', 'privacy plan', 'privacy plan-examples'],
 ];
 
 describe('usage', () => {
@@ -345,7 +354,7 @@ describe('a machine and a model, without a daemon', () => {
     expect(report.ok).toBe(false);
     expect(report.checks.map(({ id }) => id)).toEqual([
       ...['node', 'config', 'state', 'memory', 'files', 'clock'],
-      ...['listen', 'bootstrap', 'peers', 'skew', 'nat', 'relay', 'dht', 'gossip'],
+      ...['listen', 'bootstrap', 'access', 'peers', 'skew', 'nat', 'relay', 'dht', 'gossip'],
       ...['trainer', 'devices', 'cage'],
     ]);
     expect(report.checks[2]!.findings[0]).toMatchObject({

@@ -3,6 +3,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { createGenerator, permutation } from '@starling/autodiff';
 import {
   type ControlClient,
@@ -100,6 +101,29 @@ async function giveData(peers: readonly Peer[]): Promise<void> {
   );
 }
 
+interface Verified {
+  readonly signers: readonly { readonly peer: string }[] | null;
+}
+
+/** What `model verify` says, which needs no daemon. */
+async function verified(model: string, ...options: readonly string[]): Promise<Verified> {
+  const args = [LAUNCHER, 'model', 'verify', model, '--json', ...options];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT });
+  return JSON.parse(stdout) as Verified;
+}
+
+/** Outsiders can tell who signed, if they know the swarm's id. */
+async function expectProven(members: readonly Peer[], job: string, swarm: string): Promise<void> {
+  const [{ state }, b] = members as [Peer, Peer];
+  const model = join(state, 'model.onnx');
+  await b.run('model', 'pull', job, '-o', model);
+  const [told, asked] = [await verified(model, '--swarm', swarm), await verified(model)];
+  expect(told).toMatchObject({ ok: true, swarm });
+  const peers = members.map(({ peerId }) => peerId);
+  expect(peers).toEqual(expect.arrayContaining(told.signers!.map(({ peer }) => peer)));
+  expect(asked).toMatchObject({ ok: true, swarm, signers: null });
+}
+
 const isFailed = (line: string): boolean => !/connected$|not tried yet$/.test(line);
 
 const JOB = `name: ward
@@ -163,6 +187,8 @@ test('three daemons of a private swarm train; strangers and the revoked stay out
   }, 60_000);
   expect(new Set(views.map(({ stateHash }) => stateHash)).size).toBe(1);
   expect(views[0]!.rounds[0]).toMatchObject({ participants: 3, survivors: 3 });
+
+  await expectProven(members, job, made.id!);
 
   // One is thrown out, live and after a restart of both sides.
   await admin.run('swarm', 'revoke', c.peerId, '--reason', 'laptop lost');

@@ -13,7 +13,7 @@ import {
   type Wire,
 } from '@starling/core';
 import { signingKeyFromSeed } from '@starling/crypto';
-import { Books, type Taken } from '@starling/membership';
+import { Books, Vouches } from '@starling/membership';
 import * as blobs from '@starling/protocol-blobs';
 import * as membership from '@starling/protocol-membership';
 import * as reach from '@starling/protocol-reach';
@@ -64,8 +64,17 @@ function madeUp(all: readonly Uint8Array[]): readonly Uint8Array[] {
     .filter((bytes) => decodes(rounds.certificateCodec, bytes))
     .map((bytes) => decodeCanonical(rounds.certificateCodec, bytes, BYTES_MAX));
   const manifest = all.find((bytes) => decodes(rounds.signedManifestCodec, bytes))!;
+  const [descriptor, ...credentials] = [membership.descriptorCodec, membership.credentialCodec].map(
+    (codec) => all.find((bytes) => decodes(codec as Codec<unknown>, bytes))!,
+  );
+  const membershipProof = { descriptor: descriptor!, credentials, revocations: [] };
   return [
-    encodeCanonical(rounds.proofCodec, { manifest, certificates, moments: [new Uint8Array(8)] }),
+    encodeCanonical(rounds.membershipProofCodec, membershipProof),
+    ...[null, membershipProof].map((each) =>
+      encodeCanonical(rounds.proofCodec, {
+        ...{ manifest, certificates, moments: [new Uint8Array(8)], membership: each },
+      }),
+    ),
     ...certificates.map((each) => encodeCanonical(rounds.certificateBytesCodec, each)),
     encodeCanonical(rounds.trainingCodec, rounds.DEFAULT_TRAINING),
     encodeCanonical(rounds.aggregationCodec, rounds.DEFAULT_AGGREGATION),
@@ -94,6 +103,9 @@ function membershipParts(all: readonly Uint8Array[]): readonly Uint8Array[] {
       encodeCanonical(membership.revocationBodyCodec, body),
       encodeCanonical(membership.targetCodec, body.target),
     ]),
+    ...read(membership.vouchCodec).map(({ body }) =>
+      encodeCanonical(membership.vouchBodyCodec, body),
+    ),
     encodeCanonical(membership.revocationListCodec, list),
   ];
 }
@@ -175,6 +187,9 @@ const inviteTexts = (all: readonly Uint8Array[]): Target => ({
   },
 });
 
+/** What the books, or the vouches, say to something new. */
+type Answer = { readonly kind: string; readonly reason?: string };
+
 /** What members tell each other: nothing unsigned comes into the books. */
 function books(all: readonly Uint8Array[]): readonly Target[] {
   const credentials = all.filter((bytes) => decodes(membership.credentialCodec, bytes));
@@ -182,11 +197,12 @@ function books(all: readonly Uint8Array[]): readonly Target[] {
   const descriptors = all
     .filter((bytes) => decodes(membership.descriptorCodec, bytes))
     .map((bytes) => decodeCanonical(membership.descriptorCodec, bytes, BYTES_MAX));
-  const published = new Set([...credentials, ...words].map(toHex));
+  const vouches = all.filter((bytes) => decodes(membership.vouchCodec, bytes));
+  const published = new Set([...credentials, ...words, ...vouches].map(toHex));
   const target = (
     name: string,
     seeds: readonly Uint8Array[],
-    take: (into: Books, bytes: Uint8Array) => Taken,
+    take: (into: Books, bytes: Uint8Array) => Answer,
   ): Target => ({
     name,
     format: 'msgpack',
@@ -195,13 +211,23 @@ function books(all: readonly Uint8Array[]): readonly Target[] {
       const answers = descriptors.map((descriptor) => take(new Books(descriptor), bytes));
       const taken = answers.some(({ kind }) => kind === 'new');
       promise(!taken || published.has(toHex(bytes)), 'forged, and taken');
-      return answers.map((each) => (each.kind === 'refused' ? each.reason : each.kind)).join();
+      return answers.map((each) => each.reason ?? each.kind).join();
     },
   });
   return [
     target('takeCredential', credentials, (into, bytes) => into.takeCredential(bytes)),
     target('takeRevocation', words, (into, bytes) => into.takeRevocation(bytes)),
+    target('takeVouch', vouches, ({ descriptor }, bytes) =>
+      vouchesOf(descriptor, vouches).take(bytes),
+    ),
   ];
+}
+
+/** Of a peer whose owner takes the word of all that have signed published vouches. */
+function vouchesOf(descriptor: membership.Descriptor, all: readonly Uint8Array[]): Vouches {
+  const voters = new Set(all.map((bytes) => membership.decodeVouch(bytes).body.signer));
+  const [self] = descriptor.admins;
+  return new Vouches({ swarm: membership.swarmIdOf(descriptor), self: self!, voters });
 }
 
 /** Envelopes with every kind of body, sealed by a key that mutations do not have. */

@@ -1,4 +1,4 @@
-import type { SwarmOptions } from '@starling/swarm';
+import type { SwarmOptions, SwarmParts } from '@starling/swarm';
 import { onTestFinished } from 'vitest';
 import { assembleSwarm } from '../../packages/swarm/src/swarm.ts';
 import { realParts } from './parts.ts';
@@ -8,8 +8,11 @@ import { until } from './until.ts';
 export type TestNode = Awaited<ReturnType<typeof assembleSwarm>>;
 
 /** A node that is stopped when the test ends. */
-export async function testNode(more: Partial<SwarmOptions> = {}): Promise<TestNode> {
-  const started = await assembleSwarm(testOptions(more), realParts);
+export async function testNode(
+  more: Partial<SwarmOptions> = {},
+  parts: Partial<SwarmParts> = {},
+): Promise<TestNode> {
+  const started = await assembleSwarm(testOptions(more), { ...realParts, ...parts });
   onTestFinished(() => started.swarm.stop());
   return started;
 }

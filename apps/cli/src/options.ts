@@ -61,6 +61,15 @@ export function duration(text: string): number {
   throw new InvalidArgumentError('expected a duration such as 90s, 30min, 12h, 7d or 4w');
 }
 
+/** Parser of a time to come: a date in UTC, or a duration from now; in seconds since 1970. */
+export function timeFromNow(text: string): number {
+  const isDate = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z)?$/.test(text);
+  if (!isDate) return Math.floor(Date.now() / 1000) + duration(text);
+  const seconds = Date.parse(text) / 1000;
+  if (seconds > Date.now() / 1000) return seconds;
+  throw new InvalidArgumentError('expected a date to come, as 2027-06-30, or a duration, as 26w');
+}
+
 /** Parser of "k-of-n", as 2-of-3. */
 export function kOfN(text: string): { readonly k: number; readonly n: number } {
   const [, first, second] = /^(\d{1,2})-of-(\d{1,2})$/.exec(text) ?? [];

@@ -8,7 +8,7 @@ import { passSignals, readiness, spawnDaemon, untilEnd } from './daemon-process.
 import { EXIT } from './failures.ts';
 import { reasonOf } from './files.ts';
 import type { DaemonOptions } from './options.ts';
-import { note, print, printFacts, printJson } from './output.ts';
+import { coloured, note, print, printFacts, printJson } from './output.ts';
 
 export interface UpOptions extends DaemonOptions {
   readonly config?: string;
@@ -151,9 +151,10 @@ async function lastWords(path: string, size: number): Promise<string | undefined
 }
 
 async function announce(state: string, options: UpOptions, log?: string): Promise<void> {
-  const { peerId, addresses, network, pid } = await clientOf({ state }).status();
+  const { peerId, addresses, network, pid, warnings } = await clientOf({ state }).status();
   if (options.json) {
-    return printJson({ peerId, addresses, network, pid, stateDirectory: state, log: log ?? null });
+    const told = { peerId, addresses, network, pid, warnings };
+    return printJson({ ...told, stateDirectory: state, log: log ?? null });
   }
   printFacts([
     ['peer id', peerId],
@@ -162,5 +163,9 @@ async function announce(state: string, options: UpOptions, log?: string): Promis
     ...(log === undefined ? [] : ([['log', log]] as const)),
   ]);
   for (const address of addresses) print(`  ${address}`);
+  // In front the log is on the terminal, and has said so.
+  if (log !== undefined) {
+    for (const warning of warnings) note(coloured('yellow', `warning: ${warning}`));
+  }
   if (log !== undefined) note('`starling status` shows it, `starling stop` ends it');
 }

@@ -1,14 +1,34 @@
 import { applyVector, initialVector, zooModel } from '@starling/autodiff';
-import { type BlobHash, compareText, encodeCanonical, type JobId } from '@starling/core';
+import {
+  type BlobHash,
+  compareText,
+  encodeCanonical,
+  type JobId,
+  type PeerId,
+  toHex,
+} from '@starling/core';
 import { hashHex, type SigningKey, signingKeyFromSeed } from '@starling/crypto';
 import { encodeState } from '@starling/federation';
 import { readModel, writeModel } from '@starling/onnx';
+import {
+  credentialBodyFor,
+  type Descriptor,
+  descriptorCodec,
+  encodeCredential,
+  encodeRevocation,
+  type Role,
+  type SwarmId,
+  signCredential,
+  signRevocation,
+  swarmIdOf,
+} from '@starling/protocol-membership';
 import {
   type Certificate,
   type CertificateHash,
   DEFAULT_AGGREGATION,
   DEFAULT_TRAINING,
   type Manifest,
+  type MembershipProof,
   NO_PRIVACY,
   type Proof,
   proofCodec,
@@ -19,6 +39,7 @@ import {
 } from '@starling/protocol-rounds';
 import { toBitmap } from '@starling/secagg';
 import { describe, expect, test } from 'vitest';
+import { swarmIdFrom } from './verify-members.ts';
 import { verifyModel } from './verify-model.ts';
 
 /** Four peers in the roster's order, of whom three make a quorum. */
@@ -90,8 +111,9 @@ function chainOf(signersOfLast = 3): readonly Certificate[] {
 
 const proofOf = (
   certificates: readonly Certificate[],
-  { manifest = SIGNED, moments = [] }: Partial<Proof> = {},
-): Uint8Array => encodeCanonical(proofCodec, { manifest, certificates, moments } satisfies Proof);
+  { manifest = SIGNED, moments = [], membership = null }: Partial<Proof> = {},
+): Uint8Array =>
+  encodeCanonical(proofCodec, { manifest, certificates, moments, membership } satisfies Proof);
 
 describe('the proof beside a model', () => {
   test('holds for the weights that a quorum certified', () => {
@@ -172,6 +194,110 @@ describe('the proof beside a model', () => {
     const noise = new TextEncoder().encode('no proof at all');
     expect(verifyModel(modelAfter(0.5), noise).fault).toMatch(/the proof is malformed/);
     expect(verifyModel(noise, proofOf(chainOf())).fault).toMatch(/the model cannot be read/);
+  });
+});
+
+describe('the membership beside a chain [M-29]', () => {
+  const DAY = 86_400;
+  const BEGIN = 1_700_000_000;
+  const [admin, ...members] = KEYS;
+  const descriptor: Descriptor = {
+    ...{ name: 'ward-7', access: 'members', threshold: 1, nonce: new Uint8Array(8) },
+    admins: [admin!.peerId],
+  };
+  const swarm = swarmIdOf(descriptor);
+
+  function credentialOf(peer: PeerId, role: Role = 'trainer', by: SigningKey = admin!) {
+    const body = credentialBodyFor(
+      {
+        ...{ swarm: descriptor, role, singleUse: false, issuer: admin!.peerId, key: null },
+        ...{ issued: BEGIN, expires: BEGIN + DAY, memberUntil: BEGIN + 9 * DAY, bootstrap: [] },
+        nonce: new Uint8Array(12),
+      },
+      peer,
+    );
+    return encodeCredential({ body, signatures: [signCredential(body, by)], delegations: [] });
+  }
+
+  const membershipOf = (more: Partial<MembershipProof> = {}, of = descriptor) => ({
+    descriptor: encodeCanonical(descriptorCodec, of),
+    credentials: members.map(({ peerId }) => credentialOf(peerId)),
+    revocations: [],
+    ...more,
+  });
+  const verified = (membership: MembershipProof | null, wanted?: SwarmId) =>
+    verifyModel(modelAfter(0.5), proofOf(chainOf(), { membership }), wanted);
+
+  test('tells whose the signatures are to whoever knows the swarm’s id', () => {
+    const { ok, members: found } = verified(membershipOf(), swarm);
+    expect(ok).toBe(true);
+    expect(found).toMatchObject({ swarm, name: 'ward-7', keys: 3 });
+    expect(found?.signers).toEqual([
+      { peer: admin!.peerId, role: 'admin', rounds: 2, from: null, until: null, revoked: null },
+      ...members.slice(0, 2).map(({ peerId }) => ({
+        ...{ peer: peerId, role: 'trainer', rounds: 2, from: '2023-11-14T22:13:20Z' },
+        ...{ until: '2023-11-23T22:13:20Z', revoked: null },
+      })),
+    ]);
+    const hex = toHex(encodeCanonical(descriptorCodec, descriptor));
+    expect([swarm, hex, 'ward-7', '00'].map(swarmIdFrom)).toEqual([
+      ...[swarm, swarm, undefined, undefined],
+    ]);
+  });
+
+  test('claims nothing to whoever has not said which swarm it ought to be', () => {
+    expect(verified(membershipOf()).members).toEqual({
+      ...{ swarm, name: 'ward-7', keys: 3, signers: undefined },
+    });
+    expect(verified(null).members).toEqual({
+      ...{ swarm: null, name: null, keys: 3, signers: undefined },
+    });
+  });
+
+  test('fails where it does not prove it', () => {
+    const [a, b] = members.map(({ peerId }) => peerId) as [PeerId, PeerId];
+    const open = { ...descriptor, access: 'open' as const };
+    const forged = credentialOf(a, 'trainer', members[0]!);
+    const cases: readonly (readonly [MembershipProof | null, RegExp, SwarmId?])[] = [
+      [null, /no credentials: who signed it cannot be told/],
+      [membershipOf({}, open), /the proof is of the swarm ward-7/],
+      [membershipOf({}, open), /anyone may sign in the public swarm/, swarmIdOf(open)],
+      [membershipOf({ descriptor: new Uint8Array(3) }), /descriptor in the proof is malformed/],
+      [membershipOf({ credentials: [credentialOf(a)] }), /who signed round 1, has no credential/],
+      [membershipOf({ credentials: [forged] }), /a credential in the proof: /],
+      [
+        membershipOf({ credentials: [credentialOf(a), credentialOf(b, 'relay')] }),
+        /is relay in ward-7, which gives no right to train/,
+      ],
+      [membershipOf({ revocations: [new Uint8Array(3)] }), /a revocation in the proof/],
+    ];
+    for (const [membership, reason, wanted = swarm] of cases) {
+      const { ok, fault } = verified(membership, wanted);
+      expect(ok, String(reason)).toBe(false);
+      expect(fault).toMatch(reason);
+    }
+  });
+
+  test('a launcher without the right is no launcher', () => {
+    const other = signManifest(MANIFEST, members[0]!);
+    const certificates: Certificate[] = [];
+    const proof = proofOf(certificates, { manifest: other, membership: membershipOf() });
+    const { fault } = verifyModel(LAUNCHED, proof, swarm);
+    expect(fault).toMatch(/who launched the job, is trainer in ward-7, which gives no right to/);
+  });
+
+  test('who was revoked since is named, and what it signed holds', () => {
+    const [a] = members.map(({ peerId }) => peerId);
+    const word = signRevocation(
+      { swarm, target: { kind: 'peer', peer: a! }, at: BEGIN + 60, reason: 'left' },
+      admin!,
+    );
+    const revocations = [encodeRevocation(word)];
+    const { ok, members: found } = verified(membershipOf({ revocations }), swarm);
+    expect(ok).toBe(true);
+    expect(found?.signers?.map(({ revoked }) => revoked)).toEqual([
+      ...[null, '2023-11-14T22:14:20Z', null],
+    ]);
   });
 });
 

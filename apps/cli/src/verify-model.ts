@@ -3,6 +3,7 @@ import { type BlobHash, decodeCanonical, errorMessage, ProtocolError } from '@st
 import { hashHex } from '@starling/crypto';
 import { encodeState } from '@starling/federation';
 import { readModel } from '@starling/onnx';
+import type { SwarmId } from '@starling/protocol-membership';
 import {
   type Job,
   PROOF_BYTES_MAX,
@@ -11,6 +12,7 @@ import {
   readJob,
 } from '@starling/protocol-rounds';
 import { type Chain, isSettled, signersOf, survivorCount, verifyChain } from '@starling/rounds';
+import { type MembershipFinding, unchecked, verifyMembers } from './verify-members.ts';
 
 /** One certified round as `model verify` shows it. */
 export interface VerifiedRound {
@@ -31,6 +33,8 @@ export interface Verification {
   readonly fault: string | undefined;
   readonly job: Job | undefined;
   readonly rounds: readonly VerifiedRound[];
+  /** Who signed, checked or not; undefined where nothing that was signed holds. */
+  readonly members: MembershipFinding | undefined;
 }
 
 const failed = (fault: string, job?: Job, chain: Chain = []): Verification => ({
@@ -38,14 +42,20 @@ const failed = (fault: string, job?: Job, chain: Chain = []): Verification => ({
   fault,
   job,
   rounds: roundsOf(chain),
+  members: undefined,
 });
 
 /**
  * Checks offline that a proof's manifest is signed, that a quorum signed every round since, and
- * that the last of them certifies the very weights in `model`. What stands around the weights, the
- * graph, is not under any certificate, nor are a peer's own weights.
+ * that the last of them certifies the very weights in `model`; with `swarm` also that all signers
+ * were made members of it. What stands around the weights, the graph, is not under any certificate,
+ * nor are a peer's own weights.
  */
-export function verifyModel(model: Uint8Array, proofBytes: Uint8Array): Verification {
+export function verifyModel(
+  model: Uint8Array,
+  proofBytes: Uint8Array,
+  swarm?: SwarmId,
+): Verification {
   let proof: Proof;
   let job: Job | undefined;
   try {
@@ -62,8 +72,14 @@ export function verifyModel(model: Uint8Array, proofBytes: Uint8Array): Verifica
     const sound = chain.slice(0, verdict.round - 1);
     return failed(`certificate of round ${verdict.round}: ${verdict.reason}`, job, sound);
   }
+  const { membership } = proof;
+  const members =
+    swarm === undefined
+      ? unchecked(chain, membership)
+      : verifyMembers({ chain, job, membership, swarm });
+  if ('fault' in members) return failed(members.fault, job, chain);
   const fault = weightsFault(model, job, proof);
-  return { ok: fault === undefined, fault, job, rounds: roundsOf(chain) };
+  return { ok: fault === undefined, fault, job, rounds: roundsOf(chain), members };
 }
 
 /** Why the weights inside `model` are not those that the chain ends in, or undefined. */

@@ -22,8 +22,7 @@ test('nothing at all is a configuration', async () => {
   expect(parseConfig('# only a comment\n', 'empty.yaml')).toEqual(defaults);
   expect(defaults.policy).toEqual({
     ...{ trust: [], minPeers: 3, company: [], minCompany: 0, members: [] },
-    privacyBudget: {},
-    exampleNoise: {},
+    ...{ vouching: { voters: [], least: 1 }, privacyBudget: {}, exampleNoise: {} },
   });
 });
 
@@ -90,6 +89,14 @@ describe('an error names file, line and key', () => {
     ['network: "Not A Name"', 'file.yaml, line 1, network', /small letters/],
     ['mdns: true\n\nlight: maybe', 'file.yaml, line 3, light', /boolean/],
     ['listen:\n  - /ip4/1.2.3.4/tcp/1\n  - 5', 'file.yaml, line 3, listen.1', /string/],
+    [
+      `policy:\n  vouching:\n    voters: [${PEER}]\n    least: 2`,
+      ...(['file.yaml, line 4, policy.vouching.least', /policy\.vouching\.voters/] as const),
+    ],
+    [
+      `policy:\n  vouching: {voters: [${PEER}, ${PEER}]}`,
+      ...(['file.yaml, line 2, policy.vouching.voters', /twice/] as const),
+    ],
     ['policy:\n  minCompany: 1', 'file.yaml, line 2, policy.minCompany', /policy\.company/],
     ['policy:\n  minPeers: 2', 'file.yaml, line 2, policy.minPeers', />=3/],
     ['policy:\n  trust:\n    - nobody', 'file.yaml, line 3, policy.trust.0', /not a peer id/],

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage, type PeerId } from '@starling/core';
 import { parsePeerId } from '@starling/crypto';
 import { parseHours, type ResourceLimits } from '@starling/node';
+import { MEMBERSHIP_LIMITS } from '@starling/protocol-membership';
 import { WEIGHT_MAX } from '@starling/protocol-rounds';
 import type { Policy } from '@starling/rounds';
 import { DEVICE_CHOICES, MEMORY_MIN, PRECISION_CHOICES } from '@starling/trainer';
@@ -11,6 +12,8 @@ import { z } from 'zod';
 const peer = z
   .string()
   .refine((text) => parsePeerId(text) !== undefined, 'not a peer id (12D3KooW…)');
+
+const VOTERS_MAX = MEMBERSHIP_LIMITS.votersMax;
 
 const UNITS: Readonly<Record<string, number>> = {
   KiB: 2 ** 10,
@@ -87,6 +90,21 @@ export const configSchema = z.strictObject({
       minPeers: z.number().int().min(3).default(3),
       /** Peers to have anything to do with; empty for all that the swarm lets in. */
       members: z.array(peer).default([]),
+      /** Peers that may let in others beside `members`, and how many of them it takes. */
+      vouching: z
+        .strictObject({
+          voters: z
+            .array(peer)
+            .refine((list) => list.length <= VOTERS_MAX, `at most ${VOTERS_MAX} voters`)
+            .refine((list) => new Set(list).size === list.length, 'a voter is there twice')
+            .default([]),
+          least: z.number().int().min(1).default(1),
+        })
+        .refine(({ voters, least }) => voters.length === 0 || least <= voters.length, {
+          path: ['least'],
+          message: 'more than there are peers in policy.vouching.voters',
+        })
+        .prefault({}),
       /** Peers whose owners this one trusts, and how many of them must be in a sum with it. */
       company: z.array(peer).default([]),
       minCompany: z.number().int().min(0).max(1023).default(0),

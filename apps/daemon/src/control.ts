@@ -7,10 +7,21 @@ import {
   type PullOptions,
   type SwarmHandlers,
 } from '@starling/control';
-import { ConfigError, encodeCanonical, type JobId, ProtocolError } from '@starling/core';
+import {
+  ConfigError,
+  encodeCanonical,
+  type JobId,
+  type PeerId,
+  ProtocolError,
+} from '@starling/core';
 import { decodeState } from '@starling/federation';
 import type { Governor, StarlingNode } from '@starling/node';
-import { type Manifest, NO_PRIVACY, proofCodec } from '@starling/protocol-rounds';
+import {
+  type Manifest,
+  type MembershipProof,
+  NO_PRIVACY,
+  proofCodec,
+} from '@starling/protocol-rounds';
 import { manifestFault, type Notice, noiseForJob } from '@starling/rounds';
 import type { FileBlobStore, StateDirectory } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
@@ -27,6 +38,8 @@ export interface ControlParts {
   readonly node: StarlingNode;
   readonly swarm: Swarm;
   readonly swarmHandlers: SwarmHandlers;
+  /** What tells outsiders who these peers are. */
+  readonly proofOf: (peers: Iterable<PeerId>) => MembershipProof | null;
   readonly data: DataRegistry;
   readonly watchers: Set<(job: JobId, notice: Notice) => void>;
   readonly stop: () => Promise<void>;
@@ -64,7 +77,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
       watchers.add(watcher);
       return () => watchers.delete(watcher);
     },
-    pull: (id, options) => pull(node, findJob(node, id), options),
+    pull: (id, options) => pull(parts, findJob(node, id), options),
     addData: async (dataset) => {
       const added = await data.add(dataset);
       await node.dataChanged();
@@ -105,6 +118,7 @@ async function status(parts: ControlParts) {
       state: connected ? 'connected' : 'not connected',
       ...(lastError !== undefined && { error: lastError }),
     })),
+    warnings: (await parts.swarmHandlers.show()).warnings,
     jobs: node.jobs().length,
     dataSets: data.views().length,
     training: node.jobs().flatMap(({ job, progress }) => {
@@ -153,16 +167,17 @@ function findJob(node: StarlingNode, wanted: string): JobId {
 
 /**
  * The newest global model in its ONNX file, with this peer's own weights if asked for, and the
- * chain that leads to it from the manifest.
+ * chain that leads to it from the manifest, with who is in its rosters.
  */
-async function pull(node: StarlingNode, id: JobId, { personal }: PullOptions) {
+async function pull({ node, proofOf }: ControlParts, id: JobId, { personal }: PullOptions) {
   const { model, state, signed, report } = await node.model(id);
   const { round, model: vector, moments } = decodeState(state);
   const { manifest } = report.job;
   const own = personal ? await personalOf(node, id, manifest) : undefined;
   const certificates = report.certificates.slice(0, round);
+  const rosters = certificates.flatMap(({ statement }) => statement.roster);
   const proof = encodeCanonical(proofCodec, {
-    ...{ manifest: signed, certificates },
+    ...{ manifest: signed, certificates, membership: proofOf([report.job.launcher, ...rosters]) },
     moments: moments.map((each) => new Uint8Array(each.buffer, each.byteOffset, each.byteLength)),
   });
   return {

@@ -142,6 +142,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     ...{ config, state, governor, blobs, swarm, data, watchers, stop, started, loopDelay },
     node: running,
     swarmHandlers: service,
+    proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),
   };
   const server: ControlServer = await createControlServer(socket, controlHandlers(parts));
   undo.push(() => server.close());

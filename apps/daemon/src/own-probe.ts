@@ -1,12 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Fault } from '@starling/swarm';
+import { accessWarnings } from './access-warnings.ts';
 import type { Config } from './config.ts';
 
 /** What a daemon of a state directory would dial, for a doctor that finds none running. */
 export interface OwnProbe {
   readonly network: string;
   readonly bootstrap: readonly string[];
+  /** What its owner should know about who may enter. */
+  readonly warnings: readonly string[];
   /** Dials an address as the daemon would: undefined when it leads into the swarm. */
   dial(address: string): Promise<Fault | undefined>;
 }
@@ -31,6 +34,7 @@ export async function openOwnProbe(config: Config, stateDirectory: string): Prom
   return {
     network,
     bootstrap: [...new Set([...config.bootstrap, ...(record?.bootstrap ?? [])])],
+    warnings: accessWarnings(record?.descriptor.access ?? 'named', config.policy),
     dial: async (address) => (await probeAddress(address, parts, member)).fault,
   };
 }

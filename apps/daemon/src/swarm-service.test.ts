@@ -1,11 +1,11 @@
-import { ProtocolError } from '@starling/core';
+import { type PeerId, ProtocolError } from '@starling/core';
 import { signingKeyFromSeed } from '@starling/crypto';
 import { MemoryJournal, type SecretFile } from '@starling/store';
 import { expect, onTestFinished, test } from 'vitest';
 import { realRandom, silentLog } from '../../../test/helpers/parts.ts';
 import { temporaryDirectory } from '../../../test/helpers/temporary.ts';
 import { until } from '../../../test/helpers/until.ts';
-import { configSchema } from './config.ts';
+import { type ConfigInput, configSchema } from './config.ts';
 import { SwarmService } from './swarm-service.ts';
 
 const memoryFile = (): SecretFile => {
@@ -22,7 +22,7 @@ const memoryFile = (): SecretFile => {
 };
 
 /** A daemon's swarm alone, with a disk that outlives it. */
-async function disk(policy: { members?: string[] } = {}) {
+async function disk(policy: ConfigInput['policy'] = {}) {
   const seed = realRandom.bytes(32);
   const key = signingKeyFromSeed(seed);
   const parts = {
@@ -93,6 +93,7 @@ test('the swarm is there after a restart; a membership can be renewed, and left'
   expect(renewed).toMatchObject({ id, role: 'launcher' });
   expect(renewed.memberUntil! > first.memberUntil!).toBe(true);
   expect(again.membership.may(two.key.peerId, 'launch')).toBe(true);
+  expect(again.proofOf([one.key.peerId, two.key.peerId])?.credentials).toHaveLength(1);
 
   expect(await again.leave()).toMatchObject({ kind: 'named', name: 'starling', role: null });
   expect(await two.parts.file.read()).toBeUndefined();
@@ -117,12 +118,41 @@ test('an open swarm says what is wrong with it, unless its peers are listed', as
   const open = await founder.create({ ...wanted, public: true });
   expect(open).toMatchObject({ kind: 'public', preSharedKey: false });
   expect(open.warnings[0]).toMatch(/one person with many keys/);
+  expect(founder.proofOf([one.key.peerId])).toBeNull();
   const guest = await two.open();
   const view = await guest.join((await founder.invite(anInvite)).invite, undefined);
   expect(view).toMatchObject({ kind: 'public', warnings: [] });
   // Neither the founder is on the guest's list, nor may it say so by dialling.
   await expect(founder.swarm.dial(guest.swarm.addresses()[0]!)).rejects.toThrow(ProtocolError);
   expect(founder.swarm.peers()).toEqual([]);
+});
+
+test('an owner takes part with whom its voters vouch for, and with nobody else', async () => {
+  const voter = await disk();
+  const owner = await disk({ vouching: { voters: [voter.key.peerId] } });
+  const third = (await disk()).key.peerId;
+  const founder = await voter.open();
+  await founder.create({ ...wanted, public: true });
+  const service = await owner.open();
+  const named = await service.show();
+  expect(named.warnings[0]).toMatch(/lets in the voters alone/);
+  const view = await service.join((await founder.invite(anInvite)).invite, undefined);
+  expect(view).toMatchObject({ kind: 'public', warnings: [] });
+  await until(() => founder.swarm.peers().includes(owner.key.peerId));
+
+  const may = (peer: PeerId) => service.membership.may(peer, 'train');
+  expect([owner.key.peerId, voter.key.peerId, third].map(may)).toEqual([true, true, false]);
+  expect(service.membership.refusal(third)).toMatch(/^not-listed: .*0 of 1 voters/);
+  const end = Math.floor(Date.now() / 1000) + 3_600;
+  expect(await founder.vouch({ peer: third, until: end })).toMatchObject({
+    ...{ peer: third, by: voter.key.peerId, standing: 'holds', counts: false },
+  });
+  await until(() => may(third));
+  expect(await service.vouches()).toMatchObject([{ peer: third, standing: 'holds', counts: true }]);
+  await founder.vouch({ peer: third, until: null });
+  await until(() => !may(third));
+  expect(await service.vouches()).toMatchObject([{ standing: 'withdrawn', counts: false }]);
+  await expect(service.vouch({ peer: owner.key.peerId, until: end })).rejects.toThrow('itself');
 });
 
 test('what cannot be is refused with the next step', async () => {

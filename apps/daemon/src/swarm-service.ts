@@ -3,6 +3,7 @@ import type { RevokedView, SwarmHandlers } from '@starling/control';
 import {
   type Bandwidth,
   ConfigError,
+  encodeCanonical,
   type Journal,
   type Log,
   type Membership,
@@ -18,10 +19,13 @@ import {
   issueInvite,
   Members,
   newSwarm,
+  OwnerList,
   type SwarmRecord,
+  type Vouching,
 } from '@starling/membership';
 import {
   checkInvite,
+  descriptorCodec,
   type Invite,
   type InviteId,
   inviteIdOf,
@@ -29,13 +33,16 @@ import {
   parseInvite,
   swarmIdOf,
   type Target,
+  WITHDRAWN,
 } from '@starling/protocol-membership';
+import type { MembershipProof } from '@starling/protocol-rounds';
 import type { SecretFile } from '@starling/store';
 import { createSwarm, type RelayOptions, redeemInvite, type Swarm } from '@starling/swarm';
+import { accessWarnings } from './access-warnings.ts';
 import { ChangeableSwarm } from './changeable-swarm.ts';
 import type { Config } from './config.ts';
 import { systemClock, systemRandom } from './ports.ts';
-import { inviteView, memberViews, OPEN_WARNING, swarmView } from './swarm-views.ts';
+import { inviteView, memberViews, swarmView, vouchView } from './swarm-views.ts';
 
 export interface SwarmServiceParts {
   readonly config: Config;
@@ -56,17 +63,20 @@ export class SwarmService implements SwarmHandlers {
   readonly swarm: ChangeableSwarm;
   /** For the node: where there are no members, everybody may do everything. */
   readonly membership: Membership = {
-    refusal: (peer) => this.#members?.refusal(peer),
-    may: (peer, right) => this.#members?.may(peer, right) ?? true,
+    refusal: (peer) => this.#list.refusal(peer) ?? this.#members?.refusal(peer),
+    may: (peer, right) =>
+      this.#list.refusal(peer) === undefined && (this.#members?.may(peer, right) ?? true),
     mayHaveLaunched: (peer) => this.#members?.mayHaveLaunched(peer) ?? true,
     mayHaveTrained: (peer) => this.#members?.mayHaveTrained(peer) ?? true,
   };
   readonly #parts: SwarmServiceParts;
   #members: Members | undefined;
+  #list: OwnerList;
 
   private constructor(parts: SwarmServiceParts, members: Members | undefined, first: Swarm) {
     this.#parts = parts;
     this.#members = members;
+    this.#list = listOf(parts, members);
     this.swarm = new ChangeableSwarm(first);
   }
 
@@ -80,6 +90,15 @@ export class SwarmService implements SwarmHandlers {
       parts.log.warn(`in the swarm ${name}: the configured network counts for nothing`);
     }
     return new SwarmService(parts, members, await enter(parts, members));
+  }
+
+  /** For a proof: what tells outsiders who these peers are; null where nothing can. */
+  proofOf(peers: Iterable<PeerId>): MembershipProof | null {
+    const members = this.#members;
+    // Of an open swarm everybody is a member: there is nothing to prove.
+    if (members === undefined || members.descriptor.access === 'open') return null;
+    const descriptor = encodeCanonical(descriptorCodec, members.descriptor);
+    return { descriptor, ...members.proofOf(peers) };
   }
 
   async show() {
@@ -167,12 +186,22 @@ export class SwarmService implements SwarmHandlers {
     return revokedView(members, target);
   }
 
+  async vouch({ peer, until }: Parameters<SwarmHandlers['vouch']>[0]) {
+    const members = this.#demandMembers();
+    return vouchView(members, await members.vouch(peer as PeerId, until ?? WITHDRAWN));
+  }
+
+  async vouches() {
+    const members = this.#demandMembers();
+    return members.vouches.all().map((vouch) => vouchView(members, vouch));
+  }
+
   /** Back to the network of the configured name. What is known of the members stays on disk. */
   async leave() {
     this.#demandMembers();
     const left = this.#members;
     await this.#parts.file.remove();
-    this.#members = undefined;
+    this.#become(undefined);
     const back = () => enter(this.#parts, undefined);
     await this.swarm.change(back, () => enter(this.#parts, left));
     return this.show();
@@ -183,18 +212,23 @@ export class SwarmService implements SwarmHandlers {
     const before = this.#members;
     const members = await openMembers(record, this.#parts);
     await this.#parts.file.write(encodeRecord(record));
-    this.#members = members;
+    this.#become(members);
     try {
       await this.swarm.change(
         () => enter(this.#parts, members),
         () => enter(this.#parts, before),
       );
     } catch (error) {
-      this.#members = before;
+      this.#become(before);
       if (before === undefined) await this.#parts.file.remove();
       else await this.#parts.file.write(encodeRecord(before.record));
       throw error;
     }
+  }
+
+  #become(members: Members | undefined): void {
+    this.#members = members;
+    this.#list = listOf(this.#parts, members);
   }
 
   #demandMembers(): Members {
@@ -214,11 +248,29 @@ export class SwarmService implements SwarmHandlers {
 
 const DEFAULT_NETWORK = 'starling';
 
-async function openMembers(
-  record: SwarmRecord,
-  { journal, key, log }: SwarmServiceParts,
-): Promise<Members> {
-  const members = await Members.open(record, { journal, key, now: wallSeconds });
+/** Undefined where no voters are named. */
+const vouchingOf = ({ config }: SwarmServiceParts): Vouching | undefined => {
+  const { voters, least } = config.policy.vouching;
+  return voters.length === 0 ? undefined : { voters: new Set(voters as PeerId[]), least };
+};
+
+/** Undefined where the owner lists nobody. */
+const allowOf = ({ config }: SwarmServiceParts): readonly PeerId[] | undefined =>
+  config.policy.members.length === 0 ? undefined : (config.policy.members as PeerId[]);
+
+function listOf(parts: SwarmServiceParts, members: Members | undefined): OwnerList {
+  const allow = allowOf(parts);
+  const { peerId: self } = parts.key;
+  return new OwnerList({
+    ...{ self, members, allow: allow && new Set(allow) },
+    vouching: vouchingOf(parts),
+  });
+}
+
+async function openMembers(record: SwarmRecord, parts: SwarmServiceParts): Promise<Members> {
+  const { journal, key, log } = parts;
+  const voters = vouchingOf(parts)?.voters;
+  const members = await Members.open(record, { journal, key, now: wallSeconds, voters });
   const tell = (): void => {
     const refusal = members.refusal(members.self);
     if (refusal === undefined) return;
@@ -233,9 +285,11 @@ async function openMembers(
 
 function enter(parts: SwarmServiceParts, members: Members | undefined): Promise<Swarm> {
   const { config, log, seed, peers, bandwidth } = parts;
-  if (members?.descriptor.access === 'open') log.warn(OPEN_WARNING);
+  const access = members?.descriptor.access ?? 'named';
+  for (const warning of accessWarnings(access, config.policy)) log.warn(warning);
   const bootstrap = new Set([...config.bootstrap, ...(members?.record.bootstrap ?? [])]);
-  const allow = config.policy.members as PeerId[];
+  const allow = allowOf(parts);
+  const vouching = vouchingOf(parts);
   return createSwarm(
     {
       seed,
@@ -248,7 +302,8 @@ function enter(parts: SwarmServiceParts, members: Members | undefined): Promise<
       mdns: config.mdns,
       datastore: peers,
       ...(members && { members }),
-      ...(allow.length > 0 && { allow }),
+      ...(allow && { allow }),
+      ...(vouching && { vouching }),
     },
     { clock: systemClock, random: systemRandom, log, bandwidth },
   );

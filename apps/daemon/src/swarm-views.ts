@@ -1,4 +1,4 @@
-import type { InviteView, MemberView, SwarmView } from '@starling/control';
+import type { InviteView, MemberView, SwarmView, VouchView } from '@starling/control';
 import type { PeerId } from '@starling/core';
 import { type Members, missingSignatures } from '@starling/membership';
 import {
@@ -7,13 +7,13 @@ import {
   inviteText,
   isoTime,
   swarmIdOf,
+  type Vouch,
+  vouchHolds,
+  WITHDRAWN,
 } from '@starling/protocol-membership';
 import type { SwarmStatus } from '@starling/swarm';
+import { accessWarnings } from './access-warnings.ts';
 import type { Config } from './config.ts';
-
-export const OPEN_WARNING =
-  'anyone may enter this swarm: one person with many keys can fill a roster and see a lone ' +
-  'victim’s update. Use a private swarm, or policy.members, for data that matter';
 
 /** The swarm as the API shows it. */
 export function swarmView(
@@ -30,14 +30,13 @@ export function swarmView(
     refused: { ...status.refused },
     refusedBy: status.refusedBy.map(({ peer, reason }) => ({ peer, reason })),
   };
-  const isListed = policy.members.length > 0;
   if (members === undefined) {
     return {
       ...common,
       ...{ kind: 'named', id: null, name: network, admins: [], threshold: 0 },
       ...{ role: null, standing: 'member', memberUntil: null, preSharedKey: false },
       ...{ members: 0, revocationListVersion: 0, invites: [] },
-      warnings: isListed ? [] : [OPEN_WARNING],
+      warnings: [...accessWarnings('named', policy)],
     };
   }
   const { descriptor, record } = members;
@@ -70,7 +69,7 @@ export function swarmView(
       };
     }),
     warnings: [
-      ...(isOpen && !isListed ? [OPEN_WARNING] : []),
+      ...accessWarnings(descriptor.access, policy),
       ...endingWarning(credential?.body.expires, members.now()),
     ],
   };
@@ -114,3 +113,13 @@ export const memberViews = (
     memberUntil: credential === undefined ? null : isoTime(credential.body.expires),
     invite: credential?.body.invite ?? null,
   }));
+
+export function vouchView(members: Members, vouch: Vouch): VouchView {
+  const { peer, signer, until } = vouch.body;
+  const holds = vouchHolds(vouch, members.now());
+  return {
+    ...{ peer, by: signer, until: until === WITHDRAWN ? null : isoTime(until) },
+    standing: until === WITHDRAWN ? 'withdrawn' : holds ? 'holds' : 'expired',
+    counts: members.vouchersOf(peer).includes(signer),
+  };
+}

@@ -32,6 +32,9 @@ import {
   revokedViewSchema,
   type SwarmView,
   swarmViewSchema,
+  type VouchFor,
+  type VouchView,
+  vouchViewSchema,
 } from './swarm-schemas.ts';
 
 /** The API of one daemon, typed. Errors come back as its own ConfigError or ProtocolError. */
@@ -65,6 +68,8 @@ export interface SwarmClient {
   join(invite: string, addresses?: readonly string[]): Promise<SwarmView>;
   members(): Promise<readonly MemberView[]>;
   revoke(wanted: Revoke): Promise<RevokedView>;
+  vouch(wanted: VouchFor): Promise<VouchView>;
+  vouches(): Promise<readonly VouchView[]>;
   leave(): Promise<SwarmView>;
 }
 
@@ -104,6 +109,8 @@ export function createControlClient(socket: string): ControlClient {
       join: (invite, addresses) => post('/v1/swarm/join', { invite, addresses }, swarmViewSchema),
       members: () => get('/v1/swarm/members', z.array(memberViewSchema)),
       revoke: (wanted) => post('/v1/swarm/revoke', wanted, revokedViewSchema),
+      vouch: (wanted) => post('/v1/swarm/vouches', wanted, vouchViewSchema),
+      vouches: () => get('/v1/swarm/vouches', z.array(vouchViewSchema)),
       leave: () => post('/v1/swarm/leave', {}, swarmViewSchema),
     },
   };

@@ -88,6 +88,8 @@ export const statusSchema = z.object({
   bootstrap: z.array(
     z.object({ address: z.string(), state: z.string(), error: z.string().optional() }),
   ),
+  /** What its owner should know about the swarm it is in. */
+  warnings: z.array(z.string()),
   jobs: count,
   dataSets: count,
   /** Jobs that train at the moment, and have for some seconds. */

@@ -10,6 +10,8 @@ import {
   revokeSchema,
   type SwarmView,
   signInviteSchema,
+  type VouchView,
+  vouchSchema,
 } from './swarm-schemas.ts';
 
 /** What the daemon does about its swarm. */
@@ -22,6 +24,9 @@ export interface SwarmHandlers {
   join(invite: string, addresses: readonly string[] | undefined): Promise<SwarmView>;
   members(): Promise<readonly MemberView[]>;
   revoke(wanted: z.output<typeof revokeSchema>): Promise<RevokedView>;
+  /** This peer's word for another, or its withdrawal. */
+  vouch(wanted: z.output<typeof vouchSchema>): Promise<VouchView>;
+  vouches(): Promise<readonly VouchView[]>;
   leave(): Promise<SwarmView>;
 }
 
@@ -36,5 +41,7 @@ export function swarmRoutes(app: FastifyInstance, swarm: SwarmHandlers): void {
   });
   app.get('/v1/swarm/members', () => swarm.members());
   app.post('/v1/swarm/revoke', ({ body }) => swarm.revoke(revokeSchema.parse(body)));
+  app.post('/v1/swarm/vouches', ({ body }) => swarm.vouch(vouchSchema.parse(body)));
+  app.get('/v1/swarm/vouches', () => swarm.vouches());
   app.post('/v1/swarm/leave', () => swarm.leave());
 }

@@ -68,6 +68,13 @@ export const revokeSchema = z
   });
 export type Revoke = z.input<typeof revokeSchema>;
 
+export const vouchSchema = z.strictObject({
+  peer,
+  /** Seconds since 1970; null takes a vouch back. */
+  until: z.number().int().positive().max(0xffffffff).nullable(),
+});
+export type VouchFor = z.input<typeof vouchSchema>;
+
 export const swarmViewSchema = z.object({
   /** `named`: no swarm but the network of a name. */
   kind: z.enum(['named', 'public', 'private']),
@@ -142,3 +149,15 @@ export const revokedViewSchema = z.object({
   warnings: z.array(z.string()),
 });
 export type RevokedView = z.infer<typeof revokedViewSchema>;
+
+export const vouchViewSchema = z.object({
+  peer: z.string(),
+  /** Whose word it is. */
+  by: z.string(),
+  /** Null when it was taken back. */
+  until: z.string().nullable(),
+  standing: z.enum(['holds', 'expired', 'withdrawn']),
+  /** Whether this peer's owner takes the word of `by`, and it holds. */
+  counts: z.boolean(),
+});
+export type VouchView = z.infer<typeof vouchViewSchema>;

@@ -7,7 +7,7 @@ import {
   createControlServer,
   type Revoke,
 } from './index.ts';
-import { INVITE, MEMBER, SWARM, swarmHandlers } from './testing/swarm-handlers.ts';
+import { INVITE, MEMBER, SWARM, swarmHandlers, VOUCH } from './testing/swarm-handlers.ts';
 
 async function running() {
   const seen: unknown[] = [];
@@ -28,6 +28,8 @@ test('every route of the swarm answers what its handler answered', async () => {
   expect(await client.join('starling1-x')).toEqual(SWARM);
   expect(await client.members()).toEqual([MEMBER]);
   expect(await client.revoke({ peer: PEER })).toMatchObject({ target: PEER, revoked: true });
+  expect(await client.vouch({ peer: PEER, until: 1_800_000_000 })).toEqual(VOUCH);
+  expect(await client.vouches()).toEqual([VOUCH]);
   expect(await client.leave()).toEqual(SWARM);
 });
 
@@ -51,6 +53,8 @@ test('what makes no sense is refused by its key', async () => {
   await expect(client.create({ name: 'a', admins: ['x'] })).rejects.toThrow('admins.0');
   await expect(client.invite({ redeemSeconds: 0 })).rejects.toThrow('redeemSeconds');
   await expect(client.invite({ addresses: ['x'] })).rejects.toThrow('addresses.0');
+  await expect(client.vouch({ peer: 'x', until: null })).rejects.toThrow('peer');
+  await expect(client.vouch({ peer: PEER, until: 2 ** 32 })).rejects.toThrow('until');
   const both: Revoke[] = [{}, { peer: PEER, invite: 'abcdef01' }];
   for (const wanted of both) {
     await expect(client.revoke(wanted)).rejects.toThrow('either a peer or an invite');

@@ -1,4 +1,4 @@
-import { compareText, concatBytes, DecodeError, fromHex, type PeerId } from '@starling/core';
+import { compareText, concatBytes, fromHex, type PeerId } from '@starling/core';
 import { hashHex, sha256 } from '@starling/crypto';
 import {
   type Credential,
@@ -22,20 +22,11 @@ import {
   targetKey,
   type Verdict,
 } from '@starling/protocol-membership';
+import { decoded, KNOWN, NEW, no, type Taken } from './taken.ts';
 
 export type Standing =
   | { readonly ok: true; readonly role: Role }
   | { readonly ok: false; readonly reason: Refusal; readonly detail: string };
-
-/** What taking something into the books came to. */
-export type Taken =
-  | { readonly kind: 'new' }
-  | { readonly kind: 'known' }
-  | { readonly kind: 'refused'; readonly reason: Refusal; readonly detail: string };
-
-const NEW: Taken = { kind: 'new' };
-const KNOWN: Taken = { kind: 'known' };
-const no = (reason: Refusal, detail: string): Taken => ({ kind: 'refused', reason, detail });
 
 /**
  * Who is a member and who is no more: credentials and revocations, merged by union, of two in one
@@ -199,14 +190,4 @@ export class Books {
 function isLater(a: Credential, b: Credential): boolean {
   if (a.body.expires !== b.body.expires) return a.body.expires > b.body.expires;
   return hashHex(encodeCredential(a)) > hashHex(encodeCredential(b));
-}
-
-/** What `read` gives; undefined on bytes that do not decode. */
-function decoded<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof DecodeError) return undefined;
-    throw error;
-  }
 }

@@ -1,5 +1,5 @@
 /** The books of a swarm: who is a member, who is no more, and how one becomes one. */
-export { Books, type Standing, type Taken } from './books.ts';
+export { Books, type Standing } from './books.ts';
 export {
   countersign,
   demandAuthority,
@@ -16,5 +16,8 @@ export {
   type News,
   type NewsListener,
 } from './members.ts';
+export { OwnerList, type OwnerListParts, type Vouching } from './owner-list.ts';
 export { decodeRecord, encodeRecord, type SwarmRecord } from './record.ts';
 export { type Colleagues, type RedeemRequest, redeem } from './redeem.ts';
+export type { Taken } from './taken.ts';
+export { Vouches, type VouchesParts } from './vouches.ts';

@@ -1,4 +1,5 @@
 import {
+  ConfigError,
   decodeCanonical,
   encodeCanonical,
   InvariantError,
@@ -14,8 +15,10 @@ import {
   type Descriptor,
   decodeCredential,
   decodeRevocation,
+  decodeVouch,
   encodeCredential,
   encodeRevocation,
+  encodeVouch,
   hasRight,
   type Invite,
   type InviteId,
@@ -28,17 +31,25 @@ import {
   type Role,
   type SwarmId,
   signRevocation,
+  signVouch,
   swarmIdOf,
   type Target,
+  type Vouch,
+  vouchPlaceOf,
+  WITHDRAWN,
 } from '@starling/protocol-membership';
-import { Books, type Standing, type Taken } from './books.ts';
+import { Books, type Standing } from './books.ts';
 import type { SwarmRecord } from './record.ts';
+import type { Taken } from './taken.ts';
+import { Vouches } from './vouches.ts';
 
 export interface MembersParts {
   readonly journal: Journal;
   readonly key: SigningKey;
   /** The wall clock, in seconds since 1970: for expiry alone (design decision 14a). */
   readonly now: () => number;
+  /** Peers whose vouches count to this peer's owner. */
+  readonly voters?: ReadonlySet<PeerId> | undefined;
 }
 
 /** What came in and was new, to be passed on. */
@@ -49,6 +60,8 @@ export interface News {
 
 /** `from` is who told us, if somebody did. */
 export type NewsListener = (news: News, from: PeerId | undefined) => void;
+/** Of vouches that were new. */
+export type VouchListener = (vouches: readonly Uint8Array[], from: PeerId | undefined) => void;
 
 export interface MemberView {
   readonly peer: PeerId;
@@ -67,9 +80,11 @@ export class Members implements Membership {
   readonly network: string;
   readonly record: SwarmRecord;
   readonly books: Books;
+  readonly vouches: Vouches;
   readonly #parts: MembersParts;
   readonly #prefix: string;
   readonly #listeners = new Set<NewsListener>();
+  readonly #vouchListeners = new Set<VouchListener>();
   readonly #used = new Map<InviteId, PeerId>();
   readonly #issued = new Map<InviteId, Invite>();
 
@@ -79,6 +94,8 @@ export class Members implements Membership {
     this.swarm = swarmIdOf(record.descriptor);
     this.network = networkOf(this.swarm);
     this.books = new Books(record.descriptor);
+    const { key, voters = new Set<PeerId>() } = parts;
+    this.vouches = new Vouches({ swarm: this.swarm, self: key.peerId, voters });
     this.#parts = parts;
     this.#prefix = `membership/${this.swarm}/`;
   }
@@ -92,6 +109,7 @@ export class Members implements Membership {
       const [kind, name] = key.slice(prefix.length).split('/') as [string, string];
       if (kind === 'credential') credentials.push(value);
       else if (kind === 'word') members.books.takeRevocation(value);
+      else if (kind === 'vouch') members.vouches.take(value);
       else if (kind === 'used') {
         members.#used.set(name as InviteId, new TextDecoder().decode(value) as PeerId);
       } else if (kind === 'issued') {
@@ -203,6 +221,22 @@ export class Members implements Membership {
     });
   }
 
+  /** What tells an outsider who these peers are: their credentials, and the words about them. */
+  proofOf(peers: Iterable<PeerId>): News {
+    const wanted = new Set(peers);
+    const credentials = this.books.credentials().filter(({ body }) => wanted.has(body.peer));
+    const named = new Set(wanted);
+    for (const { signatures } of credentials)
+      for (const { signer } of signatures) named.add(signer);
+    const words = this.books
+      .revocations()
+      .filter(({ body: { target } }) => target.kind === 'peer' && named.has(target.peer));
+    return {
+      credentials: credentials.map(encodeCredential),
+      revocations: words.map(encodeRevocation),
+    };
+  }
+
   /** Keeps an invite of this peer's making, or that it has signed. */
   async keepInvite(invite: Invite): Promise<void> {
     const id = inviteIdOf(invite.body);
@@ -239,6 +273,55 @@ export class Members implements Membership {
     const word = signRevocation({ swarm: this.swarm, target, at, reason }, this.key);
     await this.take({ revocations: [encodeRevocation(word)] });
     return word;
+  }
+
+  /** Voters that vouch for a peer now; the word of a revoked one is worth nothing. */
+  vouchersOf(peer: PeerId): readonly PeerId[] {
+    const isRevoked = (voter: PeerId): boolean =>
+      this.books.revocationsOf({ kind: 'peer', peer: voter }) !== undefined;
+    return this.vouches.vouchersOf(peer, this.now()).filter((voter) => !isRevoked(voter));
+  }
+
+  onVouches(listener: VouchListener): () => void {
+    const entry: VouchListener = (vouches, from) => listener(vouches, from);
+    this.#vouchListeners.add(entry);
+    return () => this.#vouchListeners.delete(entry);
+  }
+
+  /** Takes those that matter here, on disk before listeners hear; answers as `take` does. */
+  async takeVouches(
+    given: readonly Uint8Array[],
+    from?: PeerId,
+  ): Promise<Extract<Taken, { kind: 'refused' }> | undefined> {
+    const kept: Uint8Array[] = [];
+    let refusal: Extract<Taken, { kind: 'refused' }> | undefined;
+    for (const item of given) {
+      const taken = this.vouches.take(item);
+      if (taken.kind === 'refused') refusal ??= taken;
+      if (taken.kind !== 'new') continue;
+      const place = vouchPlaceOf(decodeVouch(item));
+      await this.#parts.journal.put(`${this.#prefix}vouch/${place}`, item);
+      kept.push(item);
+    }
+    if (kept.length > 0) for (const listener of [...this.#vouchListeners]) listener(kept, from);
+    return refusal;
+  }
+
+  /**
+   * This peer's word for another until then, in seconds since 1970, or its withdrawal.
+   * @throws ConfigError where there is no room, or no sense in it
+   */
+  async vouch(peer: PeerId, until: number | typeof WITHDRAWN): Promise<Vouch> {
+    const now = Math.floor(this.now());
+    if (peer === this.self) throw new ConfigError('peer', 'nobody vouches for itself');
+    if (until !== WITHDRAWN && until <= now) throw new ConfigError('until', 'has passed already');
+    const before = this.vouches.of(peer, this.self);
+    // Later than the word before, whatever a clock that was set has to say.
+    const at = Math.max(now, (before?.body.at ?? -1) + 1);
+    const vouch = signVouch({ swarm: this.swarm, peer, at, until }, this.key);
+    const refusal = await this.takeVouches([encodeVouch(vouch)]);
+    if (refusal !== undefined) throw new ConfigError('peer', refusal.detail);
+    return vouch;
   }
 
   #tell(news: News, from: PeerId | undefined): void {

@@ -1,9 +1,9 @@
 import type { Log, Membership, PeerId } from '@starling/core';
+import type { OwnerList } from '@starling/membership';
 
 export interface AdmissionParts {
   readonly members: Membership | undefined;
-  /** The owner's own list; everybody when absent. */
-  readonly allow: ReadonlySet<PeerId> | undefined;
+  readonly list: OwnerList;
   readonly log: Log;
 }
 
@@ -25,10 +25,8 @@ export class Admission {
 
   /** `reason: detail`, or undefined when the peer may speak. */
   refusal(peer: PeerId): string | undefined {
-    const { members, allow } = this.#parts;
-    if (allow !== undefined && !allow.has(peer))
-      return `not-listed: ${peer} is not in policy.members`;
-    return members?.refusal(peer);
+    const { members, list } = this.#parts;
+    return list.refusal(peer) ?? members?.refusal(peer);
   }
 
   /** The same for something that `peer` wants here, counted and logged when it is refused. */

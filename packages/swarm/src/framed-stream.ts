@@ -73,9 +73,10 @@ const WRITE_HIGH_BYTES = 1024 * 1024;
 
 /**
  * Frames with back-pressure both ways over a libp2p stream, the only way this package reads or
- * writes one. It holds at most READ_HIGH_BYTES, one frame and one yamux window. One reader at a
- * time. libp2p's own ways are broken: `for await` buffers without bound; `onDrain()` waits only the
- * first time; a `pause()` inside a `message` handler is undone; an unread stream is reset.
+ * writes one. It holds at most a frame and two yamux windows: what had come when it went on, and
+ * what may come from then on. One reader at a time. libp2p's own ways are broken: `for await`
+ * buffers without bound; `onDrain()` waits only the first time; a `pause()` inside a `message`
+ * handler is undone; an unread stream is reset.
  */
 export class FramedStream {
   readonly #stream: Stream;

@@ -27,6 +27,7 @@ import {
 import type { Admission } from './admission.ts';
 import { peerOf } from './identity.ts';
 import { demandVersion } from './probe.ts';
+import { VouchExchange } from './vouch-exchange.ts';
 
 export interface GateParts {
   readonly members: Members;
@@ -73,11 +74,12 @@ const NO_HEADER = new Uint8Array(0);
  */
 export class Gate {
   readonly #parts: GateParts;
+  readonly #vouches: VouchExchange;
   /** Hellos under way, by peer; streams of such peers wait. */
   readonly #greetings = new Map<PeerId, Promise<void>>();
   readonly #strangers = new Map<Connection, () => void>();
   readonly #extensions = new WeakMap<Connection, number>();
-  readonly #stopHearing: () => void;
+  readonly #stopHearing: readonly (() => void)[];
   readonly #toldAt = new Map<PeerId, number>();
   readonly #refusedBy = new Map<PeerId, string>();
   #stopped = false;
@@ -87,12 +89,21 @@ export class Gate {
 
   constructor(parts: GateParts) {
     this.#parts = parts;
-    this.#stopHearing = parts.members.onNews((news, from) => this.#spread(news, from));
+    const { members } = parts;
+    this.#vouches = new VouchExchange({
+      members,
+      admission: parts.admission,
+      ask: (peer, request) => this.#ask(peer, request, NEWS_MS),
+    });
+    this.#stopHearing = [
+      members.onNews((news, from) => this.#spread(news, from)),
+      members.onVouches((vouches, from) => this.#spreadVouches(vouches, from)),
+    ];
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#stopHearing();
+    for (const stop of this.#stopHearing) stop();
     for (const cancel of this.#strangers.values()) cancel();
     this.#strangers.clear();
   }
@@ -164,11 +175,24 @@ export class Gate {
       this.#booksAt = now + BOOKS_EVERY_MS;
       const peers = this.#parts.connected();
       const peer = peers[this.#turn++ % Math.max(1, peers.length)];
-      if (peer !== undefined) this.#inBackground(this.#compareBooks(peer));
+      if (peer === undefined) return;
+      this.#inBackground(this.#compareBooks(peer));
+      this.#inBackground(this.#vouches.fetch(peer));
     }
   }
 
-  /** Who is revoked is not let in again; but one that does not know it yet is told first. */
+  /** A peer that knows that it is revoked dials nobody. @throws ProtocolError 'revoked' */
+  demandOwnStanding(): void {
+    const { members } = this.#parts;
+    const standing = members.standing(members.self);
+    if (standing.ok || standing.reason !== 'revoked') return;
+    throw new ProtocolError('revoked', standing.detail);
+  }
+
+  /**
+   * Who is revoked or not listed is not let in again. One that does not know it yet is told first,
+   * once a minute, whichever process of that peer asks: between, its connections just end.
+   */
   gater(): ConnectionGater {
     const isBarred = (remote: Connection['remotePeer']): boolean => {
       const peer = peerOf(remote);
@@ -193,11 +217,8 @@ export class Gate {
   async #greet(peer: PeerId, connection: Connection): Promise<void> {
     const { members, admission } = this.#parts;
     try {
-      const answer = await this.#ask(peer, {
-        kind: 'hello',
-        credential: members.ownCredential(),
-        books: members.books.digest(),
-      });
+      let answer = await this.#hello(peer);
+      if (await this.#vouches.answers(peer, answer)) answer = await this.#hello(peer);
       if (answer.kind === 'refused') throw this.#refusedUs(peer, answer);
       if (answer.kind !== 'welcome') throw new ProtocolError('malformed', 'hello, and no welcome');
       this.#refusedBy.delete(peer);
@@ -215,6 +236,13 @@ export class Gate {
       throw known;
     }
     this.#inBackground(this.#parts.identify(connection));
+    this.#inBackground(this.#vouches.fetch(peer));
+  }
+
+  #hello(peer: PeerId): Promise<JoinAnswer> {
+    const { members } = this.#parts;
+    const credential = members.ownCredential();
+    return this.#ask(peer, { kind: 'hello', credential, books: members.books.digest() });
   }
 
   /** One that does not know the join protocol is of another swarm, or of another version of it. */
@@ -274,6 +302,8 @@ export class Gate {
   #welcome(connection: Connection): void {
     this.#forget(connection);
     this.#inBackground(this.#parts.identify(connection));
+    const peer = peerOf(connection.remotePeer);
+    if (peer !== undefined) this.#inBackground(this.#vouches.fetch(peer));
   }
 
   async #answer(request: JoinRequest, from: PeerId): Promise<JoinAnswer> {
@@ -285,6 +315,9 @@ export class Gate {
           connected: this.#parts.connected,
           ask: (peer, forwarded) => this.#ask(peer, forwarded, REDEEM_MS),
         });
+      case 'vouch':
+      case 'vouches':
+        return this.#vouches.answer(request, from);
       default:
         return this.#answerMember(request, from);
     }
@@ -334,11 +367,7 @@ export class Gate {
 
   async #compareBooks(peer: PeerId): Promise<void> {
     const { members } = this.#parts;
-    const answer = await this.#ask(peer, {
-      kind: 'hello',
-      credential: members.ownCredential(),
-      books: members.books.digest(),
-    });
+    const answer = await this.#hello(peer);
     if (answer.kind === 'refused') this.#refusedUs(peer, answer);
     if (answer.kind !== 'welcome' || equalBytes(answer.books, members.books.digest())) return;
     await this.#equalBooks(peer);
@@ -374,6 +403,15 @@ export class Gate {
     }
     if (news.revocations.length === 0) return;
     this.#parts.clock.setTimer(millis(FAREWELL_MS), () => this.#cutRefused());
+  }
+
+  #spreadVouches(vouches: readonly Uint8Array[], from: PeerId | undefined): void {
+    if (this.#stopped) return;
+    for (const peer of this.#parts.connected()) {
+      if (peer !== from) this.#inBackground(this.#ask(peer, { kind: 'vouch', vouches }, NEWS_MS));
+    }
+    // One of them may be a withdrawal.
+    this.#cutRefused();
   }
 
   /** Ends the connections of all that may not be here (any more), those under way excepted. */

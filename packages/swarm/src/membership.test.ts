@@ -1,23 +1,24 @@
 import { connect } from 'node:net';
-import { ConfigError, type PeerId, utf8 } from '@starling/core';
+import { ConfigError, millis, type PeerId, utf8 } from '@starling/core';
 import { encodeRevocation, signRevocation, TOLERANCE_SECONDS } from '@starling/protocol-membership';
 import { describe, expect, test } from 'vitest';
+import { realClock } from '../../../test/helpers/parts.ts';
 import { type PrivateNode, privateNode } from '../../../test/helpers/private-swarms.ts';
 import { testNode } from '../../../test/helpers/swarms.ts';
 import { temporaryDirectory } from '../../../test/helpers/temporary.ts';
 import { until } from '../../../test/helpers/until.ts';
 import { DAY, NOW, testSwarm } from '../../membership/src/testing/swarm-of.ts';
 import { createNode } from './libp2p-node.ts';
-import { checkOptions } from './options.ts';
+import { checkOptions, type SwarmParts } from './options.ts';
 import { protocolIds } from './protocol-ids.ts';
 
 const bootstrapOf = (node: PrivateNode) => ({ bootstrap: node.swarm.addresses() });
 const knows = (node: PrivateNode, peer: PeerId): boolean => node.swarm.peers().includes(peer);
 
 /** An admin and members that are connected to it. */
-async function swarmOf(count: number) {
+async function swarmOf(count: number, adminParts: Partial<SwarmParts> = {}) {
   const swarm = testSwarm(count + 2);
-  const admin = await privateNode(swarm, 0);
+  const admin = await privateNode(swarm, 0, { parts: adminParts });
   const others = await Promise.all(
     Array.from({ length: count - 1 }, (_, i) =>
       privateNode(swarm, i + 1, { options: bootstrapOf(admin) }),
@@ -165,7 +166,9 @@ test('a membership that ends while its peer is connected ends the connection', a
 
 describe('revocation [M-12] [M-17]', () => {
   test('cuts live connections everywhere, and holds after a restart', async () => {
-    const { swarm, admin, others, nodes } = await swarmOf(4);
+    let ahead = 0;
+    const clock = { ...realClock, now: () => millis(realClock.now() + ahead) };
+    const { swarm, admin, others, nodes } = await swarmOf(4, { clock });
     const [a, b, gone] = others as [PrivateNode, PrivateNode, PrivateNode];
     const staying = [admin, a, b];
     await admin.members.revoke({ kind: 'peer', peer: gone.peer }, 'left the ward');
@@ -175,9 +178,13 @@ describe('revocation [M-12] [M-17]', () => {
     await until(() => gone.members.refusal(gone.peer)?.startsWith('revoked'));
     expect(gone.members.refusal(gone.peer)).toContain('left the ward');
     expect(staying.every(({ swarm: node }) => node.peers().length === 2)).toBe(true);
+    const toAdmin = gone.swarm.dial(admin.swarm.addresses()[0]!);
+    await expect(toAdmin).rejects.toMatchObject({ code: 'revoked' });
 
     await gone.swarm.stop();
     await a.swarm.stop();
+    // It may have dialled between the cut and the news: a peer is told once a minute.
+    ahead = 60_000;
     const again = await privateNode(swarm, 1, { journal: a.journal });
     const back = await privateNode(swarm, 3);
     for (const node of [...nodes.slice(0, 1), again]) {

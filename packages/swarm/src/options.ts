@@ -8,7 +8,8 @@ import {
   type PeerId,
   type Random,
 } from '@starling/core';
-import type { Members } from '@starling/membership';
+import type { Members, Vouching } from '@starling/membership';
+import { MEMBERSHIP_LIMITS } from '@starling/protocol-membership';
 
 export interface SwarmOptions {
   /** 32 bytes, the seed of the Ed25519 identity. */
@@ -32,6 +33,8 @@ export interface SwarmOptions {
   readonly members?: Members;
   /** The owner's own list of peers to have anything to do with; everybody when absent. */
   readonly allow?: readonly PeerId[];
+  /** Whose vouches let in peers beside that list; without members, the voters alone. */
+  readonly vouching?: Vouching;
   /** How long a connection may stay on which nobody has shown a credential. */
   readonly graceMs?: number;
   readonly monitor?: MonitorOptions;
@@ -80,11 +83,12 @@ export interface SwarmParts {
   readonly bandwidth?: Bandwidth | undefined;
 }
 
-type Optional = 'datastore' | 'members' | 'allow';
+type Optional = 'datastore' | 'members' | 'allow' | 'vouching';
 export type CheckedOptions = Required<Omit<SwarmOptions, Optional>> & {
   readonly datastore: string | undefined;
   readonly members: Members | undefined;
   readonly allow: ReadonlySet<PeerId> | undefined;
+  readonly vouching: Vouching | undefined;
 };
 
 /** 8 s let a peer's event loop block that long, which a loaded laptop does. */
@@ -109,10 +113,11 @@ export function checkOptions(options: SwarmOptions): CheckedOptions {
   if (!(redial.firstMs > 0 && redial.firstMs <= redial.maxMs)) {
     throw new ConfigError('redial', 'firstMs must be positive and at most maxMs');
   }
-  const { members, allow } = options;
+  const { members, allow, vouching } = options;
   if (members !== undefined && members.network !== options.network) {
     throw new ConfigError('network', `${options.network} is not the name of the members' swarm`);
   }
+  if (vouching !== undefined) checkVouching(vouching);
   if (options.relay?.offer !== undefined) checkOffer(options.relay.offer);
   checkAddresses('listen', options.listen);
   checkAddresses('announce', options.announce ?? []);
@@ -128,9 +133,19 @@ export function checkOptions(options: SwarmOptions): CheckedOptions {
     graceMs: options.graceMs ?? GRACE_MS,
     members,
     allow: allow && new Set(allow),
+    vouching,
     relay: options.relay ?? {},
     upnp: options.upnp ?? false,
   };
+}
+
+function checkVouching({ voters, least }: Vouching): void {
+  const { votersMax } = MEMBERSHIP_LIMITS;
+  if (voters.size > votersMax) {
+    throw new ConfigError('vouching.voters', `${voters.size} voters, at most ${votersMax}`);
+  }
+  if (Number.isSafeInteger(least) && least >= 1 && least <= voters.size) return;
+  throw new ConfigError('vouching.least', `${least} of ${voters.size} voters`);
 }
 
 function checkOffer({ maxConnections, bytesMax, secondsMax }: RelayOffer): void {

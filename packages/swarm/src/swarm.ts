@@ -11,7 +11,7 @@ import {
   ProtocolError,
   type RequestOptions,
 } from '@starling/core';
-import type { Members } from '@starling/membership';
+import { type Members, OwnerList } from '@starling/membership';
 import { MEMBERSHIP_LIMITS, MEMBERSHIP_PROTOCOL } from '@starling/protocol-membership';
 import { REACH_PROTOCOL } from '@starling/protocol-reach';
 import type { LevelDatastore } from 'datastore-level';
@@ -74,8 +74,9 @@ export async function assembleSwarm(
   const ids = protocolIds(checked.network);
   const datastore = await openDatastore(checked.datastore);
   try {
-    const { members, allow } = checked;
-    const admission = new Admission({ members, allow, log: parts.log });
+    const { members } = checked;
+    const list = new OwnerList(checked);
+    const admission = new Admission({ members, list, log: parts.log });
     let gate: Gate | undefined;
     const node = await createNode(
       checked,
@@ -325,6 +326,7 @@ class Libp2pSwarm implements Swarm {
     const { node, parts } = this.#init;
     const byId = typeof target === 'string';
     const what = `dialling ${byId ? target : target.address}`;
+    this.gate?.demandOwnStanding();
     return withDeadline(parts.clock, DIAL_TIMEOUT_MS, what, async (signal) => {
       const whom = byId ? remoteOf(target) : multiaddr(target.address);
       const connection = await node.dial(whom, { signal }).catch((error: unknown) => {

@@ -1,4 +1,4 @@
-import type { PeerId } from '@starling/core';
+import { DecodeError, type PeerId } from '@starling/core';
 import { type SigningKey, signingKeyFromSeed } from '@starling/crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -9,9 +9,12 @@ import {
   checkRevocation,
   checkSignatures,
   checkTime,
+  checkVouch,
   credentialBodyFor,
   type Descriptor,
+  decodeVouch,
   encodeCredential,
+  encodeVouch,
   hasRight,
   type Invite,
   type InviteBody,
@@ -22,8 +25,12 @@ import {
   signCredential,
   signInvite,
   signRevocation,
+  signVouch,
   swarmIdOf,
   TOLERANCE_SECONDS,
+  type VouchBody,
+  vouchHolds,
+  WITHDRAWN,
 } from './index.ts';
 
 const keys = [1, 2, 3, 4, 5]
@@ -231,4 +238,43 @@ test('what each role may do', () => {
   expect(may('launcher')).toEqual(['train', 'train-light', 'launch']);
   expect(may('admin')).toEqual(['train', 'train-light', 'launch']);
   expect(may('relay')).toEqual([]);
+});
+
+describe('vouches', () => {
+  const swarm = swarmIdOf(swarmOf(1));
+  const content = { swarm, peer: newcomer.peerId, at: NOW, until: NOW + DAY };
+
+  test('are their signer’s own, unchanged, for this swarm [M-24]', () => {
+    const vouch = signVouch(content, delegate);
+    expect(checkVouch(vouch, swarm)).toEqual({ ok: true });
+    expect(checkVouch(vouch, swarmIdOf(swarmOf(2)))).toMatchObject({ reason: 'wrong-swarm' });
+    const changes: readonly Partial<VouchBody>[] = [
+      { peer: alice.peerId },
+      { until: NOW + 2 * DAY },
+      { at: NOW + 1 },
+      { signer: bob.peerId },
+      { until: WITHDRAWN },
+    ];
+    for (const change of changes) {
+      const forged = { ...vouch, body: { ...vouch.body, ...change } };
+      expect(checkVouch(forged, swarm)).toMatchObject({ reason: 'bad-signature' });
+    }
+  });
+
+  test('nobody vouches for itself, and none ends before it begins [M-24]', () => {
+    const faulty = [
+      signVouch({ ...content, peer: bob.peerId }, bob),
+      signVouch({ ...content, until: NOW }, bob),
+    ];
+    for (const vouch of faulty) expect(() => decodeVouch(encodeVouch(vouch))).toThrow(DecodeError);
+  });
+
+  test('hold five minutes longer than they say, and not once withdrawn [M-26]', () => {
+    const vouch = signVouch(content, bob);
+    const end = content.until + TOLERANCE_SECONDS;
+    expect([NOW - DAY, end, end + 1].map((now) => vouchHolds(vouch, now))).toEqual([
+      ...[true, true, false],
+    ]);
+    expect(vouchHolds(signVouch({ ...content, until: WITHDRAWN }, bob), NOW)).toBe(false);
+  });
 });

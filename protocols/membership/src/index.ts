@@ -12,3 +12,4 @@ export * from './revocation.ts';
 export * from './roles.ts';
 export * from './verdict.ts';
 export * from './version.ts';
+export * from './vouch.ts';

@@ -19,6 +19,14 @@ export const MEMBERSHIP_LIMITS = {
   /** Members, and revocations, that one peer keeps and one message carries. */
   membersMax: 2_048,
   revocationsMax: 4_096,
+  /** Encoded vouch. */
+  vouchBytesMax: 256,
+  /** Peers whose vouches count to one owner. */
+  votersMax: 16,
+  /** Vouches by one signer, and about oneself, that one peer keeps. */
+  vouchesEachMax: 256,
+  /** Vouches that one message carries: of all voters, by oneself and about oneself. */
+  vouchesMax: 18 * 256,
   /** One message of the join protocol, request or answer. */
   messageBytesMax: 4 * 1024 * 1024,
 } as const;

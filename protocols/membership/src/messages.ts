@@ -21,6 +21,7 @@ const news = struct({
   credentials,
   revocations: list(revocationBytes, MEMBERSHIP_LIMITS.revocationsMax),
 });
+const vouches = list(bytes(1, MEMBERSHIP_LIMITS.vouchBytesMax), MEMBERSHIP_LIMITS.vouchesMax);
 
 /** A request of the join protocol; spec §7. It travels in the body, the header is empty. */
 export const joinRequestCodec = union({
@@ -41,6 +42,10 @@ export const joinRequestCodec = union({
   news,
   /** Members only: asks for all books. */
   books: struct({}),
+  /** Vouches that are new to the sender; of one that is not let in, those about it alone. */
+  vouch: struct({ vouches }),
+  /** Members only: asks for all vouches, unless they are those of this digest. */
+  vouches: struct({ known: bytes(32) }),
 });
 export type JoinRequest = Decoded<typeof joinRequestCodec>;
 
@@ -56,5 +61,7 @@ export const joinAnswerCodec = union({
     reason: oneOf(REFUSALS),
     detail: text(MEMBERSHIP_LIMITS.detailCharsMax),
   }),
+  /** None when the digest is the one asked with. */
+  vouches: struct({ digest: bytes(32), vouches }),
 });
 export type JoinAnswer = Decoded<typeof joinAnswerCodec>;

@@ -19,6 +19,7 @@ import {
   revocationCodec,
   signCredential,
   swarmIdOf,
+  vouchCodec,
 } from './index.ts';
 
 const CODECS: Readonly<Record<string, Codec<unknown>>> = {
@@ -26,6 +27,7 @@ const CODECS: Readonly<Record<string, Codec<unknown>>> = {
   invite: inviteCodec as Codec<unknown>,
   credential: credentialCodec as Codec<unknown>,
   revocation: revocationCodec as Codec<unknown>,
+  vouch: vouchCodec as Codec<unknown>,
   request: joinRequestCodec as Codec<unknown>,
   answer: joinAnswerCodec as Codec<unknown>,
 };

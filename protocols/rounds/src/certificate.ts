@@ -62,18 +62,6 @@ export const certificateBytesCodec = mapped<Uint8Array, Certificate>(
   (certificate) => encodeCanonical(certificateCodec, certificate),
 );
 
-/**
- * What proves offline where a model comes from: the signed manifest, and every certificate since.
- */
-export const proofCodec = struct({
-  manifest: bytes(1, 16 * 1024),
-  certificates: list(certificateBytesCodec, 30_000),
-  /** What else is under the last state hash: the server optimiser's vectors, as float32. */
-  moments: list(bytes(0, 4 * LIMITS.vectorLengthMax), 2),
-});
-export type Proof = Decoded<typeof proofCodec>;
-export const PROOF_BYTES_MAX = 256 * 1024 * 1024;
-
 const hashes = new WeakMap<Statement, CertificateHash>();
 /** Names a certificate, whoever signed it; computed once, since a statement never changes. */
 export function statementHash(statement: Statement): CertificateHash {

@@ -1,9 +1,19 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { EXIT } from '../failures.ts';
 import { readInput, writeOutput } from '../files.ts';
 import { addCommand, addDaemonCommand, type DaemonOptions, type JsonOption } from '../options.ts';
-import { coloured, decimal, note, percent, print, printJson, printTable } from '../output.ts';
+import {
+  coloured,
+  decimal,
+  note,
+  percent,
+  plural,
+  print,
+  printJson,
+  printTable,
+} from '../output.ts';
 import type { Column } from '../table.ts';
+import type { MembershipFinding, VerifiedSigner } from '../verify-members.ts';
 import type { Verification, VerifiedRound } from '../verify-model.ts';
 import { registerEval } from './model-eval.ts';
 import { registerExport } from './model-export.ts';
@@ -50,23 +60,47 @@ function registerPull(model: Command): void {
     });
 }
 
+interface VerifyCommand extends JsonOption {
+  readonly proof?: string;
+  readonly job?: string;
+  readonly swarm?: string;
+}
+
 function registerVerify(model: Command): void {
   addCommand(model, {
     usage: 'verify <file>',
     summary: 'check offline that a quorum certified every round that led to these weights',
-    examples: ['model verify model.onnx', 'model verify model.onnx --proof other.proof --job 3f9a'],
+    examples: [
+      'model verify model.onnx',
+      'model verify model.onnx --proof other.proof --job 3f9a',
+      'model verify model.onnx --swarm 91911bae84317a75…',
+    ],
   })
     .option('--proof <file>', 'the proof (FILE.proof)')
     .option('--job <id>', 'also check that it is this job; an id, or the beginning of one')
-    .action(async (file: string, options: JsonOption & { proof?: string; job?: string }) => {
+    .option(
+      '--swarm <id>',
+      'also check that all who signed were members of this private swarm, by its id as ' +
+        '`starling swarm show` has it, or by its descriptor in hex',
+    )
+    .action(async (file: string, options: VerifyCommand) => {
       const bytes = await readInput('model', file);
       const proof = await readInput('proof', options.proof ?? proofBeside(file));
       const { verifyModel } = await import('../verify-model.ts');
-      const verification = expectJob(verifyModel(bytes, proof), options.job);
+      const swarm = await swarmOf(options.swarm);
+      const verification = expectJob(verifyModel(bytes, proof, swarm), options.job);
       if (options.json) printJson(toJson(verification));
       else show(file, verification);
       if (!verification.ok) process.exitCode = EXIT.failure;
     });
+}
+
+async function swarmOf(given: string | undefined) {
+  if (given === undefined) return undefined;
+  const { swarmIdFrom } = await import('../verify-members.ts');
+  const swarm = swarmIdFrom(given);
+  if (swarm !== undefined) return swarm;
+  throw new InvalidArgumentError('--swarm: expected the 64 hex digits of a swarm’s id');
 }
 
 /** A proof is sound for any job; only the user can know which one was meant. */
@@ -76,13 +110,16 @@ function expectJob(verification: Verification, wanted: string | undefined): Veri
   return { ...verification, ok: false, fault: `it is the model of job ${job?.id}` };
 }
 
-const toJson = ({ ok, fault, job, rounds }: Verification) => ({
+const toJson = ({ ok, fault, job, rounds, members }: Verification) => ({
   ok,
   ...(fault !== undefined && { error: fault }),
   job: job?.id ?? null,
   name: job?.manifest.name ?? null,
   launcher: job?.launcher ?? null,
   rounds,
+  swarm: members?.swarm ?? null,
+  /** Null when it was not asked whether they are members. */
+  signers: members?.signers ?? null,
 });
 
 const COLUMNS: readonly Column<VerifiedRound>[] = [
@@ -96,12 +133,40 @@ const COLUMNS: readonly Column<VerifiedRound>[] = [
   { title: 'STATE', value: ({ stateHash }) => stateHash, flexible: true },
 ];
 
-function show(file: string, { ok, fault, job, rounds }: Verification): void {
+const SIGNERS: readonly Column<VerifiedSigner>[] = [
+  { title: 'SIGNER', value: ({ peer }) => peer },
+  { title: 'ROLE', value: ({ role }) => role },
+  { title: 'SIGNED', value: ({ rounds }) => String(rounds), align: 'right' },
+  { title: 'MEMBER FROM', value: ({ from }) => from ?? 'the start' },
+  { title: 'UNTIL', value: ({ until }) => until ?? 'always' },
+  { title: 'REVOKED', value: ({ revoked }) => revoked ?? '' },
+];
+
+/** What is known of who signed: never more than was checked. */
+function showMembers({ swarm, name, keys, signers }: MembershipFinding): void {
+  const signed = plural(keys, 'key');
+  if (signers === undefined) {
+    const next =
+      swarm === null
+        ? 'the proof has no credentials that could tell'
+        : `the proof has credentials of the swarm ${name}: check them with --swarm ID, where ID ` +
+          `is what somebody you trust calls its id, if that is ${swarm}`;
+    note(`signed by ${signed}; who these are was not checked: ${next}`);
+    return;
+  }
+  printTable(SIGNERS, signers);
+  print(`all ${signed} were made members of ${name} that may train, by its authority`);
+  note('no certificate has a time: whether a membership ran at the time of a round is not told');
+}
+
+function show(file: string, verification: Verification): void {
+  const { ok, fault, job, rounds, members } = verification;
   if (job !== undefined) {
     print(`job       ${job.id} (${job.manifest.name})`);
     print(`launcher  ${job.launcher}`);
   }
   if (rounds.length > 0) printTable(COLUMNS, rounds);
+  if (members !== undefined && rounds.length > 0) showMembers(members);
   if (ok)
     print(coloured('green', `${file} holds the certified weights of ${rounds.length} rounds`));
   else note(`starling: ${file} is not verified: ${fault}`);

@@ -1,7 +1,7 @@
 import type { Status } from '@starling/control';
 import type { Command } from 'commander';
 import { addDaemonCommand, type DaemonOptions } from '../options.ts';
-import { bytesText, plural, print, printFacts, printJson } from '../output.ts';
+import { bytesText, coloured, note, plural, print, printFacts, printJson } from '../output.ts';
 import { oneLine } from '../table.ts';
 
 export function registerStatus(program: Command): void {
@@ -31,6 +31,7 @@ export function registerStatus(program: Command): void {
     for (const { address, state, error } of status.bootstrap) {
       print(`  ${address}  ${state}${error === undefined ? '' : ` (${error})`}`);
     }
+    for (const warning of status.warnings) note(coloured('yellow', `\nwarning: ${warning}`));
   });
 }
 

@@ -4,17 +4,20 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { addDaemonCommand, type DaemonOptions, duration, kOfN, oneOfWords } from '../options.ts';
 import { coloured, note, plural, print, printFacts, printJson, printTable } from '../output.ts';
 import { type Column, oneLine } from '../table.ts';
+import { registerVouch, registerVouches } from './swarm-vouch.ts';
 
 export function registerSwarm(program: Command): void {
   const swarm = program
     .command('swarm')
-    .description('private swarms: who may enter, who may train and launch, who may no more');
+    .description('who may enter a swarm, who may train and launch, and who may no more');
   registerShow(swarm);
   registerCreate(swarm);
   registerInvite(swarm);
   registerJoin(swarm);
   registerMembers(swarm);
   registerRevoke(swarm);
+  registerVouch(swarm);
+  registerVouches(swarm);
   registerLeave(swarm);
 }
 

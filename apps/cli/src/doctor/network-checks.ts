@@ -87,6 +87,22 @@ export function bootstrapCheck(probe: NetworkProbe, { mdns }: Config): Check {
   };
 }
 
+/** Sybils: that anybody may enter is a choice, and ought to be one that was made. */
+export function accessCheck(probe: NetworkProbe): Check {
+  return {
+    id: 'access',
+    title: 'Who may enter',
+    async run() {
+      const warnings = await probe.warnings();
+      if (warnings.length === 0) return [ok('whom the swarm has invited, or the owner has listed')];
+      return warnings.map((warning) => {
+        const [evidence, next] = warning.split(/(?<=[^.])\. (?=[A-Z])/, 2) as [string, string?];
+        return warn(evidence, next ?? 'See `starling swarm show`');
+      });
+    },
+  };
+}
+
 interface Entry {
   readonly address: string;
   readonly fault?: DialFault | undefined;

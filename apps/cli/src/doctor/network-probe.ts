@@ -1,10 +1,5 @@
 import { createServer } from 'node:net';
-import {
-  type ControlClient,
-  controlSocket,
-  createControlClient,
-  type NetworkView,
-} from '@starling/control';
+import { controlSocket, createControlClient, type NetworkView } from '@starling/control';
 import { ConfigError } from '@starling/core';
 import { type Config, openOwnProbe } from '@starling/daemon';
 
@@ -18,6 +13,8 @@ export interface DialFault {
 export interface NetworkProbe {
   /** What the running daemon sees; undefined while none runs. */
   report(): Promise<NetworkView | undefined>;
+  /** What the owner should know about who may enter the swarm. */
+  warnings(): Promise<readonly string[]>;
   /** Addresses to enter the swarm by, each with what a dial of our own ran into. */
   bootstrap(): Promise<readonly { readonly address: string; readonly fault?: DialFault }[]>;
   /** Code of the error of listening at an address; undefined when it works. */
@@ -30,8 +27,12 @@ export function openNetworkProbe(config: Config, stateDirectory: string): Networ
   let report: Promise<NetworkView | undefined> | undefined;
   return {
     report: () => {
-      report ??= reportOf(client);
+      report ??= ifRunning(client.network());
       return report;
+    },
+    warnings: async () => {
+      const status = await ifRunning(client.status());
+      return status?.warnings ?? (await openOwnProbe(config, stateDirectory)).warnings;
     },
     bootstrap: async () => {
       const { bootstrap, dial } = await openOwnProbe(config, stateDirectory);
@@ -46,9 +47,10 @@ export function openNetworkProbe(config: Config, stateDirectory: string): Networ
   };
 }
 
-async function reportOf(client: ControlClient): Promise<NetworkView | undefined> {
+/** What a daemon answers; undefined while none runs. */
+async function ifRunning<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
-    return await client.network();
+    return await asked;
   } catch (error) {
     if (error instanceof ConfigError && error.key === 'daemon') return undefined;
     throw error;

@@ -11,6 +11,7 @@ import {
   stateCheck,
 } from './machine-checks.ts';
 import {
+  accessCheck,
   bootstrapCheck,
   dhtCheck,
   gossipCheck,
@@ -49,6 +50,7 @@ export function allChecks(parts: DoctorParts): readonly Check[] {
     clockCheck(machine, stateDirectory),
     listenCheck(network, config),
     bootstrapCheck(network, config),
+    accessCheck(network),
     peersCheck(network),
     skewCheck(network),
     natCheck(network),

@@ -1,5 +1,5 @@
 import type { SwarmHandlers } from '../swarm-routes.ts';
-import type { InviteView, MemberView, SwarmView } from '../swarm-schemas.ts';
+import type { InviteView, MemberView, SwarmView, VouchView } from '../swarm-schemas.ts';
 
 export const SWARM: SwarmView = {
   ...{ kind: 'private', id: 'ab'.repeat(32), name: 'ward-7', network: 's-ab', admins: ['me'] },
@@ -16,6 +16,11 @@ export const INVITE: InviteView = {
 export const MEMBER: MemberView = {
   ...{ peer: '12D3KooWx', role: 'admin', standing: 'member', connected: false, self: true },
   ...{ memberUntil: null, invite: null },
+};
+
+export const VOUCH: VouchView = {
+  ...{ peer: '12D3KooWx', by: '12D3KooWy', until: '2027-01-01T00:00:00Z' },
+  ...{ standing: 'holds', counts: true },
 };
 
 /** Harmless handlers that note what they were given. */
@@ -42,5 +47,10 @@ export const swarmHandlers = (seen: unknown[] = []): SwarmHandlers => ({
     seen.push(wanted);
     return { target: wanted.peer ?? wanted.invite ?? '', revoked: true, missing: 0, warnings: [] };
   },
+  vouch: async (wanted) => {
+    seen.push(wanted);
+    return VOUCH;
+  },
+  vouches: async () => [VOUCH],
   leave: async () => SWARM,
 });

@@ -22,6 +22,8 @@ export interface Open {
   readonly now?: () => number;
   /** Without a credential. */
   readonly stranger?: boolean;
+  /** Peers whose vouches count to it. */
+  readonly voters?: ReadonlySet<PeerId> | undefined;
 }
 
 /** Peers of which the first `admins` are the authority of a swarm, k of them speaking for it. */
@@ -79,7 +81,11 @@ export function testSwarm(
     const whole: Credential = { body, signatures: mergeSignatures(signers), delegations: [] };
     return encodeCredential(whole);
   };
-  const open: TestSwarm['open'] = (peer, journal, { now = () => NOW, stranger = false } = {}) =>
+  const open: TestSwarm['open'] = (
+    peer,
+    journal,
+    { now = () => NOW, stranger = false, voters } = {},
+  ) =>
     Members.open(
       {
         descriptor,
@@ -87,7 +93,7 @@ export function testSwarm(
         credential: peer < admins || stranger ? null : credential(peer),
         bootstrap: [],
       },
-      { journal, key: keys[peer]!, now },
+      { journal, key: keys[peer]!, now, voters },
     );
   const seeds = keys.map(({ peerId }) => seedOf.get(peerId)!);
   return { keys, seeds, descriptor, invite, credential, open };
