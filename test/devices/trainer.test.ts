@@ -84,7 +84,7 @@ describe.skipIf(skipped !== undefined)('WebGPU in the cage', () => {
     );
   });
 
-  test('float16 is used where the driver has it; else the report and a warning say why not', async () => {
+  test('float16 is used where there is any; else report and warning say why not', async () => {
     const { trainer, lines } = await opened('webgpu', { precision: 'float16' });
     const report = (await trainer.devices()).find(({ device }) => device === 'webgpu');
     const job = await trainer.prepare(noiseJob());
@@ -144,7 +144,7 @@ describe.skipIf(typeof lavapipe === 'string')('float16 in the cage', () => {
     const update = await job.train(job.initial, 5);
     console.log(lines.join('\n'));
     expect(lines).toContainEqual(
-      expect.stringContaining('info: the products of the job are in float16 on webgpu'),
+      expect.stringMatching(/^info: the products of the job are in float16 on webgpu .*sums/),
     );
     const here = await (await opened('cpu')).trainer.prepare(noiseJob());
     const { trainingLoss } = await here.train(here.initial, 5);

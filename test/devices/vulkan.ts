@@ -15,7 +15,7 @@ const hasLoader = (): boolean =>
 const isThere = (): boolean => existsSync(DRIVER) && hasLoader();
 
 /**
- * What makes Vulkan use one driver: both names, since older loaders know the second only. Its loader
+ * What makes Vulkan use one driver: both names, since older loaders know the second only. The loader
  * wants a folder for the runtime, which it does not use.
  */
 export const vulkanBy = (driver: string) => ({
