@@ -19,9 +19,9 @@ const PRODUCTS: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'Conv', 'ConvTr
 
 /**
  * Makes the products and convolutions so far take and give float16: a Cast in front of each
- * operand, one for each value, and one behind the result, which is float32 again at once. Nothing else
- * changes, so whatever is summed between operators is summed in float32. How a kernel sums inside
- * one product is the device's matter. Products of other types than float32 stay as they are.
+ * operand, one for each value, and one behind the result, which is float32 again at once. Nothing
+ * else changes, so whatever is summed between operators is summed in float32. How a kernel sums
+ * inside one product is the device's matter. Products of other types stay as they are.
  */
 export function productsInHalf(builder: GraphBuilder): void {
   const isFloat = (name: string) => name === '' || builder.type(name).dtype === 'float32';

@@ -137,7 +137,7 @@ describe('float16', () => {
     expect(lines.at(-1)).toContain('{"reason":"it computes 2"}');
   });
 
-  test('auto leaves it where products are summed in it; by name it is taken all the same', async () => {
+  test('auto leaves it where products are summed in it; by name it is taken', async () => {
     const poor: DeviceTrial = { ...faster, sumsInHalf: true };
     const sums = 'it adds up the terms of a product in float16';
     const auto = chooser({ wanted, probes, halves: { webgpu: poor }, precision: 'auto' });

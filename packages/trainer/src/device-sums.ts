@@ -3,12 +3,12 @@ import { GraphBuilder } from '@starling/onnx';
 import type { Device } from './device.ts';
 import { createSession, loadOrt, scalarOf } from './ort.ts';
 
-/** From 2^8 on, 0.1 is less than half of a float16's last place: a sum of such terms stands still. */
+/** From 2^8 on 0.1 is below half of a float16's last place: a sum of such terms stands still. */
 const TERMS = 4096;
 const TERM = 0.1;
 const TOLERANCE = 0.01;
 
-/** Whether a device adds up the terms of a product of float16 in float16, as WebGPU's kernels do. */
+/** Whether a device adds up the terms of a product of float16 in float16, as WebGPU's do. */
 export async function sumsInHalf(device: Device, threads: number): Promise<boolean> {
   const { Tensor } = await loadOrt();
   const builder = new GraphBuilder();
