@@ -84,7 +84,7 @@ describe.skipIf(skipped !== undefined)('WebGPU in the cage', () => {
     );
   });
 
-  test('float16 is used where the driver has it; else the report and a warning say why not', async () => {
+  test('float16 is used where there is any; else report and warning say why not', async () => {
     const { trainer, lines } = await opened('webgpu', { precision: 'float16' });
     const report = (await trainer.devices()).find(({ device }) => device === 'webgpu');
     const job = await trainer.prepare(noiseJob());
@@ -144,7 +144,7 @@ describe.skipIf(typeof lavapipe === 'string')('float16 in the cage', () => {
     const update = await job.train(job.initial, 5);
     console.log(lines.join('\n'));
     expect(lines).toContainEqual(
-      expect.stringContaining('info: the products of the job are in float16 on webgpu'),
+      expect.stringMatching(/^info: the products of the job are in float16 on webgpu .*sums/),
     );
     const here = await (await opened('cpu')).trainer.prepare(noiseJob());
     const { trainingLoss } = await here.train(here.initial, 5);
@@ -154,12 +154,9 @@ describe.skipIf(typeof lavapipe === 'string')('float16 in the cage', () => {
     expect(lines.filter((line) => line.startsWith('warn: the job'))).toEqual([]);
   });
 
-  test('a job beyond it is not trained in it; where it was, it begins its round again', async () => {
+  test('a job beyond it trains its round again in float32', async () => {
     const training = { ...DEFAULT_TRAINING, epochs: 1, frozen: ['constant*'] };
     const wide = noiseJob({ model: writeModel(wideModel()), training });
-    const tried = await opened('webgpu', { precision: 'float16' });
-    await tried.trainer.prepare(wide);
-    expect(tried.lines.at(-1)).toMatch(/^warn: the job trains in float32 on webgpu .*diverged/);
     const half = { device: 'webgpu', precision: 'float16' } as const;
     const places = { reports: async () => [], choose: async () => half };
     const forced = await opened('webgpu', { places });

@@ -15,8 +15,8 @@ const hasLoader = (): boolean =>
 const isThere = (): boolean => existsSync(DRIVER) && hasLoader();
 
 /**
- * What makes Vulkan use one driver: both names, since older loaders know the second only. Its loader
- * wants a folder for the runtime, which it does not use.
+ * What makes Vulkan use one driver: both names, since older loaders know the second only. The
+ * loader wants a folder for the runtime, which it does not use.
  */
 export const vulkanBy = (driver: string) => ({
   ...{ VK_DRIVER_FILES: driver, VK_ICD_FILENAMES: driver, XDG_RUNTIME_DIR: '/tmp' },

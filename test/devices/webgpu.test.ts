@@ -91,8 +91,8 @@ describe.skipIf(skipped !== undefined)('WebGPU', () => {
 const lavapipe = isFull ? findLavapipe() : 'full size only';
 if (typeof lavapipe === 'string') console.log(`skipped: float16 on WebGPU: ${lavapipe}`);
 
-/** Of a loss, relative to float32 on the CPU. */
-const HALF_BOUND = 0.005;
+/** Of a loss, relative to float32 on the CPU: these kernels sum in float16 too. */
+const HALF_BOUND = 0.02;
 
 /** At rates where training on noise is no chaos. */
 const HALF_CASES: readonly (readonly [string, TrainingCase])[] = [

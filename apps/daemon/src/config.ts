@@ -157,7 +157,7 @@ export const configSchema = z.strictObject({
         .strictObject({
           /** `auto` takes the first that can train the job, and faster than the CPU. */
           device: z.enum(DEVICE_CHOICES).default('auto'),
-          /** Of products and convolutions; `auto` takes float16 where it agrees and is faster. */
+          /** Of products and convolutions; `auto` takes float16 where it is as good. */
           precision: z.enum(PRECISION_CHOICES).default('float32'),
           /** Bytes, or a number with MiB or GiB; half of what is free unless told. */
           memory: memory.optional(),

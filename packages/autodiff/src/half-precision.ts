@@ -1,6 +1,6 @@
 import { ELEMENT_TYPES, type GraphBuilder, int, type Node } from '@starling/onnx';
 
-/** In what numbers products and convolutions are computed; all else is float32 whatever this says. */
+/** In what numbers products and convolutions are computed; all else is float32 in any case. */
 export const PRECISIONS = ['float32', 'float16'] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
@@ -18,10 +18,10 @@ const FLOAT16 = 10;
 const PRODUCTS: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'Conv', 'ConvTranspose']);
 
 /**
- * Makes the products and convolutions so far take and give float16: a Cast in front of each operand,
- * one for each value, and one behind the result, which is float32 again at once. Nothing else
- * changes, so whatever is summed between operators is summed in float32. How a kernel sums inside
- * one product is the device's matter. Products of other types than float32 stay as they are.
+ * Makes the products and convolutions so far take and give float16: a Cast in front of each
+ * operand, one for each value, and one behind the result, which is float32 again at once. Nothing
+ * else changes, so whatever is summed between operators is summed in float32. How a kernel sums
+ * inside one product is the device's matter. Products of other types stay as they are.
  */
 export function productsInHalf(builder: GraphBuilder): void {
   const isFloat = (name: string) => name === '' || builder.type(name).dtype === 'float32';

@@ -49,7 +49,7 @@ export { outputShape } from './forward.ts';
 export { buildForwardGraph, type ForwardGraph, type ForwardGraphOptions } from './forward-graph.ts';
 export { isNamed } from './frozen.ts';
 export type { GradientClipping } from './gradient-terms.ts';
-export { LOSS_SCALE, PRECISIONS, type Precision } from './half-precision.ts';
+export { LOSS_SCALE, PRECISIONS, type Precision, productsInHalf } from './half-precision.ts';
 export { LOSS_NAMES, type LossKind, type LossOptions, targetType } from './losses.ts';
 export { inputShapeFor, modelInput, targetInput } from './model-inputs.ts';
 export {

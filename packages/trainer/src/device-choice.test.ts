@@ -129,12 +129,25 @@ describe('float16', () => {
     expect(await made.choose(either(fast, faster))).toEqual(at('webgpu', 'float16'));
     expect(lines.at(-1)).toBe(
       'info the products of the job are in float16 on webgpu ' +
-        '{"speed":"1.0 ms for a step, float32 2.0 ms"}',
+        '{"speed":"1.0 ms for a step, float32 2.0 ms","sums":"float32"}',
     );
     expect(await made.choose(either(fast, fast))).toEqual(at('webgpu'));
     expect(lines.at(-1)).toMatch(/^info the job trains in float32 on webgpu .*is no faster/);
     expect(await made.choose(either(fast, failing('it computes 2')))).toEqual(at('webgpu'));
     expect(lines.at(-1)).toContain('{"reason":"it computes 2"}');
+  });
+
+  test('auto leaves it where products are summed in it; by name it is taken', async () => {
+    const poor: DeviceTrial = { ...faster, sumsInHalf: true };
+    const sums = 'it adds up the terms of a product in float16';
+    const auto = chooser({ wanted, probes, halves: { webgpu: poor }, precision: 'auto' });
+    expect(await auto.made.choose(either(fast, poor))).toEqual(at('webgpu'));
+    expect(auto.lines.at(-1)).toBe(`info the job trains in float32 on webgpu {"reason":"${sums}"}`);
+    const [, report] = await auto.made.reports();
+    expect(report?.float16).toEqual({ usable: true, detail: `1.0 ms a step, but ${sums}` });
+    const named = chooser({ wanted, probes, halves: { webgpu: poor }, precision: 'float16' });
+    expect(await named.made.choose(either(fast, poor))).toEqual(at('webgpu', 'float16'));
+    expect(named.lines.at(-1)).toContain('"sums":"float16"');
   });
 
   test('asked for by name is taken even where it is slower', async () => {

@@ -56,6 +56,7 @@ const NO_DEVICE = 'this platform has no accelerator that ONNX Runtime knows';
 /** What ONNX Runtime says of a WebGPU that cannot compute in float16. */
 const LACKS_HALF = /requires f16 but the device does not support it/;
 const LACKING_HALF = 'its driver has no shader-f16';
+const SUMS = 'it adds up the terms of a product in float16';
 const NO_HALF = 'float16 is for accelerators: the CPU would only convert to and fro';
 
 /**
@@ -81,7 +82,8 @@ export class DeviceChooser implements Places {
 
   /**
    * The first device that trains the job; with `auto`, only one that is faster than the CPU. Then
-   * float16 if it is asked for and the job trains in it; with `auto`, only where it is faster.
+   * float16 if it is asked for and the job trains in it; with `auto`, only where the terms of
+   * products are added up in float32 and it is faster.
    */
   async choose(attempt: Attempt): Promise<Place> {
     const { precision, log } = this.#options;
@@ -128,18 +130,21 @@ export class DeviceChooser implements Places {
     const trial = await triedIf(await this.#half(device), () =>
       attempt({ device, precision: 'float16' }),
     );
-    const there = trial.ok ? trial.msPerStep.device : Number.NaN;
-    const speed = `${there.toFixed(1)} ms for a step, float32 ${ms.toFixed(1)} ms`;
-    if (trial.ok && !(isAuto && there >= ms)) {
-      log.info(`the products of the job are in float16 on ${device}`, { speed });
+    const speed = trial.ok
+      ? `${trial.msPerStep.device.toFixed(1)} ms for a step, float32 ${ms.toFixed(1)} ms`
+      : '';
+    const reason = reasonAgainst(trial, { isAuto, ms, speed });
+    if (reason === undefined) {
+      log.info(`the products of the job are in float16 on ${device}`, {
+        ...{ speed, sums: trial.ok && trial.sumsInHalf ? 'float16' : 'float32' },
+      });
       return true;
     }
-    const reason = trial.ok ? `float16 is no faster: ${speed}` : trial.reason;
     this.#teller(isAuto)(`the job trains in float32 on ${device}`, { reason });
     return false;
   }
 
-  /** What was asked for by name and is not had deserves a warning; what merely was looked for not. */
+  /** What was asked for by name and is not had deserves a warning; what was looked for does not. */
   #teller(isAuto: boolean) {
     const { log } = this.#options;
     return isAuto ? log.info.bind(log) : log.warn.bind(log);
@@ -156,7 +161,8 @@ export class DeviceChooser implements Places {
         const detail = LACKS_HALF.test(trial.reason) ? LACKING_HALF : trial.reason;
         return { usable: false, detail };
       }
-      return { usable: true, detail: `${trial.msPerStep.device.toFixed(1)} ms a step` };
+      const detail = `${trial.msPerStep.device.toFixed(1)} ms a step`;
+      return { usable: true, detail: trial.sumsInHalf ? `${detail}, but ${SUMS}` : detail };
     });
   }
 
@@ -174,6 +180,21 @@ export class DeviceChooser implements Places {
     const speed = `${there.toFixed(1)} ms a step, the CPU in ${cpu.toFixed(1)} ms`;
     return { device, usable: true, detail: `trains a small perceptron in ${speed}` };
   }
+}
+
+interface Beside {
+  readonly isAuto: boolean;
+  /** Milliseconds of a step in float32. */
+  readonly ms: number;
+  readonly speed: string;
+}
+
+/** Why a job does not train in float16. By name it is taken even where sums are poor, or slow. */
+function reasonAgainst(trial: DeviceTrial, { isAuto, ms, speed }: Beside): string | undefined {
+  if (!trial.ok) return trial.reason;
+  if (!isAuto) return undefined;
+  if (trial.sumsInHalf) return SUMS;
+  return trial.msPerStep.device < ms ? undefined : `float16 is no faster: ${speed}`;
 }
 
 /** What was found of a device, made when it is first asked for. */

@@ -6,11 +6,17 @@ import type { TrainerJob } from '@starling/rounds';
 import { byteImages, memorySource } from './data/example-set.ts';
 import type { DataSource } from './data/source.ts';
 import { ON_CPU, type Place } from './device.ts';
+import { sumsInHalf } from './device-sums.ts';
 import { openLocalJob } from './local-job.ts';
 
 /** What became of a short training somewhere, beside the same on the CPU in float32. */
 export type DeviceTrial =
-  | { readonly ok: true; readonly msPerStep: { readonly cpu: number; readonly device: number } }
+  | {
+      readonly ok: true;
+      readonly msPerStep: { readonly cpu: number; readonly device: number };
+      /** In float16: whether the device adds up a product's terms in it too. */
+      readonly sumsInHalf?: boolean;
+    }
   | { readonly ok: false; readonly reason: string };
 
 export interface TrialOptions {
@@ -62,7 +68,11 @@ export async function tryDevice(options: TrialOptions): Promise<DeviceTrial> {
     const there = await measure(place);
     const here = await measure(ON_CPU);
     const error = Math.abs(there.loss - here.loss) / Math.max(Math.abs(here.loss), 1e-3);
-    if (error <= LOSS_TOLERANCE) return { ok: true, msPerStep: { cpu: here.ms, device: there.ms } };
+    if (error <= LOSS_TOLERANCE) {
+      const msPerStep = { cpu: here.ms, device: there.ms };
+      if (place.precision === 'float32') return { ok: true, msPerStep };
+      return { ok: true, msPerStep, sumsInHalf: await sumsInHalf(place.device, threads) };
+    }
     const what = `it computes a loss of ${there.loss} where the CPU has ${here.loss}`;
     return { ok: false, reason: what };
   } catch (error) {

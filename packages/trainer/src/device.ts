@@ -8,7 +8,10 @@ export type Device = (typeof DEVICES)[number];
 export const DEVICE_CHOICES = ['auto', ...DEVICES] as const;
 export type DeviceChoice = (typeof DEVICE_CHOICES)[number];
 
-/** Of products and convolutions; `auto` takes float16 where it agrees with float32 and is faster. */
+/**
+ * Of products and convolutions. `auto` takes float16 where it agrees with float32, is faster, and
+ * the terms of a product are added up in float32.
+ */
 export const PRECISION_CHOICES = ['auto', ...PRECISIONS] as const;
 export type PrecisionChoice = (typeof PRECISION_CHOICES)[number];
 
