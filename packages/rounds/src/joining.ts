@@ -109,8 +109,8 @@ export function advanceJoining(d: Draft): void {
 }
 
 /**
- * Everybody who was there last time has JOINed or is gone, or as many as a roster may have are here,
- * or the window's time is over.
+ * Everybody who was there last time has JOINed or is gone, or as many as a roster may have are
+ * here, or the window's time is over.
  */
 function isWindowClosed(d: Draft, slot: Slot, joins: ReadonlyMap<PeerId, Pooled>): boolean {
   const key = slotKey(slot);
