@@ -1,5 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type VulkanEnvironment, vulkanBy } from './vulkan.ts';
@@ -9,6 +17,7 @@ const PACKAGE = 'mesa-vulkan-drivers';
 const MAJOR_MIN = 25;
 const INSTALLED = '/usr/share/vulkan/icd.d';
 const LIBRARY = 'usr/lib/x86_64-linux-gnu/libvulkan_lvp.so';
+const DESCRIPTION = 'lvp_icd.json';
 const FETCH_MS = 300_000;
 
 const output = (command: string, args: readonly string[], cwd?: string): string => {
@@ -37,32 +46,44 @@ function installed(): string | undefined {
  */
 function unpacked(): string | undefined {
   const folder = join(tmpdir(), 'starling-lavapipe');
-  const driver = join(folder, 'lvp_icd.json');
   const library = join(folder, LIBRARY);
-  if (!existsSync(library)) fetchInto(folder);
+  if (!existsSync(library)) fetchTo(folder);
   if (!existsSync(library) || output('ldd', [library]).includes('not found')) return undefined;
-  const ICD = { library_path: library, api_version: '1.4.305' };
-  writeFileSync(driver, JSON.stringify({ file_format_version: '1.0.1', ICD }));
-  return driver;
+  return join(folder, DESCRIPTION);
 }
 
-function fetchInto(folder: string): void {
+/** Whole or not at all: several tests may fetch it at once. */
+function fetchTo(folder: string): void {
   const source = backports();
   if (source === undefined) return;
-  const lists = join(folder, 'lists');
+  const work = mkdtempSync(join(tmpdir(), 'starling-lavapipe-'));
+  try {
+    fetchInto(work, source);
+    const ICD = { library_path: join(folder, LIBRARY), api_version: '1.4.305' };
+    const description = JSON.stringify({ file_format_version: '1.0.1', ICD });
+    writeFileSync(join(work, DESCRIPTION), description);
+    if (existsSync(join(work, LIBRARY))) renameSync(work, folder);
+  } catch (error) {
+    if (!existsSync(folder)) throw error;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function fetchInto(work: string, source: string): void {
+  const lists = join(work, 'lists');
   mkdirSync(join(lists, 'partial'), { recursive: true });
-  const list = join(folder, 'backports.list');
+  const list = join(work, 'backports.list');
   writeFileSync(list, source);
-  const own = [
+  const options = [
     `Dir::Etc::SourceList=${list}`,
     'Dir::Etc::SourceParts=-',
     `Dir::State::Lists=${lists}`,
-  ];
-  const options = own.flatMap((option) => ['-o', option]);
-  output('apt-get', [...options, 'update'], folder);
-  output('apt-get', [...options, 'download', PACKAGE], folder);
-  const file = readdirSync(folder).find((name) => name.endsWith('.deb'));
-  if (file !== undefined) output('dpkg-deb', ['--extract', file, '.'], folder);
+  ].flatMap((option) => ['-o', option]);
+  output('apt-get', [...options, 'update'], work);
+  output('apt-get', [...options, 'download', PACKAGE], work);
+  const file = readdirSync(work).find((name) => name.endsWith('.deb'));
+  if (file !== undefined) output('dpkg-deb', ['--extract', file, '.'], work);
 }
 
 /** The line of a list of sources for what stands beside the release among the system's own. */
