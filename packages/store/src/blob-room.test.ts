@@ -45,7 +45,7 @@ test('the blobs that were not used for longest go, and pinned ones stay', async 
 });
 
 test('what was used last is known after a restart, drafts included', async () => {
-  const { store, open, state, put, held } = await scene(4);
+  const { store, open, state, put, held } = await scene(3);
   const [a, b] = [await put(), await put()];
   const draft = await store.draft('0'.repeat(64) as BlobHash, 100);
   await draft.close();
@@ -53,9 +53,10 @@ test('what was used last is known after a restart, drafts included', async () =>
   await store.read(a, 0, 10);
   const again = await open();
   expect(again.room().bytes).toBe(300);
-  // Nothing but the first was used since it was written.
+  // Nothing but the first was used since it was written; which of the others goes first is the
+  // file system's clock's business.
   const [c, d] = [await put(again), await put(again)];
-  expect(again.room().evicted).toBe(1);
+  expect(again.room().evicted).toBe(2);
   expect(await held(again)).toEqual(new Set([a, c, d]));
   expect(await again.get(b)).toBeUndefined();
 });
