@@ -59,7 +59,7 @@ export class ResultFile {
   /** Opens what is there; a last line that was cut in the middle is left out. */
   static async open(path: string): Promise<ResultFile> {
     await mkdir(dirname(path), { recursive: true });
-    const text = await readFile(path, 'utf8').catch(() => '');
+    const text = (await read(path))?.toString('utf8') ?? '';
     const lines = text.split('\n').flatMap((line) => parsed(line));
     return new ResultFile(path, lines);
   }
@@ -80,7 +80,7 @@ export class ResultFile {
     run: string,
     roundOf: (state: Uint8Array) => number,
   ): Promise<Uint8Array | undefined> {
-    const file = await readFile(this.#statePath(run)).catch(() => undefined);
+    const file = await read(this.#statePath(run));
     // Node's Buffer shares its memory with others, and with its slices.
     const state = file && new Uint8Array(file);
     const round = state === undefined ? 0 : roundOf(state);
@@ -113,6 +113,19 @@ export class ResultFile {
 
   #statePath(run: string): string {
     return `${this.#path.replace(/\.jsonl$/, '')}.${run}.state`;
+  }
+}
+
+/**
+ * Undefined where there is no such file. Anything else that keeps it from being read is an error:
+ * results that seem to be missing would be written over.
+ */
+async function read(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -113,4 +113,9 @@ test('a name follows from what is set, not from the order in which it is', () =>
   expect(runName(a, 1)).not.toBe(runName(a, 2));
   const turned = Object.fromEntries(Object.entries(a).reverse()) as typeof a;
   expect(runName(turned, 1)).toBe(runName(a, 1));
+});
+
+test('results that cannot be read are an error, not a reason to begin anew', async () => {
+  await mkdir(join(folder, 'a', 'tiny.jsonl'), { recursive: true });
+  await expect(run(fileOf(), 'a')).rejects.toThrow('EISDIR');
 });
