@@ -13,7 +13,7 @@ export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
-  // Made when it is needed: a stack trace for every frame would be a tenth of its cost.
+  // Made when it is needed: every frame has a deadline, and an error takes a stack trace.
   const late = () => new ProtocolError('timeout', `${what}: nothing within ${ms} ms`);
   const cancel = clock.setTimer(millis(ms), () => controller.abort(late()));
   try {
