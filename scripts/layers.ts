@@ -32,6 +32,8 @@ const LAYERS: ReadonlyMap<string, number> = new Map([
   ['sim', 9],
   ['control', 9],
   ['lab', 10],
+  ['telemetry', 10],
+  ['events', 10],
 ]);
 const PROTOCOL_LAYER = 3;
 const APP_LAYER = 11;

@@ -15,7 +15,7 @@ import {
   ProtocolError,
 } from '@starling/core';
 import { decodeState } from '@starling/federation';
-import type { Governor, StarlingNode } from '@starling/node';
+import type { Governor, JobReport, StarlingNode } from '@starling/node';
 import {
   type Manifest,
   type MembershipProof,
@@ -28,6 +28,7 @@ import type { Swarm } from '@starling/swarm';
 import { applyVector } from '@starling/trainer';
 import { type Config, policyOf } from './config.ts';
 import type { DataRegistry } from './data-registry.ts';
+import type { LiveRounds } from './live-rounds.ts';
 import { guaranteeView, privacyView } from './privacy-view.ts';
 import { VERSION } from './version.ts';
 import { jobEvent, jobView, networkView } from './views.ts';
@@ -42,6 +43,7 @@ export interface ControlParts {
   readonly proofOf: (peers: Iterable<PeerId>) => MembershipProof | null;
   readonly data: DataRegistry;
   readonly watchers: Set<(job: JobId, notice: Notice) => void>;
+  readonly lives: LiveRounds;
   readonly stop: () => Promise<void>;
   /** Reading of `performance.now()` when the daemon came up. */
   readonly started: number;
@@ -52,22 +54,23 @@ export interface ControlParts {
 
 /** The control API over a running node. */
 export function controlHandlers(parts: ControlParts): ControlHandlers {
-  const { node, data, watchers } = parts;
-  const find = (id: string): JobView => jobView(node.job(findJob(node, id))!);
+  const { node, data, watchers, lives } = parts;
+  const shown = (report: JobReport): JobView => jobView(report, lives);
+  const find = (id: string): JobView => shown(node.job(findJob(node, id))!);
   return {
     status: async () => status(parts),
     network: async () => networkView(await parts.swarm.diagnose()),
     stop: () => void parts.stop(),
-    jobs: async () => node.jobs().map(jobView),
+    jobs: async () => node.jobs().map(shown),
     job: async (id) => find(id),
     launch: async (file, model) => {
       const manifest = await withNoise(node, file, model);
       const { guarantee, ...launched } = await node.launch(manifest, model);
       return { ...launched, privacy: guaranteeView(guarantee) };
     },
-    approve: async (id, dataset) => jobView(await node.approve(findJob(node, id), dataset)),
-    refuse: async (id) => jobView(await node.refuse(findJob(node, id))),
-    cancel: async (id) => jobView(await node.cancel(findJob(node, id))),
+    approve: async (id, dataset) => shown(await node.approve(findJob(node, id), dataset)),
+    refuse: async (id) => shown(await node.refuse(findJob(node, id))),
+    cancel: async (id) => shown(await node.cancel(findJob(node, id))),
     watch(id, listen) {
       const wanted = findJob(node, id);
       const watcher = (job: JobId, notice: Notice) => {

@@ -25,6 +25,7 @@ import { createTrainer, dataOffers, type ProcessTrainer } from '@starling/traine
 import { type Config, limitsOf, policyOf } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
+import { LiveRounds } from './live-rounds.ts';
 import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
 import { SwarmService } from './swarm-service.ts';
 
@@ -109,7 +110,8 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const { transport, traffic } = metered(swarm);
 
   const { stopped, stop } = once(stopAll);
-  const watchers = new Set<Watcher>();
+  const lives = new LiveRounds();
+  const watchers = new Set<Watcher>([(job, notice) => lives.take(job, notice, Date.now())]);
   const running = new StarlingNode(
     {
       clock: systemClock,
@@ -139,7 +141,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   loopDelay.enable();
   const started = performance.now();
   const parts = {
-    ...{ config, state, governor, blobs, swarm, data, watchers, stop, started, loopDelay },
+    ...{ config, state, governor, blobs, swarm, data, watchers, lives, stop, started, loopDelay },
     node: running,
     swarmHandlers: service,
     proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),

@@ -4,11 +4,13 @@ import type { JobReport, JobStanding } from '@starling/node';
 import { statementHash } from '@starling/protocol-rounds';
 import { isSettled, type Notice, survivorCount, type TrainingProgress } from '@starling/rounds';
 import type { NetworkReport } from '@starling/swarm';
+import type { LiveRounds } from './live-rounds.ts';
 import { guaranteeView } from './privacy-view.ts';
 
-/** A job as the API shows it. */
-export function jobView(report: JobReport): JobView {
+/** A job as the API shows it, with what its running round looks like. */
+export function jobView(report: JobReport, lives: LiveRounds): JobView {
   const { job, standing, phase, progress, certificates, guarantee, suspects } = report;
+  const live = lives.live(job.id);
   const rounds = certificates.map(({ statement }, i): Round => {
     const { lossSum, correct, examples } = statement.metrics;
     return {
@@ -34,7 +36,9 @@ export function jobView(report: JobReport): JobView {
     phase,
     progress: progress ?? null,
     privacy: guaranteeView(guarantee),
+    live: live && { ...live, chunks: live.roster.length === 0 ? null : (report.chunks ?? null) },
     rounds,
+    secondsPerRound: lives.secondsPerRound(job.id),
     roundsWanted: job.manifest.stop.rounds,
     suspects: [...suspects],
     stateHash: rounds.at(-1)?.stateHash ?? null,

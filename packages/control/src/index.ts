@@ -1,6 +1,7 @@
 export { aggregationOf, aggregationSchema } from './aggregation-schema.ts';
 export { type ControlClient, createControlClient } from './client.ts';
 export * from './data-schema.ts';
+export * from './live-schema.ts';
 export { manifestOf } from './manifest.ts';
 export { type NetworkView, networkSchema } from './network-schemas.ts';
 export { controlSocket, defaultStateDirectory } from './paths.ts';

@@ -2,6 +2,7 @@ import { INPUT_TYPES, LOSS_NAMES, TARGET_KINDS, TARGET_METRICS } from '@starling
 import { z } from 'zod';
 import { aggregationSchema } from './aggregation-schema.ts';
 import { lengthWithin, text } from './lengths.ts';
+import { liveRoundSchema } from './live-schema.ts';
 import { guaranteeSchema, privacySchema } from './privacy-schema.ts';
 import { trainingSchema } from './training-schema.ts';
 
@@ -154,8 +155,12 @@ export const jobSchema = z.object({
   progress: progressSchema.nullable(),
   /** Null for a job without noise, and until its model is read. */
   privacy: guaranteeSchema.nullable(),
+  /** The round that goes on here; null when none does. */
+  live: liveRoundSchema.nullable(),
   rounds: z.array(roundSchema),
   roundsWanted: count,
+  /** How long rounds take of late; null before two are known. */
+  secondsPerRound: z.number().nullable(),
   /** Peers that were in cells whose sums somebody spoilt, the likeliest liars first. */
   suspects: z.array(z.object({ peer: z.string(), rounds: count, spoilt: count })),
   stateHash: hash.nullable(),

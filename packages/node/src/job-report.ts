@@ -1,6 +1,7 @@
 import type { JobId } from '@starling/core';
 import type { Certificate, Job } from '@starling/protocol-rounds';
 import type { Guarantee, TrainingProgress } from '@starling/rounds';
+import type { ChunkCounts } from './chunk-progress.ts';
 import type { Suspect } from './suspicion.ts';
 
 /** Where a job stands on this node, beyond the engine's phase. */
@@ -20,6 +21,8 @@ export interface JobReport {
   readonly phase: string;
   /** How far a training is that takes long; undefined when none goes on. */
   readonly progress: TrainingProgress | undefined;
+  /** Of the attempt that goes on, or went on last. */
+  readonly chunks: ChunkCounts | undefined;
   readonly certificates: readonly Certificate[];
   /** Peers that were in cells whose sums somebody spoilt, since this node started. */
   readonly suspects: readonly Suspect[];

@@ -26,6 +26,7 @@ export const report = ({ job, standing, guarantee, host }: KnownJob): JobReport 
   guarantee,
   phase: host.state.phase.name,
   progress: host.progress,
+  chunks: host.session.chunks,
   certificates: host.state.chain,
   suspects: host.session.suspects,
 });

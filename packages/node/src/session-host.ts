@@ -6,11 +6,9 @@ import {
   equalBytes,
   errorMessage,
   InvariantError,
-  type JobId,
   LIMITS,
   type Parcel,
   ProtocolError,
-  type RoundId,
   toHex,
   unreachable,
 } from '@starling/core';
@@ -28,25 +26,21 @@ import {
   type EngineEvent,
   publicSeedOf,
   type RunningSession,
-  type Slot,
-  slotKey,
 } from '@starling/rounds';
 import {
   type AssemblyEvent,
-  type ChunkSum,
   keepersOf,
-  type MaskTerm,
   packedBytes,
   ringBudget,
   type SessionCompute,
-  type SessionConfig,
   type SessionEvent,
 } from '@starling/secagg';
-import type { PlainTerm } from './compute.ts';
+import { type ChunkCounts, ChunkProgress } from './chunk-progress.ts';
 import { delay } from './delay.ts';
 import type { JobHostParts } from './job-host.ts';
 import { addSums } from './next-state.ts';
 import { isPacked, isPackedChunk, isPackedSum, layoutOf, sumBytes } from './packed.ts';
+import { Place, plain } from './session-place.ts';
 import { type Suspect, Suspicion } from './suspicion.ts';
 
 type SessionEffect = Extract<EngineEffect, { kind: 'session' }>;
@@ -71,6 +65,7 @@ const RETRY_MS: readonly number[] = [100, 200, 400, 800, 1_600, 3_200];
 export class SessionHost {
   readonly #parts: SessionHostParts;
   readonly #suspicion = new Suspicion();
+  readonly #progress = new ChunkProgress();
   /** Round under way, for the observer. */
   #round = 0;
 
@@ -81,6 +76,11 @@ export class SessionHost {
   /** Peers that were in cells that somebody spoilt. */
   get suspects(): readonly Suspect[] {
     return this.#suspicion.suspects();
+  }
+
+  /** Chunks of the attempt that went on last. */
+  get chunks(): ChunkCounts | undefined {
+    return this.#progress.counts;
   }
 
   async perform({ round, roundId, slot, config, effect }: SessionEffect): Promise<void> {
@@ -325,6 +325,7 @@ export class SessionHost {
         { header, body },
         { timeoutMs: CHUNK_TIMEOUT_MS },
       );
+      this.#progress.sent(place);
     });
   }
 
@@ -463,6 +464,7 @@ export class SessionHost {
   }
 
   #tell(place: Place, event: SessionEvent): void {
+    this.#progress.note(place, event);
     const message = { slot: place.slot, event };
     this.#parts.enqueue({ kind: 'session', roundId: place.roundId, message });
   }
@@ -472,29 +474,3 @@ interface PartForm {
   readonly bytesMax: number;
   readonly isPacked: (bytes: Uint8Array) => boolean;
 }
-
-/** Names of one attempt's vectors; the round's id leads, so that one release forgets them all. */
-class Place {
-  readonly roundId: RoundId;
-  readonly slot: Slot;
-  readonly config: SessionConfig;
-  readonly #prefix: string;
-
-  constructor(job: JobId, roundId: RoundId, slot: Slot, config: SessionConfig) {
-    this.roundId = roundId;
-    this.slot = slot;
-    this.config = config;
-    this.#prefix = `${job}/${roundId}/${slotKey(slot)}`;
-  }
-
-  chunk = (chunk: number, member: number): string => `${this.#prefix}/chunk/${chunk}/${member}`;
-  sum = ({ chunk, hash }: ChunkSum): string => `${this.#prefix}/sum/${chunk}/${toHex(hash)}`;
-  plain = ({ chunk, hash }: ChunkSum): string => `${this.#prefix}/plain/${chunk}/${toHex(hash)}`;
-  cell = (cell: number): string => `${this.#prefix}/cell/${cell}`;
-  get result(): string {
-    return `${this.#prefix}/result`;
-  }
-}
-
-const plain = (terms: readonly MaskTerm[]): readonly PlainTerm[] =>
-  terms.map(({ seed, sign }) => ({ seed: seed.reveal(), sign }));
