@@ -25,6 +25,7 @@ import { createTrainer, dataOffers, type ProcessTrainer } from '@starling/traine
 import { type Config, limitsOf, policyOf } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
+import { startEvents } from './event-bridge.ts';
 import { LiveRounds } from './live-rounds.ts';
 import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
 import { SwarmService } from './swarm-service.ts';
@@ -133,6 +134,11 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   node = running;
   await running.start();
   undo.push(() => running.stop());
+  const events = await startEvents({
+    ...{ config: config.events, stateDirectory: state.path, self: key.peerId, log, node: running },
+  });
+  undo.push(() => events.stop());
+  watchers.add((job, notice) => events.take(job, notice));
   // What it pauses must be there; a cap lowered since the last run counts now.
   governor.start();
   await blobs.trim();

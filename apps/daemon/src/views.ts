@@ -1,7 +1,7 @@
 import type { JobEvent, JobView, NetworkView, Round } from '@starling/control';
 import type { JobId } from '@starling/core';
 import type { JobReport, JobStanding } from '@starling/node';
-import { statementHash } from '@starling/protocol-rounds';
+import { type Certificate, statementHash } from '@starling/protocol-rounds';
 import { isSettled, type Notice, survivorCount, type TrainingProgress } from '@starling/rounds';
 import type { NetworkReport } from '@starling/swarm';
 import type { LiveRounds } from './live-rounds.ts';
@@ -11,22 +11,7 @@ import { guaranteeView } from './privacy-view.ts';
 export function jobView(report: JobReport, lives: LiveRounds): JobView {
   const { job, standing, phase, progress, certificates, guarantee, suspects } = report;
   const live = lives.live(job.id);
-  const rounds = certificates.map(({ statement }, i): Round => {
-    const { lossSum, correct, examples } = statement.metrics;
-    return {
-      round: statement.round,
-      restarts: statement.restarts,
-      attempt: statement.attempt,
-      participants: statement.roster.length,
-      survivors: survivorCount(statement),
-      loss: examples === 0 ? null : lossSum / examples,
-      accuracy: examples === 0 ? null : correct / examples,
-      examples,
-      stateHash: statement.stateHash,
-      certificate: statementHash(statement),
-      settled: isSettled(certificates, i),
-    };
-  });
+  const rounds = certificates.map((_, i) => roundView(certificates, i));
   return {
     id: job.id,
     name: job.manifest.name,
@@ -42,6 +27,25 @@ export function jobView(report: JobReport, lives: LiveRounds): JobView {
     roundsWanted: job.manifest.stop.rounds,
     suspects: [...suspects],
     stateHash: rounds.at(-1)?.stateHash ?? null,
+  };
+}
+
+/** One certificate of a chain as the API shows it. */
+export function roundView(chain: readonly Certificate[], index: number): Round {
+  const { statement } = chain[index]!;
+  const { lossSum, correct, examples } = statement.metrics;
+  return {
+    round: statement.round,
+    restarts: statement.restarts,
+    attempt: statement.attempt,
+    participants: statement.roster.length,
+    survivors: survivorCount(statement),
+    loss: examples === 0 ? null : lossSum / examples,
+    accuracy: examples === 0 ? null : correct / examples,
+    examples,
+    stateHash: statement.stateHash,
+    certificate: statementHash(statement),
+    settled: isSettled(chain, index),
   };
 }
 
@@ -63,7 +67,8 @@ export const networkView = (report: NetworkReport): NetworkView => ({
   refusedBy: [...report.refusedBy],
 });
 
-function detailOf(standing: JobStanding): string {
+/** Why a job stands as it does, in words. */
+export function detailOf(standing: JobStanding): string {
   switch (standing.kind) {
     case 'participating':
       return `data set ${standing.dataset}`;
