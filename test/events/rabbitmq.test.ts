@@ -54,7 +54,7 @@ describe.skipIf(missing !== undefined)('events to a real RabbitMQ', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  test('none is lost when broker and bridge are killed in the middle, and order is kept', async () => {
+  test('none is lost when the broker is killed in the middle, and order is kept', async () => {
     const state = await temporaryDirectory();
     const chain: ReturnType<typeof seenRound>[] = [];
     const config = eventsConfigSchema.parse({

@@ -13,7 +13,7 @@ const SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server';
 export const missingRabbit = (): string | undefined =>
   missingPrograms(['rabbitmq-server', 'epmd'], ['rabbitmq-server']);
 
-/** A real RabbitMQ on loopback with its files below a folder; it can be stopped and started again. */
+/** A real RabbitMQ on loopback with its files below a folder; it can be started again. */
 export class Broker {
   readonly port: number;
   readonly #environment: NodeJS.ProcessEnv;

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 const INSTALL_MS = 600_000;
 
 /**
- * Installs Debian packages when programs are missing and it can; otherwise says what is missing, and
- * why. Services that come with a package are not started.
+ * Installs Debian packages when programs are missing and it can; otherwise says what is missing,
+ * and why. Services that come with a package are not started.
  */
 export function missingPrograms(
   programs: readonly string[],

@@ -25,7 +25,7 @@ import { createTrainer, dataOffers, type ProcessTrainer } from '@starling/traine
 import { type Config, limitsOf, policyOf } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
-import { startEvents } from './event-bridge.ts';
+import { type Events, startEvents } from './event-bridge.ts';
 import { LiveRounds } from './live-rounds.ts';
 import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
 import { SwarmService } from './swarm-service.ts';
@@ -134,11 +134,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   node = running;
   await running.start();
   undo.push(() => running.stop());
-  const events = await startEvents({
-    ...{ config: config.events, stateDirectory: state.path, self: key.peerId, log, node: running },
-  });
-  undo.push(() => events.stop());
-  watchers.add((job, notice) => events.take(job, notice));
+  const events = await eventsOf(assembly, running, watchers);
   // What it pauses must be there; a cap lowered since the last run counts now.
   governor.start();
   await blobs.trim();
@@ -149,6 +145,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const parts = {
     ...{ config, state, governor, blobs, swarm, data, watchers, lives, stop, started, loopDelay },
     node: running,
+    events: () => events.status(),
     swarmHandlers: service,
     proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),
   };
@@ -159,6 +156,21 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
 }
 
 type Watcher = (job: JobId, notice: Notice) => void;
+
+async function eventsOf(
+  { config, state, log, undo }: Assembly,
+  node: StarlingNode,
+  watchers: Set<Watcher>,
+): Promise<Events> {
+  const { identitySeed, path } = state;
+  const self = signingKeyFromSeed(identitySeed).peerId;
+  const events = await startEvents({
+    ...{ config: config.events, stateDirectory: path, self, log, node },
+  });
+  undo.push(() => events.stop());
+  watchers.add((job, notice) => events.take(job, notice));
+  return events;
+}
 
 function trainerOf(config: Config, datasets: DataRegistry, log: Log): ProcessTrainer {
   const { trainer: limits } = config.resources;

@@ -32,8 +32,8 @@ export interface Events {
 const NO_EVENTS: Events = { take: () => {}, status: () => [], stop: async () => {} };
 
 /**
- * Starts the bridge to the sinks of the configuration; without any nothing is kept. The outbox has a
- * journal of its own, so that its comings and goings do not slow down what rounds write.
+ * Starts the bridge to the sinks of the configuration; without any nothing is kept. The outbox has
+ * a journal of its own, so that its comings and goings do not slow down what rounds write.
  * @throws ConfigError for a secret that cannot be had
  */
 export async function startEvents(parts: EventsParts): Promise<Events> {
@@ -66,6 +66,9 @@ function seenJob({ job, standing, phase, certificates }: JobReport): SeenJob {
     ...{ job: job.id, name: job.manifest.name, launcher: job.launcher, phase },
     standing: standing === NOT_LOOKED_AT ? null : standing.kind,
     ...{ detail: detailOf(standing), length: certificates.length },
-    at: (index) => roundView(certificates, index),
+    at(index) {
+      const { settled: _settled, ...round } = roundView(certificates, index);
+      return round;
+    },
   };
 }

@@ -35,6 +35,7 @@ const STATUS: Status = {
   ],
   ...{ warnings: [], dataSets: 1, uptimeSeconds: 1.5, stateDirectory: '/tmp/x', pid: 7 },
   eventLoopDelayMs: { p99: 11, max: 20 },
+  events: [],
   resources: {
     paused: ['battery'],
     upload: { perSecond: 10, max: 1000, total: 99 },

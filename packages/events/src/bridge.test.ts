@@ -49,7 +49,7 @@ const training = (round: number): Notice => ({ kind: 'training', round });
 const sunk = (sink: ScriptedSink, count: number) => until(() => sink.got.length >= count);
 
 describe('the bridge', () => {
-  test('delivers what is told and what the chain shows, in order and as the schema has it', async () => {
+  test('delivers what is told and what the chain shows, in order and by the schema', async () => {
     const { bridge, sink, jobs } = await started();
     jobs.now = [seenJob([])];
     bridge.take(NAMED, training(1));

@@ -165,7 +165,7 @@ export class Pump {
     await this.#pause(error instanceof BusyError ? error.waitMs : this.#backOff());
   }
 
-  /** Twice as long after each failure, and up to half of it less, so that many do not come at once. */
+  /** Twice as long after each failure, and up to half of it less: not all come at once. */
   #backOff(): number {
     const { least, most } = BACKOFF_MS;
     const whole = Math.min(most, least * 2 ** Math.min(this.#failures - 1, 20));

@@ -37,12 +37,7 @@ import { type BlobExchange, createBlobExchange } from './blobs/exchange.ts';
 import { Catalogue, type Decision } from './catalogue.ts';
 import { openChunk, takeChunk } from './chunk-server.ts';
 import { JobHost } from './job-host.ts';
-import {
-  type JobModel,
-  type JobReport,
-  type Launched,
-  NOT_LOOKED_AT,
-} from './job-report.ts';
+import { type JobModel, type JobReport, type Launched, NOT_LOOKED_AT } from './job-report.ts';
 import { type KnownJob, report } from './known-job.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
 import { PrivacyAccounts, type PrivacySpent } from './privacy-accounts.ts';

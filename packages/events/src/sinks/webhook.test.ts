@@ -64,7 +64,7 @@ describe('a webhook', () => {
     expect(() => other.verify(body, headers as Record<string, string>)).toThrow(/signature/i);
   });
 
-  test('is taken by the check that the documents give to receivers, and by no other key', async () => {
+  test('is taken by our own check too, and with no other key', async () => {
     await sink().deliver([entryOf(1)], signal);
     const [{ headers, body }] = got as [Got];
     const now = Date.now() / 1000;
