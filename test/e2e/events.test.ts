@@ -49,7 +49,7 @@ async function daemon(state: string, config: string): Promise<ChildProcess> {
   return child;
 }
 
-test('a job is told to a webhook, over a receiver that fails and a daemon that is killed', async () => {
+test('a job is told to a webhook, though the receiver fails and the daemon dies', async () => {
   const { got, state: hook, port } = await receiver();
   const state = await temporaryDirectory();
   const config = join(state, 'starling.yaml');
