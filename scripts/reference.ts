@@ -23,19 +23,19 @@ export function referenceFiles(): ReadonlyMap<string, string> {
   ]);
 }
 
-const EDITOR = (file: string) =>
-  `An editor that knows JSON Schema completes and checks the file with [${file}](${file}).`;
+const editorLine = (file: string) =>
+  `An editor that knows JSON Schema completes and checks it with [${file}](${file}).`;
 
 const JOB_FILE = [
   'YAML. What a researcher writes to launch a job: `starling launch JOB.yaml`. An unknown key or a',
   'value out of range is refused with its line and key.',
-  EDITOR('job-file.schema.json'),
+  editorLine('job-file.schema.json'),
 ].join(' ');
 
 const CONFIGURATION = [
-  'YAML, for a daemon: `starling up --config FILE`. Everything has a default that works. The options',
-  'of `up` go before the file, and `--trust` adds to its list.',
-  EDITOR('configuration.schema.json'),
+  'YAML, for a daemon: `starling up --config FILE`. Everything has a default that works. The',
+  'options of `up` go before the file, and `--trust` adds to its list.',
+  editorLine('configuration.schema.json'),
 ].join(' ');
 
 /** The JSON Schema of what a file may hold, with what each key means. */
