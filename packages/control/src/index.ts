@@ -1,13 +1,16 @@
 export { aggregationOf, aggregationSchema } from './aggregation-schema.ts';
+export { apiDocument } from './api-document.ts';
 export { type ControlClient, createControlClient } from './client.ts';
 export * from './data-schema.ts';
+export type * from './handlers.ts';
 export * from './live-schema.ts';
 export { manifestOf } from './manifest.ts';
 export { type NetworkView, networkSchema } from './network-schemas.ts';
 export { controlSocket, defaultStateDirectory } from './paths.ts';
 export * from './privacy-schema.ts';
+export { type ListenView, listenViewSchema } from './routes/daemon.ts';
 export * from './schemas.ts';
-export { type ControlHandlers, type ControlServer, createControlServer } from './server.ts';
-export type { SwarmHandlers } from './swarm-routes.ts';
+export { type ApiOptions, type ControlServer, createControlServer } from './server.ts';
 export * from './swarm-schemas.ts';
+export { isLoopbackAddress, parseListen, type TcpOptions, type TlsFiles } from './tcp.ts';
 export { trainingSchema } from './training-schema.ts';

@@ -188,5 +188,7 @@ export const jobEventSchema = z.object({
   round: count.optional(),
   text: z.string(),
   view: jobSchema.optional(),
+  /** The round that goes on; null when none does. */
+  live: liveRoundSchema.nullable().optional(),
 });
 export type JobEvent = z.infer<typeof jobEventSchema>;
