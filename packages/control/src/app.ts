@@ -1,5 +1,5 @@
 import { ProtocolError } from '@starling/core';
-import type { FastifyReply, FastifyServerFactory } from 'fastify';
+import type { FastifyReply, FastifyServerFactory, RouteOptions } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import type { EventHub } from './event-hub.ts';
@@ -12,7 +12,7 @@ import { dataRoutes } from './routes/data.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import type { ControlApp } from './routes/operation.ts';
 import { swarmRoutes } from './routes/swarm.ts';
-import { BROWSER_HEADERS, staticRoutes } from './static.ts';
+import { BROWSER_HEADERS, NOT_KEPT, staticRoutes } from './static.ts';
 
 /** What all listeners of a daemon have in common. */
 export interface AppParts {
@@ -27,6 +27,8 @@ export interface AppKind {
   /** Over TCP: who gets in. */
   readonly guard?: Guard;
   readonly serverFactory?: FastifyServerFactory;
+  /** Told of every route. */
+  readonly onRoute?: (route: RouteOptions) => void;
   /** Over the Unix socket: opens a listener for a browser. */
   readonly listen?: () => Promise<ListenView>;
 }
@@ -37,7 +39,7 @@ const BODY_BYTES_MAX = 1024 * 1024;
 /** One HTTP server with all routes; it listens nowhere yet. */
 export async function createApp(parts: AppParts, kind: AppKind): Promise<ControlApp> {
   const { handlers, events, pages } = parts;
-  const { guard, serverFactory, listen } = kind;
+  const { guard, serverFactory, listen, onRoute } = kind;
   // Loaded here, because the command line imports this package for its client and must start fast.
   const [{ default: fastify }, { serializerCompiler }] = await Promise.all([
     import('fastify'),
@@ -59,8 +61,9 @@ export async function createApp(parts: AppParts, kind: AppKind): Promise<Control
   app.setNotFoundHandler(({ method, url }, reply) => {
     const path = url.replace(/\?.*$/s, '');
     const error = new ProtocolError('unknown-route', `this daemon has no ${method} ${path}`);
-    return reply.code(404).send(failureOf(error).body);
+    return reply.code(404).headers(NOT_KEPT).send(failureOf(error).body);
   });
+  if (onRoute !== undefined) app.addHook('onRoute', onRoute);
   if (guard !== undefined) guarded(app, guard);
   await registerOpenApi(app);
   daemonRoutes(app, handlers);
@@ -80,8 +83,10 @@ function answerFailure(reply: FastifyReply, error: unknown): FastifyReply {
 /** Before any body is read: the token, unless the route that was found is open. */
 function guarded(app: ControlApp, guard: Guard): void {
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers(BROWSER_HEADERS);
     const open = request.routeOptions.config?.open;
+    reply.headers(BROWSER_HEADERS);
+    // Pages say for themselves how long they are kept.
+    if (open !== 'everybody') reply.headers(NOT_KEPT);
     if (open === 'everybody' || (open === 'loopback' && isFromLoopback(request.raw))) return;
     const refusal = guard.token(request.raw);
     if (refusal !== undefined) return answerRefusal(reply, refusal);

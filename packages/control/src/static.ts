@@ -25,8 +25,10 @@ export const BROWSER_HEADERS = {
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
-  'cache-control': 'no-store',
 } as const;
+
+/** What a daemon says is for who asked, and for now. */
+export const NOT_KEPT = { 'cache-control': 'no-store' } as const;
 
 const NOT_BUILT = `<!doctype html>
 <html lang="en">
@@ -67,7 +69,7 @@ async function sendIndex(reply: FastifyReply, pages: string): Promise<FastifyRep
   try {
     await access(join(pages, 'index.html'));
   } catch {
-    return reply.code(404).type('text/html; charset=utf-8').send(NOT_BUILT);
+    return reply.code(404).headers(NOT_KEPT).type('text/html; charset=utf-8').send(NOT_BUILT);
   }
   return reply.sendFile('index.html');
 }

@@ -11,7 +11,7 @@ import { ConfigError, errorMessage } from '@starling/core';
 import type { FastifyServerFactory } from 'fastify';
 import { type AppParts, createApp } from './app.ts';
 import { Guard, isLoopback, type Refusal } from './guard.ts';
-import { BROWSER_HEADERS } from './static.ts';
+import { BROWSER_HEADERS, NOT_KEPT } from './static.ts';
 
 /** An address to listen on: an IP address, and a port or 0 for any. */
 export interface ListenAddress {
@@ -89,7 +89,8 @@ export async function listenTcp(
     throw new ConfigError('api.listen', problem, hint);
   }
   const bound = app.server.address() as AddressInfo;
-  const url = `${scheme}://${hosts[0] ?? shownHost(bound.address)}:${bound.port}`;
+  const named = isLoopback(bound.address) ? undefined : hosts[0];
+  const url = `${scheme}://${named ?? shownHost(bound.address)}:${bound.port}`;
   return { url, close: () => app.close() };
 }
 
@@ -131,6 +132,6 @@ function refuse(
 ): void {
   const body = JSON.stringify({ error, code });
   const own = { 'content-type': 'application/json; charset=utf-8', connection: 'close' };
-  response.writeHead(status, { ...BROWSER_HEADERS, ...own });
+  response.writeHead(status, { ...BROWSER_HEADERS, ...NOT_KEPT, ...own });
   response.end(request.method === 'HEAD' ? undefined : body);
 }
