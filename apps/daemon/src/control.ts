@@ -50,6 +50,8 @@ export interface ControlParts {
   readonly loopDelay: IntervalHistogram;
   readonly governor: Governor;
   readonly blobs: FileBlobStore;
+  /** Where the API listens over TCP, or null. */
+  readonly apiUrl: () => string | null;
 }
 
 /** The control API over a running node. */
@@ -142,6 +144,7 @@ async function status(parts: ControlParts) {
     eventLoopDelayMs: { p99: loopDelay.percentile(99) / 1e6, max: loopDelay.max / 1e6 },
     resources: resourcesView(parts),
     stateDirectory: state.path,
+    apiUrl: parts.apiUrl(),
     pid: process.pid,
   };
 }

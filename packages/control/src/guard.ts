@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { isLoopback } from './addresses.ts';
 import { WrongTokens } from './wrong-tokens.ts';
 
 /** Why a request gets nothing. */
@@ -100,10 +101,6 @@ function contentRefusal({ headers }: IncomingMessage): Refusal | undefined {
 }
 
 export const isFromLoopback = (request: IncomingMessage): boolean => isLoopback(addressOf(request));
-
-/** Whether an IP address without brackets is the machine itself. */
-export const isLoopback = (address: string): boolean =>
-  address === '::1' || /^127\.\d+\.\d+\.\d+$/.test(address);
 
 const addressOf = ({ socket }: IncomingMessage): string => plainAddress(socket.remoteAddress);
 

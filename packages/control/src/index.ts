@@ -1,3 +1,4 @@
+export { isLoopbackAddress, parseListen } from './addresses.ts';
 export { aggregationOf, aggregationSchema } from './aggregation-schema.ts';
 export { apiDocument } from './api-document.ts';
 export { type ControlClient, createControlClient } from './client.ts';
@@ -12,5 +13,5 @@ export { type ListenView, listenViewSchema } from './routes/daemon.ts';
 export * from './schemas.ts';
 export { type ApiOptions, type ControlServer, createControlServer } from './server.ts';
 export * from './swarm-schemas.ts';
-export { isLoopbackAddress, parseListen, type TcpOptions, type TlsFiles } from './tcp.ts';
+export type { TcpOptions, TlsFiles } from './tcp.ts';
 export { trainingSchema } from './training-schema.ts';

@@ -1,10 +1,11 @@
 import { chmod, rm } from 'node:fs/promises';
 import { ConfigError, errorMessage } from '@starling/core';
+import { isLoopbackAddress } from './addresses.ts';
 import { createApp } from './app.ts';
 import { EventHub } from './event-hub.ts';
 import type { ControlHandlers } from './handlers.ts';
 import type { ListenView } from './routes/daemon.ts';
-import { isLoopbackAddress, listenTcp, type TcpListener, type TcpOptions } from './tcp.ts';
+import type { TcpListener, TcpOptions } from './tcp.ts';
 
 /** What the API is beside the Unix socket. */
 export interface ApiOptions {
@@ -35,7 +36,12 @@ export async function createControlServer(
 ): Promise<ControlServer> {
   const events = new EventHub({ now: Date.now() });
   const parts = { handlers, events, pages: api?.pages };
-  const listeners = api && new Listeners(api, (token, tcp) => listenTcp(parts, token, tcp));
+  const listeners =
+    api &&
+    new Listeners(api, async (token, tcp) => {
+      const { listenTcp } = await import('./tcp.ts');
+      return listenTcp(parts, token, tcp);
+    });
   const app = await createApp(parts, listeners ? { listen: () => listeners.forBrowser() } : {});
   const close = async () => {
     await Promise.all([app.close(), listeners?.close()]);

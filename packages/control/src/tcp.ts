@@ -9,15 +9,10 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { ConfigError, errorMessage } from '@starling/core';
 import type { FastifyServerFactory } from 'fastify';
+import { isLoopback, type ListenAddress } from './addresses.ts';
 import { type AppParts, createApp } from './app.ts';
-import { Guard, isLoopback, type Refusal } from './guard.ts';
+import { Guard, type Refusal } from './guard.ts';
 import { BROWSER_HEADERS, NOT_KEPT } from './static.ts';
-
-/** An address to listen on: an IP address, and a port or 0 for any. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-}
 
 /** Certificate chain and private key, in PEM. */
 export interface TlsFiles {
@@ -51,17 +46,6 @@ export interface TcpListener {
 const LIMITS: TcpLimits = {
   ...{ headersMs: 10_000, requestMs: 600_000, checkMs: 1_000, connections: 256 },
 };
-
-/** `127.0.0.1:7380` or `[::1]:0`; undefined where it is neither. */
-export function parseListen(text: string): ListenAddress | undefined {
-  const [, v6, v4, digits] =
-    /^(?:\[([0-9a-f:.]+)\]|([\d.]+|localhost)):(\d{1,5})$/.exec(text) ?? [];
-  const port = Number(digits);
-  if (digits === undefined || port > 65_535) return undefined;
-  return { host: v6 ?? (v4 === 'localhost' ? '127.0.0.1' : v4!), port };
-}
-
-export const isLoopbackAddress = ({ host }: ListenAddress): boolean => isLoopback(host);
 
 /**
  * Serves the API and the dashboard over TCP, to those who have the token.

@@ -24,7 +24,14 @@ export const STATUS: Status = {
   training: [
     { ...{ job: ID, name: 'größe', step: 3, steps: 9 }, examplesPerSecond: 5.5, secondsLeft: 2 },
   ],
-  ...{ warnings: [], dataSets: 1, uptimeSeconds: 1.5, stateDirectory: '/tmp/x', pid: 7 },
+  ...{
+    warnings: [],
+    dataSets: 1,
+    uptimeSeconds: 1.5,
+    stateDirectory: '/tmp/x',
+    apiUrl: null,
+    pid: 7,
+  },
   eventLoopDelayMs: { p99: 11, max: 20 },
   resources: {
     paused: ['battery'],
