@@ -7,7 +7,10 @@ export async function apiDocument(): Promise<object> {
   // Nobody calls a handler: the routes are looked at, not gone.
   const handlers = { swarm: {} } as ControlHandlers;
   const listen = () => Promise.reject(new Error('listens nowhere'));
-  const app = await createApp({ handlers, events: new EventHub({ now: 0 }) }, { listen });
+  const app = await createApp(
+    { handlers, events: new EventHub({ now: 0 }), heartbeatMs: 0 },
+    { listen },
+  );
   await app.ready();
   const document = app.swagger();
   await app.close();

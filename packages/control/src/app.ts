@@ -18,6 +18,8 @@ import { BROWSER_HEADERS, NOT_KEPT, staticRoutes } from './static.ts';
 export interface AppParts {
   readonly handlers: ControlHandlers;
   readonly events: EventHub;
+  /** Between two signs of life of a silent stream of events. */
+  readonly heartbeatMs: number;
   /** Directory of the built dashboard. */
   readonly pages?: string | undefined;
 }
@@ -38,7 +40,7 @@ const BODY_BYTES_MAX = 1024 * 1024;
 
 /** One HTTP server with all routes; it listens nowhere yet. */
 export async function createApp(parts: AppParts, kind: AppKind): Promise<ControlApp> {
-  const { handlers, events, pages } = parts;
+  const { handlers, events, heartbeatMs, pages } = parts;
   const { guard, serverFactory, listen, onRoute } = kind;
   // Loaded here, because the command line imports this package for its client and must start fast.
   const [{ default: fastify }, { serializerCompiler }] = await Promise.all([
@@ -52,8 +54,10 @@ export async function createApp(parts: AppParts, kind: AppKind): Promise<Control
     ...(serverFactory && { serverFactory }),
   }).withTypeProvider<ZodTypeProvider>();
   app.removeContentTypeParser('text/plain');
-  app.setValidatorCompiler<z.ZodType>(({ schema }) => (data) => {
-    const { success, data: value, error } = schema.safeParse(data);
+  app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => (data) => {
+    // No body says as much as an empty one.
+    const given = httpPart === 'body' ? (data ?? {}) : data;
+    const { success, data: value, error } = schema.safeParse(given);
     return success ? { value } : { error };
   });
   app.setSerializerCompiler(serializerCompiler);
@@ -67,7 +71,7 @@ export async function createApp(parts: AppParts, kind: AppKind): Promise<Control
   if (guard !== undefined) guarded(app, guard);
   await registerOpenApi(app);
   daemonRoutes(app, handlers);
-  jobRoutes(app, handlers, events);
+  jobRoutes(app, handlers, { events, heartbeatMs });
   dataRoutes(app, handlers);
   swarmRoutes(app, handlers.swarm);
   if (listen !== undefined) listenRoute(app, listen);

@@ -17,6 +17,9 @@ export interface ApiOptions {
   readonly pages?: string;
 }
 
+/** Below the minute after which proxies give a silent connection up. */
+const HEARTBEAT_MS = 15_000;
+
 export interface ControlServer {
   readonly socket: string;
   /** Of the listener that the configuration names. */
@@ -33,9 +36,10 @@ export async function createControlServer(
   socket: string,
   handlers: ControlHandlers,
   api?: ApiOptions,
+  { heartbeatMs = HEARTBEAT_MS }: { readonly heartbeatMs?: number } = {},
 ): Promise<ControlServer> {
   const events = new EventHub({ now: Date.now() });
-  const parts = { handlers, events, pages: api?.pages };
+  const parts = { handlers, events, heartbeatMs, pages: api?.pages };
   const listeners =
     api &&
     new Listeners(api, async (token, tcp) => {

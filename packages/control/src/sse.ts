@@ -5,8 +5,6 @@ import { type JobEvent, jobEventSchema } from './schemas.ts';
 
 /** Events that wait for a slow reader. */
 const UNREAD_BYTES_MAX = 4 * 1024 * 1024;
-/** Below the minute after which proxies give a silent connection up. */
-const HEARTBEAT_MS = 15_000;
 
 const stream = { schema: jobEventSchema };
 /** Answers of a route that streams events. */
@@ -18,20 +16,24 @@ export const streamSchema = {
   ...refusals,
 };
 
-export interface EventStream {
+export interface EventSource {
   readonly events: EventHub;
+  /** Between two signs of life of a silent stream. */
+  readonly heartbeatMs: number;
+}
+
+export interface EventStream extends EventSource {
   /** The only job whose events are wanted; unless told, those of all. */
   readonly job?: string;
   /** What the stream begins with, unless it continues another. */
   readonly now?: JobEvent;
-  readonly heartbeatMs?: number;
 }
 
 /** Sends events in the form that the request accepts, until either side ends. */
 export function streamEvents(
   { headers, raw: { socket } }: FastifyRequest,
   reply: FastifyReply,
-  { events, job, now, heartbeatMs = HEARTBEAT_MS }: EventStream,
+  { events, job, now, heartbeatMs }: EventStream,
 ): void {
   const isSse = (headers.accept ?? '').includes('text/event-stream');
   const form = isSse ? SSE : LINES;

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { EventHub } from '../event-hub.ts';
 import type { ControlHandlers } from '../handlers.ts';
 import {
   approveSchema,
@@ -9,13 +8,13 @@ import {
   pulledSchema,
   pullSchema,
 } from '../schemas.ts';
-import { streamEvents, streamSchema } from '../sse.ts';
+import { type EventSource, streamEvents, streamSchema } from '../sse.ts';
 import { answers, type ControlApp, jobParameter, nothingSchema, operation } from './operation.ts';
 
 /** Models travel as base64 in one JSON body. */
 const LAUNCH_BYTES_MAX = 700 * 1024 * 1024;
 
-export function jobRoutes(app: ControlApp, handlers: ControlHandlers, events: EventHub): void {
+export function jobRoutes(app: ControlApp, handlers: ControlHandlers, source: EventSource): void {
   app.get('/v1/jobs', {
     schema: {
       ...operation('jobs', 'listJobs', 'Jobs that this peer knows, with their rounds'),
@@ -55,7 +54,7 @@ export function jobRoutes(app: ControlApp, handlers: ControlHandlers, events: Ev
     handler: ({ params: { id }, query }) => handlers.pull(id, query),
   });
   consentRoutes(app, handlers);
-  eventRoutes(app, handlers, events);
+  eventRoutes(app, handlers, source);
 }
 
 function consentRoutes(app: ControlApp, handlers: ControlHandlers): void {
@@ -94,7 +93,7 @@ const STREAM = [
   'been forgotten is told by an event `gap`.',
 ].join(' ');
 
-function eventRoutes(app: ControlApp, handlers: ControlHandlers, events: EventHub): void {
+function eventRoutes(app: ControlApp, handlers: ControlHandlers, source: EventSource): void {
   app.get('/v1/jobs/:id/events', {
     schema: {
       ...operation('jobs', 'watchJob', 'Changes of one job, after the job as it is', STREAM),
@@ -105,7 +104,7 @@ function eventRoutes(app: ControlApp, handlers: ControlHandlers, events: EventHu
       const view = await handlers.job(request.params.id);
       const { id, standing, phase, live } = view;
       const now = { job: id, kind: 'now', text: `${standing}, ${phase}`, view, live };
-      streamEvents(request, reply, { events, job: id, now });
+      streamEvents(request, reply, { ...source, job: id, now });
     },
   });
   app.get('/v1/events', {
@@ -113,6 +112,6 @@ function eventRoutes(app: ControlApp, handlers: ControlHandlers, events: EventHu
       ...operation('jobs', 'watchJobs', 'Changes of all jobs', STREAM),
       response: streamSchema,
     },
-    handler: async (request, reply) => streamEvents(request, reply, { events }),
+    handler: async (request, reply) => streamEvents(request, reply, source),
   });
 }
