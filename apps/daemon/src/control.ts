@@ -27,9 +27,10 @@ import type { FileBlobStore, StateDirectory } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
 import { applyVector } from '@starling/trainer';
 import type { PolicyBook } from './api-policy.ts';
-import { inspectData, ManifestViews, peersView } from './api-views.ts';
+import { ManifestViews, peersView } from './api-views.ts';
 import { type Config, policyOf } from './config.ts';
 import type { DataRegistry } from './data-registry.ts';
+import { Inspections } from './inspections.ts';
 import type { LiveRounds } from './live-rounds.ts';
 import { guaranteeView, privacyView } from './privacy-view.ts';
 import { VERSION } from './version.ts';
@@ -61,6 +62,7 @@ export interface ControlParts {
 export function controlHandlers(parts: ControlParts): ControlHandlers {
   const { node, data, watchers, lives, policy } = parts;
   const manifests = new ManifestViews(parts);
+  const inspections = new Inspections(new URL('./inspect-worker.js', import.meta.url));
   const shown = (report: JobReport): JobView => jobView(report, lives);
   const find = (id: string): JobView => shown(node.job(findJob(node, id))!);
   return {
@@ -107,7 +109,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
       throw new ConfigError('data', `job "${user.job.manifest.name}" trains on "${name}"`, hint);
     },
     listData: async () => data.views(),
-    inspectData,
+    inspectData: (wanted) => inspections.inspect(wanted),
     policy: async () => policy.view(),
     changePolicy: async (change) => {
       await policy.change(change);
