@@ -97,7 +97,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
     pull: (id, options) => pull(parts, findJob(node, id), options),
     addData: async (dataset) => {
       const added = await data.add(dataset);
-      await node.dataChanged();
+      await node.reconsider();
       return added;
     },
     removeData: async (name) => {
@@ -113,6 +113,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
     policy: async () => policy.view(),
     changePolicy: async (change) => {
       await policy.change(change);
+      await node.reconsider();
       return policy.view();
     },
     privacy: async () =>
