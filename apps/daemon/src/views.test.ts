@@ -1,9 +1,10 @@
+import type { JobId } from '@starling/core';
 import { signingKeyFromSeed, verifications } from '@starling/crypto';
 import type { JobReport } from '@starling/node';
 import { type Certificate, type Statement, signStatement } from '@starling/protocol-rounds';
 import { expect, test } from 'vitest';
 import { LiveRounds } from './live-rounds.ts';
-import { jobView } from './views.ts';
+import { jobEvent, jobView } from './views.ts';
 
 const HASH = 'ab'.repeat(32);
 
@@ -44,4 +45,14 @@ test('to show a job again, no signature is looked at again', () => {
   const before = verifications();
   expect(jobView(report, new LiveRounds())).toEqual(first);
   expect(verifications()).toEqual(before);
+});
+
+test('an event tells of the round as it goes on', () => {
+  const lives = new LiveRounds();
+  const notice = { kind: 'training', round: 3 } as const;
+  lives.take(HASH as JobId, notice, 1_000);
+  const event = jobEvent(reportOf(2), notice, lives);
+  expect(event).toMatchObject({ job: HASH, kind: 'training', round: 3 });
+  expect(event.live).toMatchObject({ round: 3, phase: 'training', chunks: null });
+  expect(event).not.toHaveProperty('view');
 });
