@@ -9,6 +9,7 @@ import type { Policy } from '@starling/rounds';
 import { DEVICE_CHOICES, MEMORY_MIN, PRECISION_CHOICES } from '@starling/trainer';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { apiSchema } from './api-config.ts';
 
 const peer = z
   .string()
@@ -173,6 +174,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   /** Where job and round events go, beside the API. */
   events: eventsConfigSchema.prefault({}),
+  api: apiSchema,
   log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 });
 export type Config = z.infer<typeof configSchema>;
@@ -180,7 +182,7 @@ export type Config = z.infer<typeof configSchema>;
 export type ConfigInput = z.input<typeof configSchema>;
 
 /** What this peer's owner lets in. */
-export const policyOf = ({ policy }: Config): Policy => ({
+export const policyOf = ({ policy }: Pick<Config, 'policy'>): Policy => ({
   trust: policy.trust as PeerId[],
   minPeers: policy.minPeers,
   company: { peers: policy.company as PeerId[], least: policy.minCompany },

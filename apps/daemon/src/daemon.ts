@@ -22,8 +22,10 @@ import {
 } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
 import { createTrainer, dataOffers, type ProcessTrainer } from '@starling/trainer';
+import { apiOptions } from './api.ts';
+import { PolicyBook } from './api-policy.ts';
 import { type Config, limitsOf, policyOf } from './config.ts';
-import { controlHandlers } from './control.ts';
+import { type ControlParts, controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
 import { type Events, startEvents } from './event-bridge.ts';
 import { LiveRounds } from './live-rounds.ts';
@@ -69,7 +71,8 @@ export async function startDaemon(
   try {
     const state = await openStateDirectory(stateDirectory, systemRandom);
     undo.push(() => state.close());
-    return await assemble({ config, log, state, hooks, undo, stopAll });
+    const policy = await PolicyBook.open(state.path, config.policy);
+    return await assemble({ config, policy, log, state, hooks, undo, stopAll });
   } catch (error) {
     await stopAll();
     throw error;
@@ -78,6 +81,7 @@ export async function startDaemon(
 
 interface Assembly {
   readonly config: Config;
+  readonly policy: PolicyBook;
   readonly log: Log;
   readonly state: StateDirectory;
   readonly hooks: DaemonHooks;
@@ -138,24 +142,39 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   // What it pauses must be there; a cap lowered since the last run counts now.
   governor.start();
   await blobs.trim();
-  const socket = join(state.path, 'control.sock');
-  const loopDelay = monitorEventLoopDelay({ resolution: 10 });
-  loopDelay.enable();
-  const started = performance.now();
-  const parts = {
-    ...{ config, state, governor, blobs, swarm, data, watchers, lives, stop, started, loopDelay },
-    node: running,
-    events: () => events.status(),
-    swarmHandlers: service,
+  const socket = await serve(assembly, {
+    ...{ governor, blobs, swarm, data, watchers, lives, stop },
+    ...{ node: running, swarmHandlers: service, events: () => events.status() },
     proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),
-  };
-  const server: ControlServer = await createControlServer(socket, controlHandlers(parts));
-  undo.push(() => server.close());
-  log.info('daemon is up', { peerId: key.peerId, addresses: swarm.addresses(), socket });
+  });
   return { node: running, swarm, data, socket, traffic, stopped, stop };
 }
 
 type Watcher = (job: JobId, notice: Notice) => void;
+
+type Served = Omit<
+  ControlParts,
+  'apiUrl' | 'config' | 'policy' | 'state' | 'started' | 'loopDelay'
+>;
+
+/** Opens the API, last of all: whoever gets an answer gets it from a daemon that is up. */
+async function serve(assembly: Assembly, served: Served): Promise<string> {
+  const { config, policy, state, log, undo } = assembly;
+  const socket = join(state.path, 'control.sock');
+  const loopDelay = monitorEventLoopDelay({ resolution: 10 });
+  loopDelay.enable();
+  let server: ControlServer | undefined;
+  const handlers = controlHandlers({
+    ...{ ...served, config, policy, state, loopDelay, started: performance.now() },
+    apiUrl: () => server?.url ?? null,
+  });
+  server = await createControlServer(socket, handlers, await apiOptions(config, state.path));
+  undo.push(async () => server?.close());
+  const { swarm } = served;
+  const where = { addresses: swarm.addresses(), socket, api: server.url };
+  log.info('daemon is up', { peerId: swarm.self, ...where });
+  return socket;
+}
 
 async function eventsOf(
   { config, state, log, undo }: Assembly,
@@ -199,7 +218,7 @@ function governorOf(config: Config, { log, trainer, pause }: Governed): Governor
 }
 
 function optionsOf(
-  { config, log, hooks }: Assembly,
+  { config, policy, log, hooks }: Assembly,
   self: PeerId,
   watchers: ReadonlySet<Watcher>,
 ): NodeOptions {
@@ -208,7 +227,7 @@ function optionsOf(
     weight: config.light ? 0 : config.resources.weight,
     protection: 'double-masking',
     launchCopies: 3,
-    policy: () => policyOf(config),
+    policy: () => policyOf(policy),
     onFatal: (error) => endByBug(log, error),
     onNotice: (job, notice) => {
       logNotice(job, notice);

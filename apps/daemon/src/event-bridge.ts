@@ -12,7 +12,7 @@ import { type JobReport, NOT_LOOKED_AT, type StarlingNode } from '@starling/node
 import type { Notice } from '@starling/rounds';
 import { LevelJournal } from '@starling/store';
 import { systemClock, systemRandom } from './ports.ts';
-import { detailOf, roundView } from './views.ts';
+import { certificateView, detailOf } from './views.ts';
 
 export interface EventsParts {
   readonly config: EventsConfig;
@@ -66,9 +66,6 @@ function seenJob({ job, standing, phase, certificates }: JobReport): SeenJob {
     ...{ job: job.id, name: job.manifest.name, launcher: job.launcher, phase },
     standing: standing === NOT_LOOKED_AT ? null : standing.kind,
     ...{ detail: detailOf(standing), length: certificates.length },
-    at(index) {
-      const { settled: _settled, ...round } = roundView(certificates, index);
-      return round;
-    },
+    at: (index) => certificateView(certificates[index]!),
   };
 }

@@ -1,8 +1,13 @@
-import type { JobEvent, JobView, NetworkView, Round } from '@starling/control';
-import type { JobId } from '@starling/core';
+import type { JobEvent, JobView, LiveRound, NetworkView, Round } from '@starling/control';
 import type { JobReport, JobStanding } from '@starling/node';
 import { type Certificate, statementHash } from '@starling/protocol-rounds';
-import { isSettled, type Notice, survivorCount, type TrainingProgress } from '@starling/rounds';
+import {
+  type Notice,
+  settledLength,
+  signersOf,
+  survivorCount,
+  type TrainingProgress,
+} from '@starling/rounds';
 import type { NetworkReport } from '@starling/swarm';
 import type { LiveRounds } from './live-rounds.ts';
 import { guaranteeView } from './privacy-view.ts';
@@ -10,8 +15,10 @@ import { guaranteeView } from './privacy-view.ts';
 /** A job as the API shows it, with what its running round looks like. */
 export function jobView(report: JobReport, lives: LiveRounds): JobView {
   const { job, standing, phase, progress, certificates, guarantee, suspects } = report;
-  const live = lives.live(job.id);
-  const rounds = certificates.map((_, i) => roundView(certificates, i));
+  const settled = settledLength(certificates, certificates.length, rememberedSigners);
+  const rounds = certificates.map((each, i): Round => {
+    return { ...certificateView(each), settled: i < settled };
+  });
   return {
     id: job.id,
     name: job.manifest.name,
@@ -21,7 +28,7 @@ export function jobView(report: JobReport, lives: LiveRounds): JobView {
     phase,
     progress: progress ?? null,
     privacy: guaranteeView(guarantee),
-    live: live && { ...live, chunks: live.roster.length === 0 ? null : (report.chunks ?? null) },
+    live: liveView(report, lives),
     rounds,
     secondsPerRound: lives.secondsPerRound(job.id),
     roundsWanted: job.manifest.stop.rounds,
@@ -30,9 +37,8 @@ export function jobView(report: JobReport, lives: LiveRounds): JobView {
   };
 }
 
-/** One certificate of a chain as the API shows it. */
-export function roundView(chain: readonly Certificate[], index: number): Round {
-  const { statement } = chain[index]!;
+/** One certificate as the API shows it; how it stands in its chain is another matter. */
+export function certificateView({ statement }: Certificate): Omit<Round, 'settled'> {
   const { lossSum, correct, examples } = statement.metrics;
   return {
     round: statement.round,
@@ -45,8 +51,25 @@ export function roundView(chain: readonly Certificate[], index: number): Round {
     examples,
     stateHash: statement.stateHash,
     certificate: statementHash(statement),
-    settled: isSettled(chain, index),
   };
+}
+
+/**
+ * A chain is shown after each of its rounds. Here and not below, where virtual peers share what
+ * they read, and each is to check for itself.
+ */
+const knownSigners = new WeakMap<Certificate, ReturnType<typeof signersOf>>();
+
+function rememberedSigners(certificate: Certificate): ReturnType<typeof signersOf> {
+  const known = knownSigners.get(certificate) ?? signersOf(certificate);
+  knownSigners.set(certificate, known);
+  return known;
+}
+
+/** The round that goes on in a job, or null. */
+export function liveView({ job, chunks }: JobReport, lives: LiveRounds): LiveRound | null {
+  const live = lives.live(job.id);
+  return live && { ...live, chunks: live.roster.length === 0 ? null : (chunks ?? null) };
 }
 
 /** The network's report as the API shows it. */
@@ -82,16 +105,17 @@ export function detailOf(standing: JobStanding): string {
 }
 
 /** A notice in words, with the job's new view when it changed. */
-export function jobEvent(job: JobId, notice: Notice, view: () => JobView): JobEvent {
+export function jobEvent(report: JobReport, notice: Notice, lives: LiveRounds): JobEvent {
   const round = 'round' in notice ? notice.round : undefined;
   const event = {
-    job,
+    job: report.job.id,
     kind: notice.kind,
     text: textOf(notice),
+    live: liveView(report, lives),
     ...(round !== undefined && { round }),
   };
   const changed = ['certified', 'finished', 'cancelled'].includes(notice.kind);
-  return changed ? { ...event, view: view() } : event;
+  return changed ? { ...event, view: jobView(report, lives) } : event;
 }
 
 /** For instance: training, 40 % (120 of 300 steps), 5,210 examples/s, 12 s left. */
