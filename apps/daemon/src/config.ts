@@ -8,6 +8,7 @@ import type { Policy } from '@starling/rounds';
 import { DEVICE_CHOICES, MEMORY_MIN, PRECISION_CHOICES } from '@starling/trainer';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { logFormatSchema, telemetrySchema } from './telemetry-config.ts';
 
 const peer = z
   .string()
@@ -171,6 +172,8 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  logFormat: logFormatSchema,
+  telemetry: telemetrySchema,
 });
 export type Config = z.infer<typeof configSchema>;
 /** A configuration as it is written: what is absent has its default. */

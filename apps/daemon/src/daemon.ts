@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type ControlServer, createControlServer } from '@starling/control';
 import { errorMessage, type JobId, type Log, type PeerId } from '@starling/core';
-import { signingKeyFromSeed } from '@starling/crypto';
+import { type SigningKey, signingKeyFromSeed } from '@starling/crypto';
 import {
   createComputePool,
   Governor,
@@ -28,11 +28,14 @@ import { DataRegistry } from './data-registry.ts';
 import { LiveRounds } from './live-rounds.ts';
 import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
 import { SwarmService } from './swarm-service.ts';
+import { DaemonTelemetry } from './telemetry.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
   readonly stateDirectory: string;
   readonly log: Log;
+  /** Told as soon as the peer is known. */
+  readonly onIdentity?: (peer: PeerId) => void;
 }
 
 /** What only the demo's entry passes; `main.ts` has no way to. */
@@ -58,7 +61,7 @@ const entry = (name: string): URL => new URL(`./${name}.js`, import.meta.url);
 
 /** The one place that wires disk, network, trainer and node together, and serves the API. */
 export async function startDaemon(
-  { config, stateDirectory, log }: DaemonOptions,
+  { config, stateDirectory, log, onIdentity = () => {} }: DaemonOptions,
   hooks: DaemonHooks = {},
 ): Promise<Daemon> {
   const undo: (() => Promise<void>)[] = [];
@@ -68,7 +71,9 @@ export async function startDaemon(
   try {
     const state = await openStateDirectory(stateDirectory, systemRandom);
     undo.push(() => state.close());
-    return await assemble({ config, log, state, hooks, undo, stopAll });
+    const key = signingKeyFromSeed(state.identitySeed);
+    onIdentity(key.peerId);
+    return await assemble({ config, log, state, key, hooks, undo, stopAll });
   } catch (error) {
     await stopAll();
     throw error;
@@ -79,14 +84,14 @@ interface Assembly {
   readonly config: Config;
   readonly log: Log;
   readonly state: StateDirectory;
+  readonly key: SigningKey;
   readonly hooks: DaemonHooks;
   readonly undo: (() => Promise<void>)[];
   readonly stopAll: () => Promise<void>;
 }
 
 async function assemble(assembly: Assembly): Promise<Daemon> {
-  const { config, log, state, hooks, undo, stopAll } = assembly;
-  const key = signingKeyFromSeed(state.identitySeed);
+  const { config, log, state, key, hooks, undo, stopAll } = assembly;
   const journal = await LevelJournal.open(state.journal);
   undo.push(() => journal.close());
   let node: StarlingNode | undefined;
@@ -111,7 +116,10 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
 
   const { stopped, stop } = once(stopAll);
   const lives = new LiveRounds();
-  const watchers = new Set<Watcher>([(job, notice) => lives.take(job, notice, Date.now())]);
+  const telemetry = await DaemonTelemetry.open({ config, log, self: key.peerId });
+  undo.push(() => telemetry.stop());
+  const toLives: Watcher = (job, notice) => lives.take(job, notice, Date.now());
+  const watchers = new Set<Watcher>([toLives, telemetry.take]);
   const running = new StarlingNode(
     {
       clock: systemClock,
@@ -146,7 +154,8 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     swarmHandlers: service,
     proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),
   };
-  const server: ControlServer = await createControlServer(socket, controlHandlers(parts));
+  const handlers = telemetry.withTelemetry(controlHandlers(parts), { ...parts, journal });
+  const server: ControlServer = await createControlServer(socket, handlers);
   undo.push(() => server.close());
   log.info('daemon is up', { peerId: key.peerId, addresses: swarm.addresses(), socket });
   return { node: running, swarm, data, socket, traffic, stopped, stop };
@@ -228,7 +237,7 @@ function noticeLog(log: Log, self: PeerId): (job: JobId, notice: Notice) => void
       if (now - lastProgress < PROGRESS_MS) return;
       lastProgress = now;
     }
-    log.info(kind, { job: job.slice(0, 8), ...fields });
+    log.info(kind, { event: kind, job, ...fields });
     if (notice.kind !== 'banned' || notice.peer !== self) return;
     const remedy = 'does another daemon run with a copy of this state directory? Stop it';
     log.warn('the others leave this peer out: its own messages contradict each other', { remedy });

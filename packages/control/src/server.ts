@@ -42,6 +42,8 @@ export interface ControlHandlers {
   removeData(name: string): Promise<DataSetView>;
   listData(): Promise<readonly DataSetView[]>;
   privacy(): Promise<PrivacyView>;
+  /** Absent where the daemon measures nothing. */
+  metrics?(): Promise<{ readonly contentType: string; readonly body: string }>;
   readonly swarm: SwarmHandlers;
 }
 
@@ -111,6 +113,11 @@ function routes(app: FastifyInstance, handlers: ControlHandlers): void {
   );
   app.get('/v1/jobs/:id/events', ({ params }, reply) => streamEvents(reply, handlers, id(params)));
   app.get('/v1/privacy', () => handlers.privacy());
+  app.get('/metrics', async (_request, reply) => {
+    const metrics = await handlers.metrics?.();
+    if (metrics === undefined) return reply.callNotFound();
+    return reply.type(metrics.contentType).send(metrics.body);
+  });
   swarmRoutes(app, handlers.swarm);
   app.get('/v1/data', () => handlers.listData());
   app.post('/v1/data', ({ body }) => handlers.addData(dataSchema.parse(body)));
