@@ -65,7 +65,9 @@ async function formatting(
 ): Promise<LoggerOptions> {
   if (format !== 'ecs') return { base: null };
   // Loaded here, like the other: who does not ask for it does not wait for it.
-  const { ecsFormat } = await import('@elastic/ecs-pino-format');
+  const library = await import('@elastic/ecs-pino-format');
+  // Of a bundle's CommonJS only the default export is there.
+  const { ecsFormat } = library.default;
   const service = { serviceName: 'starling', serviceVersion, apmIntegration: false };
   const mixin = (): object => {
     const name = peer();
