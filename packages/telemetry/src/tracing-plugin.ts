@@ -44,13 +44,24 @@ export function startTracing({ endpoint, self, version, log, delayMs }: TracingO
     ],
   });
   const writer = new RoundWriter(provider.getTracer('starling', version), ids, self);
+  let stopping: Promise<void> | undefined;
   return {
     listener: { onRound: (round) => writer.write(round) },
-    stop: async () => {
-      const late = new Promise<void>((resolve) => setTimeout(resolve, STOP_MS).unref());
-      await Promise.race([provider.shutdown().catch(() => {}), late]);
+    stop: () => {
+      stopping ??= inTime(provider.shutdown().catch(() => {}));
+      return stopping;
     },
   };
+}
+
+/** A receiver that does not answer must not keep the daemon from its end. */
+async function inTime(work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, STOP_MS);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }
 
 /** Ids that follow from the round where they are to, and random ones elsewhere. */
@@ -71,6 +82,9 @@ interface SpanFacts {
   /** Why it failed; undefined when it did not. */
   readonly failure?: string | undefined;
 }
+
+/** In the library's own form, since it takes a small number for one since the process began. */
+const timeOf = (ms: number): HrTime => [Math.floor(ms / 1000), Math.floor((ms % 1000) * 1e6)];
 
 /** Writes a round when it is over, so that nothing is open when a daemon dies. */
 class RoundWriter {
@@ -108,10 +122,10 @@ class RoundWriter {
 
   #span({ name, startMs, endMs, attributes, failure }: SpanFacts, parent?: Span): Span {
     const context = parent === undefined ? ROOT_CONTEXT : trace.setSpan(ROOT_CONTEXT, parent);
-    const span = this.#tracer.startSpan(name, { attributes, startTime: startMs }, context);
+    const span = this.#tracer.startSpan(name, { attributes, startTime: timeOf(startMs) }, context);
     this.#ids.span = undefined;
     if (failure !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: failure });
-    span.end(Math.max(startMs, endMs));
+    span.end(timeOf(Math.max(startMs, endMs)));
     return span;
   }
 }
