@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { defaultStateDirectory } from '@starling/control';
 import { ConfigError, errorMessage } from '@starling/core';
-import { createLog } from '@starling/telemetry';
+import { createLog, takeWarnings } from '@starling/telemetry';
 import { loadConfig, withOverrides } from './config.ts';
 import { startDaemon } from './daemon.ts';
 import { VERSION } from './version.ts';
@@ -20,6 +20,7 @@ try {
   const config = withOverrides(file, values.set);
   const { log: level, logFormat: format } = config;
   const log = await createLog({ level, format, version: VERSION });
+  takeWarnings(log);
   const stateDirectory = values.state ?? defaultStateDirectory();
   const daemon = await startDaemon({ config, stateDirectory, log, onIdentity: log.identify });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

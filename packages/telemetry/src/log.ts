@@ -53,6 +53,12 @@ export async function createLog(options: LogOptions): Promise<ServiceLog> {
   };
 }
 
+/** Node prints its warnings as plain text, which no reader of lines of JSON expects. */
+export function takeWarnings(log: Log): void {
+  process.removeAllListeners('warning');
+  process.on('warning', ({ name, message }) => log.warn(message, { warning: name }));
+}
+
 function formatOf(format: LogFormat): Exclude<LogFormat, 'auto'> {
   if (format !== 'auto') return format;
   return process.stderr.isTTY ? 'text' : 'json';

@@ -1,5 +1,6 @@
 import {
   type Attributes,
+  type HrTime,
   ROOT_CONTEXT,
   type Span,
   SpanStatusCode,

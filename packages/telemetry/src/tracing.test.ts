@@ -1,74 +1,10 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { ConfigError, type Log } from '@starling/core';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { until } from '../../../test/helpers/until.ts';
+import { attributeOf, type OtlpSpan, Receiver } from './testing/receiver.ts';
 import { JOB, roundOf, SELF, tell } from './testing/run.ts';
 import { attemptIdOf, traceIdOf } from './trace-id.ts';
 import { createTracing } from './tracing.ts';
-
-interface OtlpValue {
-  readonly stringValue?: string;
-  readonly intValue?: number;
-  readonly boolValue?: boolean;
-}
-interface OtlpSpan {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name: string;
-  readonly startTimeUnixNano: string;
-  readonly endTimeUnixNano: string;
-  readonly attributes: readonly { readonly key: string; readonly value: OtlpValue }[];
-  readonly status: { readonly code: number; readonly message?: string };
-}
-interface OtlpBody {
-  readonly resourceSpans: readonly {
-    readonly resource: Pick<OtlpSpan, 'attributes'>;
-    readonly scopeSpans: readonly { readonly spans: readonly OtlpSpan[] }[];
-  }[];
-}
-
-/** As much of an OpenTelemetry collector as a span needs. */
-class Receiver {
-  readonly bodies: OtlpBody[] = [];
-  readonly #server: Server;
-  status = 200;
-  requests = 0;
-
-  private constructor() {
-    this.#server = createServer((request, response) => {
-      const pieces: Buffer[] = [];
-      request.on('data', (piece: Buffer) => pieces.push(piece));
-      request.on('end', () => {
-        this.requests++;
-        const isGood = request.url === '/v1/traces' && this.status === 200;
-        if (isGood) this.bodies.push(JSON.parse(Buffer.concat(pieces).toString()) as OtlpBody);
-        response.writeHead(request.url === '/v1/traces' ? this.status : 404).end('{}');
-      });
-    });
-  }
-
-  static async start(): Promise<Receiver> {
-    const receiver = new Receiver();
-    await new Promise<void>((resolve) => receiver.#server.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => {
-      receiver.#server.closeAllConnections();
-      receiver.#server.close();
-    });
-    return receiver;
-  }
-
-  get endpoint(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  get spans(): readonly OtlpSpan[] {
-    return this.bodies.flatMap(({ resourceSpans }) =>
-      resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans)),
-    );
-  }
-}
 
 function listening() {
   const lines: string[] = [];
@@ -77,10 +13,11 @@ function listening() {
   return { lines, log };
 }
 
-const attributeOf = ({ attributes }: Pick<OtlpSpan, 'attributes'>, key: string) => {
-  const value = attributes.find((each) => each.key === key)?.value;
-  return value?.stringValue ?? value?.intValue ?? value?.boolValue;
-};
+async function receiving(): Promise<Receiver> {
+  const receiver = await Receiver.start();
+  onTestFinished(() => receiver.stop());
+  return receiver;
+}
 
 async function traced(endpoint: string, log: Log = listening().log) {
   const options = { endpoint, self: SELF, version: '0.1.0', log, delayMs: 20 };
@@ -91,7 +28,7 @@ async function traced(endpoint: string, log: Log = listening().log) {
 
 describe('a round', () => {
   test('arrives as a trace that every peer would name alike', async () => {
-    const receiver = await Receiver.start();
+    const receiver = await receiving();
     const tracing = await traced(`${receiver.endpoint}/`);
     tell([tracing.listener], roundOf(3));
     await tracing.stop();
@@ -112,7 +49,7 @@ describe('a round', () => {
   });
 
   test('has its attempts, why one was lost, and their phases', async () => {
-    const receiver = await Receiver.start();
+    const receiver = await receiving();
     const tracing = await traced(receiver.endpoint);
     tell([tracing.listener], roundOf(3));
     await tracing.stop();
@@ -133,7 +70,7 @@ describe('a round', () => {
 
 describe('a receiver that is away', () => {
   test('is told of once, and so is its return; nothing throws', async () => {
-    const receiver = await Receiver.start();
+    const receiver = await receiving();
     receiver.status = 400;
     const { lines, log } = listening();
     const tracing = await traced(receiver.endpoint, log);
@@ -152,7 +89,7 @@ describe('a receiver that is away', () => {
   });
 
   test('does not hold up the end of the daemon', async () => {
-    const receiver = await Receiver.start();
+    const receiver = await receiving();
     const { endpoint } = receiver;
     receiver.status = 503;
     const tracing = await traced(endpoint);
