@@ -1,0 +1,95 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createMetrics, type Metrics } from '../../packages/telemetry/src/metrics.ts';
+import { REST, roundOf, SELF, tell, view } from '../../packages/telemetry/src/testing/run.ts';
+import { until } from '../helpers/until.ts';
+import { fullExposition, pathOf, queries, RULE_TESTS, RULES, rules } from './artefacts.ts';
+import { LoggedDaemon } from './daemon.ts';
+import { missingPrometheus, Prometheus, promtool, serveMetrics } from './prometheus.ts';
+
+const isFull = process.env['STARLING_TEST_SIZE'] === 'full';
+const missing = isFull ? missingPrometheus() : 'skipped: at full size only';
+
+/** Samples that rates and quantiles need. */
+const SCRAPES_MIN = 4;
+
+/** A query as Grafana sends it with everything chosen. */
+const substituted = (expr: string): string =>
+  expr
+    .replace(/\$__rate_interval/g, '30s')
+    .replace(/\$__range/g, '5m')
+    .replace(/\$(job|instance|name)\b/g, '.*');
+
+describe.skipIf(missing !== undefined)(`a real Prometheus (${missing ?? 'here'})`, () => {
+  let folder: string;
+  let stopAll: (() => Promise<unknown>)[] = [];
+  let prometheus: Prometheus;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'starling-prometheus-'));
+    const metrics = createMetrics(SELF);
+    const busy = await serveMetrics(() => nextText(metrics));
+    stopAll = [busy.close];
+    prometheus = await Prometheus.start(folder, [busy.target], pathOf(RULES));
+    stopAll.push(() => prometheus.stop());
+    const scraped = async () =>
+      (await prometheus.query(`count_over_time(starling_build_info[1m]) >= ${SCRAPES_MIN}`)).length;
+    await until(async () => (await scraped()) > 0, 60_000, 'some scrapes');
+  });
+  afterAll(async () => {
+    for (const stop of stopAll.reverse()) await stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** Another round since the last scrape, so that every counter moves. */
+  function nextText(metrics: Metrics): Promise<string> {
+    tell([metrics.listener], [...roundOf(1), ...REST], metrics);
+    return metrics.text(view({ now: Date.now() }));
+  }
+
+  test.each(queries)('$panel: $expr', async ({ expr }) => {
+    const series = await prometheus.query(substituted(expr));
+    expect(series.length).toBeGreaterThan(0);
+  });
+
+  test('evaluates every rule', async () => {
+    const known = await until(async () => {
+      const found = await prometheus.rules();
+      return found.every(({ health }) => health !== 'unknown') ? found : undefined;
+    }, 30_000);
+    expect(known).toHaveLength(rules.length);
+    expect(known.filter(({ health }) => health !== 'ok')).toEqual([]);
+    for (const { record } of rules) {
+      if (record !== undefined)
+        expect((await prometheus.query(record)).length, record).toBeGreaterThan(0);
+    }
+  });
+
+  test('finds no fault with the rules, and they pass their tests', () => {
+    expect(promtool(['check', 'rules', pathOf(RULES)])).toMatchObject({ status: 0 });
+    const tested = promtool(['test', 'rules', pathOf(RULE_TESTS)], '', dirname(pathOf(RULES)));
+    expect(tested).toMatchObject({ status: 0, output: expect.stringContaining('SUCCESS') });
+    const example = pathOf('deploy/prometheus/prometheus.yml');
+    expect(promtool(['check', 'config', '--syntax-only', example])).toMatchObject({ status: 0 });
+  });
+
+  test('has nothing to say about the metrics, simulated or of a real daemon', async () => {
+    const daemon = await LoggedDaemon.start({ resources: { memory: 2 ** 31 } });
+    for (const text of [await fullExposition(), await daemon.metrics()]) {
+      expect(promtool(['check', 'metrics'], text)).toEqual({ status: 0, output: '' });
+    }
+    const real = await serveMetrics(() => daemon.metrics());
+    stopAll.push(real.close);
+    const other = await Prometheus.start(
+      await mkdtemp(join(folder, 'real-')),
+      [real.target],
+      pathOf(RULES),
+    );
+    stopAll.push(() => other.stop());
+    const seen = () => other.query('starling_peers_connected{link="direct"} == 0 and on() up == 1');
+    await until(async () => (await seen()).length > 0, 30_000, 'a scrape of the daemon');
+    await other.stop();
+  });
+});
