@@ -21,6 +21,7 @@ import {
   type StateDirectory,
 } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
+import { noticeFields } from '@starling/telemetry';
 import { createTrainer, dataOffers, type ProcessTrainer } from '@starling/trainer';
 import { type Config, limitsOf, policyOf } from './config.ts';
 import { controlHandlers } from './control.ts';
@@ -230,14 +231,12 @@ const PROGRESS_MS = 30_000;
 function noticeLog(log: Log, self: PeerId): (job: JobId, notice: Notice) => void {
   let lastProgress = Number.NEGATIVE_INFINITY;
   return (job, notice) => {
-    const { kind, ...rest } = notice;
-    const fields = 'certificate' in rest ? { round: rest.certificate.statement.round } : rest;
-    if (kind === 'progress') {
+    if (notice.kind === 'progress') {
       const now = performance.now();
       if (now - lastProgress < PROGRESS_MS) return;
       lastProgress = now;
     }
-    log.info(kind, { event: kind, job, ...fields });
+    log.info(notice.kind, noticeFields(job, notice));
     if (notice.kind !== 'banned' || notice.peer !== self) return;
     const remedy = 'does another daemon run with a copy of this state directory? Stop it';
     log.warn('the others leave this peer out: its own messages contradict each other', { remedy });

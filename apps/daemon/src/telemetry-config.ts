@@ -7,6 +7,8 @@ export const logFormatSchema = z.enum(['auto', 'text', 'json', 'ecs']).default('
 const endpoint = z
   .url({ protocol: /^https?$/, message: 'give an address such as http://127.0.0.1:4318' })
   .refine((text) => {
+    // No address at all is the first rule's to refuse.
+    if (!URL.canParse(text)) return true;
     const { username, password } = new URL(text);
     return username === '' && password === '';
   }, 'no user or password here: set OTEL_EXPORTER_OTLP_HEADERS in the environment');

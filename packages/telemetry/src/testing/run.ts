@@ -12,7 +12,8 @@ const AGAIN = { restarts: 1, attempt: 0 };
 const PHASES = ['shares', 'chunks', 'decide', 'sums', 'unmask', 'verify'] as const;
 
 export const certified = (round: number, own = true): Notice => {
-  const statement = { round, roster: PEERS, survivors: Uint8Array.of(0b0111) };
+  const metrics = { lossSum: 50, correct: 90, examples: 100 };
+  const statement = { round, roster: PEERS, survivors: Uint8Array.of(0b0111), metrics };
   return { kind: 'certified', certificate: { statement }, hash: '', own } as unknown as Notice;
 };
 
