@@ -8,6 +8,7 @@ import type { Policy } from '@starling/rounds';
 import { DEVICE_CHOICES, MEMORY_MIN, PRECISION_CHOICES } from '@starling/trainer';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { apiSchema } from './api-config.ts';
 import { logFormatSchema, telemetrySchema } from './telemetry-config.ts';
 
 const peer = z
@@ -171,6 +172,7 @@ export const configSchema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
+  api: apiSchema,
   log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   logFormat: logFormatSchema,
   telemetry: telemetrySchema,
@@ -180,7 +182,7 @@ export type Config = z.infer<typeof configSchema>;
 export type ConfigInput = z.input<typeof configSchema>;
 
 /** What this peer's owner lets in. */
-export const policyOf = ({ policy }: Config): Policy => ({
+export const policyOf = ({ policy }: Pick<Config, 'policy'>): Policy => ({
   trust: policy.trust as PeerId[],
   minPeers: policy.minPeers,
   company: { peers: policy.company as PeerId[], least: policy.minCompany },

@@ -26,8 +26,11 @@ import { manifestFault, type Notice, noiseForJob } from '@starling/rounds';
 import type { FileBlobStore, StateDirectory } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
 import { applyVector } from '@starling/trainer';
+import type { PolicyBook } from './api-policy.ts';
+import { ManifestViews, peersView } from './api-views.ts';
 import { type Config, policyOf } from './config.ts';
 import type { DataRegistry } from './data-registry.ts';
+import { Inspections } from './inspections.ts';
 import type { LiveRounds } from './live-rounds.ts';
 import { guaranteeView, privacyView } from './privacy-view.ts';
 import { VERSION } from './version.ts';
@@ -36,6 +39,7 @@ import { jobEvent, jobView, networkView } from './views.ts';
 export interface ControlParts {
   readonly config: Config;
   readonly state: StateDirectory;
+  readonly policy: PolicyBook;
   readonly node: StarlingNode;
   readonly swarm: Swarm;
   readonly swarmHandlers: SwarmHandlers;
@@ -50,19 +54,27 @@ export interface ControlParts {
   readonly loopDelay: IntervalHistogram;
   readonly governor: Governor;
   readonly blobs: FileBlobStore;
+  /** Where the API listens over TCP, or null. */
+  readonly apiUrl: () => string | null;
 }
 
 /** The control API over a running node. */
 export function controlHandlers(parts: ControlParts): ControlHandlers {
-  const { node, data, watchers, lives } = parts;
+  const { node, data, watchers, lives, policy } = parts;
+  const manifests = new ManifestViews(parts);
+  const inspections = new Inspections(new URL('./inspect-worker.js', import.meta.url));
   const shown = (report: JobReport): JobView => jobView(report, lives);
   const find = (id: string): JobView => shown(node.job(findJob(node, id))!);
   return {
     status: async () => status(parts),
+    health: async () => ({ ok: true, status: 'alive' }),
+    ready: () => readiness(parts),
+    peers: async () => peersView(parts.swarm.status()),
     network: async () => networkView(await parts.swarm.diagnose()),
     stop: () => void parts.stop(),
     jobs: async () => node.jobs().map(shown),
     job: async (id) => find(id),
+    manifest: async (id) => manifests.view(node.job(findJob(node, id))!),
     launch: async (file, model) => {
       const manifest = await withNoise(node, file, model);
       const { guarantee, ...launched } = await node.launch(manifest, model);
@@ -71,11 +83,13 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
     approve: async (id, dataset) => shown(await node.approve(findJob(node, id), dataset)),
     refuse: async (id) => shown(await node.refuse(findJob(node, id))),
     cancel: async (id) => shown(await node.cancel(findJob(node, id))),
-    watch(id, listen) {
-      const wanted = findJob(node, id);
+    watch(listen) {
       const watcher = (job: JobId, notice: Notice) => {
         // The notice is told in the middle of a step: the report is up to date a moment later.
-        if (job === wanted) setImmediate(() => listen(jobEvent(job, notice, () => find(job))));
+        setImmediate(() => {
+          const report = node.job(job);
+          if (report !== undefined) listen(jobEvent(report, notice, lives));
+        });
       };
       watchers.add(watcher);
       return () => watchers.delete(watcher);
@@ -83,7 +97,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
     pull: (id, options) => pull(parts, findJob(node, id), options),
     addData: async (dataset) => {
       const added = await data.add(dataset);
-      await node.dataChanged();
+      await node.reconsider();
       return added;
     },
     removeData: async (name) => {
@@ -95,15 +109,29 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
       throw new ConfigError('data', `job "${user.job.manifest.name}" trains on "${name}"`, hint);
     },
     listData: async () => data.views(),
+    inspectData: (wanted) => inspections.inspect(wanted),
+    policy: async () => policy.view(),
+    changePolicy: async (change) => {
+      await policy.change(change);
+      await node.reconsider();
+      return policy.view();
+    },
     privacy: async () =>
       privacyView({
         spent: node.privacySpent(),
-        policy: policyOf(parts.config),
+        policy: policyOf(policy),
         datasets: data.views().map(({ name }) => name),
         nameOf: (job) => node.job(job)?.job.manifest.name,
       }),
     swarm: parts.swarmHandlers,
   };
+}
+
+/** Its swarm runs, and lets this peer in. */
+async function readiness({ swarmHandlers }: ControlParts) {
+  const { standing } = await swarmHandlers.show();
+  const ok = standing === 'member';
+  return { ok, status: ok ? 'ready' : 'not a member of its swarm' };
 }
 
 async function status(parts: ControlParts) {
@@ -131,6 +159,7 @@ async function status(parts: ControlParts) {
     eventLoopDelayMs: { p99: loopDelay.percentile(99) / 1e6, max: loopDelay.max / 1e6 },
     resources: resourcesView(parts),
     stateDirectory: state.path,
+    apiUrl: parts.apiUrl(),
     pid: process.pid,
   };
 }

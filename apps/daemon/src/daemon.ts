@@ -23,6 +23,8 @@ import {
 import type { Swarm } from '@starling/swarm';
 import { noticeFields } from '@starling/telemetry';
 import { createTrainer, dataOffers, type ProcessTrainer } from '@starling/trainer';
+import { apiOptions } from './api.ts';
+import { PolicyBook } from './api-policy.ts';
 import { type Config, limitsOf, policyOf } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
@@ -74,7 +76,8 @@ export async function startDaemon(
     undo.push(() => state.close());
     const key = signingKeyFromSeed(state.identitySeed);
     onIdentity(key.peerId);
-    return await assemble({ config, log, state, key, hooks, undo, stopAll });
+    const policy = await PolicyBook.open(state.path, config.policy);
+    return await assemble({ config, policy, log, state, key, hooks, undo, stopAll });
   } catch (error) {
     await stopAll();
     throw error;
@@ -83,6 +86,7 @@ export async function startDaemon(
 
 interface Assembly {
   readonly config: Config;
+  readonly policy: PolicyBook;
   readonly log: Log;
   readonly state: StateDirectory;
   readonly key: SigningKey;
@@ -92,7 +96,7 @@ interface Assembly {
 }
 
 async function assemble(assembly: Assembly): Promise<Daemon> {
-  const { config, log, state, key, hooks, undo, stopAll } = assembly;
+  const { config, policy, log, state, key, hooks, undo, stopAll } = assembly;
   const journal = await LevelJournal.open(state.journal);
   undo.push(() => journal.close());
   let node: StarlingNode | undefined;
@@ -116,11 +120,9 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const { transport, traffic } = metered(swarm);
 
   const { stopped, stop } = once(stopAll);
-  const lives = new LiveRounds();
   const telemetry = await DaemonTelemetry.open({ config, log, self: key.peerId });
   undo.push(() => telemetry.stop());
-  const toLives: Watcher = (job, notice) => lives.take(job, notice, Date.now());
-  const watchers = new Set<Watcher>([toLives, telemetry.take]);
+  const { lives, watchers } = watching(telemetry);
   const running = new StarlingNode(
     {
       clock: systemClock,
@@ -148,21 +150,30 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const socket = join(state.path, 'control.sock');
   const loopDelay = monitorEventLoopDelay({ resolution: 10 });
   loopDelay.enable();
-  const started = performance.now();
+  let server: ControlServer | undefined;
   const parts = {
-    ...{ config, state, governor, blobs, swarm, data, watchers, lives, stop, started, loopDelay },
-    node: running,
-    swarmHandlers: service,
+    apiUrl: () => server?.url ?? null,
+    ...{ config, policy, state, governor, blobs, swarm, data, watchers, lives, stop, loopDelay },
+    ...{ node: running, swarmHandlers: service, started: performance.now() },
     proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),
   };
+  const api = await apiOptions(config, state.path);
   const handlers = telemetry.withTelemetry(controlHandlers(parts), { ...parts, journal });
-  const server: ControlServer = await createControlServer(socket, handlers);
-  undo.push(() => server.close());
-  log.info('daemon is up', { peerId: key.peerId, addresses: swarm.addresses(), socket });
+  server = await createControlServer(socket, handlers, api);
+  undo.push(async () => server?.close());
+  const where = { addresses: swarm.addresses(), socket, api: server.url };
+  log.info('daemon is up', { peerId: key.peerId, ...where });
   return { node: running, swarm, data, socket, traffic, stopped, stop };
 }
 
 type Watcher = (job: JobId, notice: Notice) => void;
+
+/** Who is told what happens in jobs, from the start on. */
+function watching(telemetry: DaemonTelemetry) {
+  const lives = new LiveRounds();
+  const toLives: Watcher = (job, notice) => lives.take(job, notice, Date.now());
+  return { lives, watchers: new Set<Watcher>([toLives, telemetry.take]) };
+}
 
 function trainerOf(config: Config, datasets: DataRegistry, log: Log): ProcessTrainer {
   const { trainer: limits } = config.resources;
@@ -191,7 +202,7 @@ function governorOf(config: Config, { log, trainer, pause }: Governed): Governor
 }
 
 function optionsOf(
-  { config, log, hooks }: Assembly,
+  { config, policy, log, hooks }: Assembly,
   self: PeerId,
   watchers: ReadonlySet<Watcher>,
 ): NodeOptions {
@@ -200,7 +211,7 @@ function optionsOf(
     weight: config.light ? 0 : config.resources.weight,
     protection: 'double-masking',
     launchCopies: 3,
-    policy: () => policyOf(config),
+    policy: () => policyOf(policy),
     onFatal: (error) => endByBug(log, error),
     onNotice: (job, notice) => {
       logNotice(job, notice);

@@ -192,10 +192,12 @@ export class StarlingNode {
     return report(known);
   }
 
-  /** A data set came: jobs that found none look again. */
-  async dataChanged(): Promise<void> {
+  /** A data set came, or the policy changed: jobs that lacked one or the other look again. */
+  async reconsider(): Promise<void> {
     for (const known of this.#jobs.values()) {
-      if (known.standing.kind === 'no-data') await this.#participate(known, undefined);
+      const { kind } = known.standing;
+      if (kind === 'no-data') await this.#participate(known, undefined);
+      if (kind === 'waiting-for-approval') await this.#askConsent(known);
     }
   }
 
