@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { pathOf } from './artefacts.ts';
 
 const DIST = pathOf('apps/cli/dist');
-/** `import … from "x"`, `export … from "x"` and `import "x"`: what is loaded with a file at once. */
+/** Imports and exports from other files: what is loaded with a file at once. */
 const STATIC = /^(?:import|export)\b[^;]*?["']([^"'\n]+)["'];$/gm;
 const DYNAMIC = /\bimport\(\s*["']([^"'\n]+)["']\s*\)/g;
 

@@ -116,11 +116,9 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const { transport, traffic } = metered(swarm);
 
   const { stopped, stop } = once(stopAll);
-  const lives = new LiveRounds();
   const telemetry = await DaemonTelemetry.open({ config, log, self: key.peerId });
   undo.push(() => telemetry.stop());
-  const toLives: Watcher = (job, notice) => lives.take(job, notice, Date.now());
-  const watchers = new Set<Watcher>([toLives, telemetry.take]);
+  const { lives, watchers } = watching(telemetry);
   const running = new StarlingNode(
     {
       clock: systemClock,
@@ -163,6 +161,13 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
 }
 
 type Watcher = (job: JobId, notice: Notice) => void;
+
+/** Who is told what happens in jobs, from the start on. */
+function watching(telemetry: DaemonTelemetry) {
+  const lives = new LiveRounds();
+  const toLives: Watcher = (job, notice) => lives.take(job, notice, Date.now());
+  return { lives, watchers: new Set<Watcher>([toLives, telemetry.take]) };
+}
 
 function trainerOf(config: Config, datasets: DataRegistry, log: Log): ProcessTrainer {
   const { trainer: limits } = config.resources;
