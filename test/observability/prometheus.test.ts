@@ -32,7 +32,7 @@ describe.skipIf(missing !== undefined)(`a real Prometheus (${missing ?? 'here'})
     const metrics = createMetrics(SELF);
     const busy = await serveMetrics(() => nextText(metrics));
     stopAll = [busy.close];
-    prometheus = await Prometheus.start(folder, [busy.target], pathOf(RULES));
+    prometheus = await Prometheus.start(folder, { address: busy.target }, pathOf(RULES));
     stopAll.push(() => prometheus.stop());
     const scraped = async () =>
       (await prometheus.query(`count_over_time(starling_build_info[1m]) >= ${SCRAPES_MIN}`)).length;
@@ -77,18 +77,21 @@ describe.skipIf(missing !== undefined)(`a real Prometheus (${missing ?? 'here'})
 
   test('has nothing to say about the metrics, simulated or of a real daemon', async () => {
     const daemon = await LoggedDaemon.start({ resources: { memory: 2 ** 31 } });
-    for (const text of [await fullExposition(), await daemon.metrics()]) {
+    for (const text of [await fullExposition(), await daemon.get('/metrics')]) {
       expect(promtool(['check', 'metrics'], text)).toEqual({ status: 0, output: '' });
     }
-    const real = await serveMetrics(() => daemon.metrics());
-    stopAll.push(real.close);
-    const other = await Prometheus.start(
-      await mkdtemp(join(folder, 'real-')),
-      [real.target],
-      pathOf(RULES),
-    );
+  });
+
+  test('scrapes a real daemon over TCP with its token, and is refused without', async () => {
+    const daemon = await LoggedDaemon.start({ api: { listen: '127.0.0.1:0' } });
+    const { apiUrl } = await daemon.client.status();
+    const address = new URL(apiUrl!).host;
+    expect((await fetch(`http://${address}/metrics`)).status).toBe(401);
+    const target = { address, tokenFile: join(daemon.state, 'api-token') };
+    const own = await mkdtemp(join(folder, 'real-'));
+    const other = await Prometheus.start(own, target, pathOf(RULES));
     stopAll.push(() => other.stop());
-    const seen = () => other.query('starling_peers_connected{link="direct"} == 0 and on() up == 1');
+    const seen = () => other.query('up == 1 and on() starling_peers_connected{link="direct"} == 0');
     await until(async () => (await seen()).length > 0, 30_000, 'a scrape of the daemon');
     await other.stop();
   });
