@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { until } from '../helpers/until.ts';
 import { LoggedDaemon } from './daemon.ts';
 
-test('a daemon is alive and ready when it is up, and not ready without the peer it is told', async () => {
+test('a daemon is alive while it runs, and ready while it has a peer', async () => {
   const first = await LoggedDaemon.start({});
   expect(JSON.parse(await first.get('/health'))).toEqual({ status: 'alive' });
   expect(JSON.parse(await first.get('/ready'))).toEqual({ status: 'ready' });
