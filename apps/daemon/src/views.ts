@@ -1,7 +1,7 @@
 import type { JobEvent, JobView, LiveRound, NetworkView, Round } from '@starling/control';
 import type { JobReport, JobStanding } from '@starling/node';
 import { statementHash } from '@starling/protocol-rounds';
-import { isSettled, type Notice, survivorCount, type TrainingProgress } from '@starling/rounds';
+import { type Notice, settledLength, survivorCount, type TrainingProgress } from '@starling/rounds';
 import type { NetworkReport } from '@starling/swarm';
 import type { LiveRounds } from './live-rounds.ts';
 import { guaranteeView } from './privacy-view.ts';
@@ -9,6 +9,7 @@ import { guaranteeView } from './privacy-view.ts';
 /** A job as the API shows it, with what its running round looks like. */
 export function jobView(report: JobReport, lives: LiveRounds): JobView {
   const { job, standing, phase, progress, certificates, guarantee, suspects } = report;
+  const settled = settledLength(certificates);
   const rounds = certificates.map(({ statement }, i): Round => {
     const { lossSum, correct, examples } = statement.metrics;
     return {
@@ -22,7 +23,7 @@ export function jobView(report: JobReport, lives: LiveRounds): JobView {
       examples,
       stateHash: statement.stateHash,
       certificate: statementHash(statement),
-      settled: isSettled(certificates, i),
+      settled: i < settled,
     };
   });
   return {

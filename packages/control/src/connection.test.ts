@@ -45,6 +45,12 @@ test('over TCP the client is the same', async () => {
     tell(EVENT);
   }
   expect(kinds).toEqual(['now', 'phase']);
+  const all = client.allEvents()[Symbol.asyncIterator]();
+  const first = all.next();
+  const telling = setInterval(() => tell({ ...EVENT, job: 'cd'.repeat(32) }), 5);
+  expect(await first).toMatchObject({ value: { job: 'cd'.repeat(32), kind: 'phase' } });
+  clearInterval(telling);
+  await all.return?.(undefined);
 });
 
 test('over TLS it trusts the authority that it is told', async () => {

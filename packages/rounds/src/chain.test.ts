@@ -1,4 +1,5 @@
 import { compareText } from '@starling/core';
+import { verifications } from '@starling/crypto';
 import type { Certificate, CertificateHash, Statement } from '@starling/protocol-rounds';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -9,6 +10,7 @@ import {
   headHash,
   isBetter,
   isSettled,
+  settledLength,
   signersOf,
   survivorCount,
   verifyChain,
@@ -112,6 +114,16 @@ describe('isSettled', () => {
     expect(isSettled(signed, 1)).toBe(true);
     const late = chainOf(...start, { roster: others, signers: [1, 2, 3, 4] }, { roster: five });
     expect(isSettled(late, 1)).toBe(false);
+  });
+
+  test('the settled beginning ends where the first is not, and is looked at once', () => {
+    const link = { roster: five };
+    const chain = chainOf(link, link, { roster: others, signers: [1, 2, 3, 4] });
+    expect(chain.map((_, i) => i < settledLength(chain))).toEqual([true, true, false]);
+    expect(chain.map((_, i) => isSettled(chain, i))).toEqual([true, true, false]);
+    const before = verifications();
+    settledLength(chain);
+    expect(verifications()).toEqual(before);
   });
 });
 

@@ -55,8 +55,16 @@ export function certificateFault(
   return undefined;
 }
 
-/** Members whose signatures under the statement hold. */
-export function signersOf({ statement, signatures }: Certificate): ReadonlySet<PeerId> {
+const knownSigners = new WeakMap<Certificate, ReadonlySet<PeerId>>();
+
+/** Members whose signatures under the statement hold; looked at once, as none ever changes. */
+export function signersOf(certificate: Certificate): ReadonlySet<PeerId> {
+  const known = knownSigners.get(certificate) ?? checkedSigners(certificate);
+  knownSigners.set(certificate, known);
+  return known;
+}
+
+function checkedSigners({ statement, signatures }: Certificate): ReadonlySet<PeerId> {
   const signers = new Set<PeerId>();
   for (const { member, signature } of signatures) {
     const peer = statement.roster[member];
@@ -73,7 +81,7 @@ export function signersOf({ statement, signatures }: Certificate): ReadonlySet<P
 export const isSettled = (chain: Chain, i: number): boolean => settledLength(chain, i + 1) > i;
 
 /** Certificates of the chain's settled beginning, of the first `most`. */
-function settledLength(chain: Chain, most = chain.length): number {
+export function settledLength(chain: Chain, most = chain.length): number {
   let length = 0;
   while (length < most && followsSettled(chain, length)) length++;
   return length;
