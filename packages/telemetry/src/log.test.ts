@@ -59,6 +59,12 @@ test('a line in JSON keeps its fields, and has the trace', async () => {
   expect(read).not.toHaveProperty('attemptId');
 });
 
+test('where no terminal is, the format is JSON unless told', async () => {
+  expect(process.stderr.isTTY).not.toBe(true);
+  const { read } = await line('auto', { job: JOB, round: 3 });
+  expect(read['traceId']).toBe(traceIdOf(JOB, 3));
+});
+
 test('what is below the level is not written', async () => {
   const lines: string[] = [];
   const destination = { write: (text: string) => void lines.push(text) };
