@@ -52,12 +52,13 @@ export class LoggedDaemon {
     return readFileSync(join(this.state, '..', 'log'), 'utf8');
   }
 
-  metrics(): Promise<string> {
-    const target = { socketPath: controlSocket(this.state), path: '/metrics' };
+  /** The text of a route of the API outside of `/v1`. @throws unless the answer is 200 */
+  get(path: '/metrics' | '/health' | '/ready'): Promise<string> {
+    const target = { socketPath: controlSocket(this.state), path };
     return new Promise((resolve, reject) => {
       const asked = request(target, (answer) => {
         if (answer.statusCode === 200) resolve(text(answer));
-        else reject(new Error(`/metrics answers ${answer.statusCode}`));
+        else reject(new Error(`${path} answers ${answer.statusCode}`));
       });
       asked.once('error', reject);
       asked.end();

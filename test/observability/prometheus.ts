@@ -55,6 +55,12 @@ interface Answer<T> {
   readonly data: T;
 }
 
+export interface Target {
+  /** Host and port. */
+  readonly address: string;
+  readonly tokenFile?: string;
+}
+
 /** A real Prometheus on loopback, which scrapes every second. */
 export class Prometheus {
   readonly #child: ChildProcess;
@@ -69,13 +75,13 @@ export class Prometheus {
     });
   }
 
-  static async start(
-    folder: string,
-    targets: readonly string[],
-    ruleFile: string,
-  ): Promise<Prometheus> {
+  static async start(folder: string, target: Target, ruleFile: string): Promise<Prometheus> {
     const config = join(folder, 'prometheus.yml');
-    const scrape = { job_name: 'starling', static_configs: [{ targets }] };
+    const { address: scraped, tokenFile } = target;
+    const scrape = {
+      ...{ job_name: 'starling', static_configs: [{ targets: [scraped] }] },
+      ...(tokenFile !== undefined && { authorization: { credentials_file: tokenFile } }),
+    };
     const intervals = { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' };
     // JSON is YAML.
     writeFileSync(

@@ -59,10 +59,16 @@ test('a line in JSON keeps its fields, and has the trace', async () => {
   expect(read).not.toHaveProperty('attemptId');
 });
 
-test('where no terminal is, the format is JSON unless told', async () => {
-  expect(process.stderr.isTTY).not.toBe(true);
-  const { read } = await line('auto', { job: JOB, round: 3 });
-  expect(read['traceId']).toBe(traceIdOf(JOB, 3));
+test.each([
+  [true, 'abababab'],
+  [false, JOB],
+])('unless told, the format goes by the terminal (%s)', async (isTerminal, job) => {
+  const lines: string[] = [];
+  const destination = { write: (text: string) => void lines.push(text) };
+  const options = { level: 'info', format: 'auto', version: '0.1.0' } as const;
+  const log = await createLog({ ...options, destination, isTerminal });
+  log.info('certified', { job: JOB, round: 3 });
+  expect(JSON.parse(lines[0]!)).toHaveProperty('job', job);
 });
 
 test('what is below the level is not written', async () => {
