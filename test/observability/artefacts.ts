@@ -52,6 +52,13 @@ export const queries: readonly { readonly panel: string; readonly expr: string }
     targets.map(({ expr }) => ({ panel: title, expr })),
   );
 
+/** A query as Grafana sends it with everything chosen. */
+export const substituted = (expr: string): string =>
+  expr
+    .replace(/\$__rate_interval/g, '30s')
+    .replace(/\$__range/g, '5m')
+    .replace(/\$(job|instance|name)\b/g, '.*');
+
 /** Names of metrics in a query or a text, as the exposition has them. */
 export function metricsIn(text: string): readonly string[] {
   const found = text.match(/(?<![\w:])(?:starling|nodejs|process)_[a-z0-9_]+(?![\w:])/g) ?? [];

@@ -5,7 +5,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createMetrics, type Metrics } from '../../packages/telemetry/src/metrics.ts';
 import { REST, roundOf, SELF, tell, view } from '../../packages/telemetry/src/testing/run.ts';
 import { until } from '../helpers/until.ts';
-import { fullExposition, pathOf, queries, RULE_TESTS, RULES, rules } from './artefacts.ts';
+import {
+  fullExposition,
+  pathOf,
+  queries,
+  RULE_TESTS,
+  RULES,
+  rules,
+  substituted,
+} from './artefacts.ts';
 import { LoggedDaemon } from './daemon.ts';
 import { missingPrometheus, Prometheus, promtool, serveMetrics } from './prometheus.ts';
 
@@ -14,13 +22,6 @@ const missing = isFull ? missingPrometheus() : 'skipped: at full size only';
 
 /** Samples that rates and quantiles need. */
 const SCRAPES_MIN = 4;
-
-/** A query as Grafana sends it with everything chosen. */
-const substituted = (expr: string): string =>
-  expr
-    .replace(/\$__rate_interval/g, '30s')
-    .replace(/\$__range/g, '5m')
-    .replace(/\$(job|instance|name)\b/g, '.*');
 
 describe.skipIf(missing !== undefined)(`a real Prometheus (${missing ?? 'here'})`, () => {
   let folder: string;

@@ -1,38 +1,15 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type InviteView, jobFileSchema } from '@starling/control';
-import type { JobId } from '@starling/core';
+import type { InviteView } from '@starling/control';
 import { decodeRecord } from '@starling/membership';
-import { numbersOf, readModel, writeModel } from '@starling/onnx';
-import { inspectOffer } from '@starling/trainer';
+import { numbersOf, readModel } from '@starling/onnx';
 import { expect, onTestFinished, test } from 'vitest';
 import { Receiver } from '../../packages/telemetry/src/testing/receiver.ts';
 import { traceIdOf } from '../../packages/telemetry/src/trace-id.ts';
-import { linearModel } from '../../packages/trainer/src/testing/jobs.ts';
 import { until } from '../helpers/until.ts';
 import { LoggedDaemon } from './daemon.ts';
-
-const EXAMPLES = 60;
-/** Of the data, and like nothing else. */
-const MARKERS = {
-  columns: ['zqxcolumnone', 'zqxcolumntwo', 'zqxdiagnosis'],
-  labels: ['zqxsick', 'zqxwell'],
-  file: 'zqxpatients',
-  values: ['7391.8642', '5127.9318'],
-};
-
-async function addData(daemon: LoggedDaemon): Promise<void> {
-  const folder = join(daemon.state, '..', 'data');
-  await mkdir(folder);
-  const path = join(folder, `${MARKERS.file}.csv`);
-  const rows = Array.from({ length: EXAMPLES }, (_, i) =>
-    [MARKERS.values[i % 2], MARKERS.values[(i >> 1) % 2], MARKERS.labels[i % 2]].join(','),
-  );
-  await writeFile(path, [MARKERS.columns.join(','), ...rows, ''].join('\n'));
-  const options = { label: [MARKERS.columns[2]!] };
-  await daemon.client.addData(await inspectOffer('mine', path, { task: 'ward', options }));
-}
+import { addData, launch, MARKERS, trained } from './ward.ts';
 
 /** The ways in which a program may print bytes. */
 const formsOf = (bytes: Uint8Array): readonly string[] => [
@@ -68,14 +45,6 @@ async function secretsOf(
   ]);
 }
 
-async function trained(daemons: readonly LoggedDaemon[], job: string) {
-  const isDone = async ({ client }: LoggedDaemon) => {
-    const known = (await client.jobs()).find(({ id }) => id === job);
-    return known?.phase === 'finished';
-  };
-  await until(async () => (await Promise.all(daemons.map(isDone))).every(Boolean), 90_000);
-}
-
 /** A private swarm of three that trains a job on marked data, with all that it says about it. */
 async function wholeLife() {
   const receiver = await Receiver.start();
@@ -102,19 +71,13 @@ async function wholeLife() {
   const isMet = async () => (await admin.client.status()).peers.length === 2;
   await until(isMet, 30_000, 'the mesh');
   for (const daemon of daemons) await addData(daemon);
-  const model = writeModel(linearModel(2, 2));
-  const file = jobFileSchema.parse({
-    ...{ name: 'ward', model: 'linear.onnx', aggregation: { phaseSeconds: 2 } },
-    data: { task: 'ward', input: { shape: [2] }, classes: 2 },
-    ...{ admission: { joinWindowSeconds: 2 }, stop: { rounds: 2 } },
-  });
-  const { job } = await admin.client.launch(file, model);
+  const { job, model } = await launch(admin, 2);
   await trained(daemons, job);
   const pulled = await admin.client.pull(job);
   const metrics = await Promise.all(daemons.map((daemon) => daemon.get('/metrics')));
   for (const daemon of daemons) await daemon.stop();
   const models = [model, Buffer.from(pulled.model, 'base64')];
-  return { daemons, invites, receiver, metrics, models, job: job as JobId };
+  return { daemons, invites, receiver, metrics, models, job };
 }
 
 test('nothing secret and nothing of the data is in logs, metrics or traces', async () => {
@@ -127,6 +90,7 @@ test('nothing secret and nothing of the data is in logs, metrics or traces', asy
   for (const log of logs) expect(log).toMatch(/finished/);
   for (const text of metrics) expect(text).toContain('starling_jobs_finished_total 1');
   expect(metrics[0]).toMatch(/starling_job_rounds\{job_id="[0-9a-f]{12}",job_name="ward"\} 2/);
+  expect(metrics[0]).toMatch(/starling_job_accuracy\{[^}]*job_name="ward"\} [01]/);
   expect(traces).toContain(job);
 
   const secrets = await secretsOf(daemons, invites, models);

@@ -59,6 +59,18 @@ test('a line in JSON keeps its fields, and has the trace', async () => {
   expect(read).not.toHaveProperty('attemptId');
 });
 
+test.each([
+  [true, 'abababab'],
+  [false, JOB],
+])('unless told, the format goes by the terminal (%s)', async (isTerminal, job) => {
+  const lines: string[] = [];
+  const destination = { write: (text: string) => void lines.push(text) };
+  const options = { level: 'info', format: 'auto', version: '0.1.0' } as const;
+  const log = await createLog({ ...options, destination, isTerminal });
+  log.info('certified', { job: JOB, round: 3 });
+  expect(JSON.parse(lines[0]!)).toHaveProperty('job', job);
+});
+
 test('what is below the level is not written', async () => {
   const lines: string[] = [];
   const destination = { write: (text: string) => void lines.push(text) };

@@ -13,6 +13,8 @@ export interface LogOptions {
   readonly version: string;
   /** Where lines go in place of standard error. */
   readonly destination?: DestinationStream | undefined;
+  /** Whether a person reads; found out unless told. */
+  readonly isTerminal?: boolean;
 }
 
 export interface ServiceLog extends Log {
@@ -25,8 +27,8 @@ const stderr = () => pino.destination({ dest: STDERR, sync: true });
 
 /** Structured lines on standard error; standard output belongs to `--json`. */
 export async function createLog(options: LogOptions): Promise<ServiceLog> {
-  const { level, version, destination } = options;
-  const format = formatOf(options.format);
+  const { level, version, destination, isTerminal = process.stderr.isTTY === true } = options;
+  const format = formatOf(options.format, isTerminal);
   let peer: PeerId | undefined;
   const shared = { level, redact: { paths: [...SECRET_PATHS], censor: CENSORED } };
   const lines = pino(
@@ -59,9 +61,9 @@ export function takeWarnings(log: Log): void {
   process.on('warning', ({ name, message }) => log.warn(message, { warning: name }));
 }
 
-function formatOf(format: LogFormat): Exclude<LogFormat, 'auto'> {
+function formatOf(format: LogFormat, isTerminal: boolean): Exclude<LogFormat, 'auto'> {
   if (format !== 'auto') return format;
-  return process.stderr.isTTY ? 'text' : 'json';
+  return isTerminal ? 'text' : 'json';
 }
 
 async function formatting(
