@@ -1,7 +1,13 @@
 import type { JobEvent, JobView, LiveRound, NetworkView, Round } from '@starling/control';
 import type { JobReport, JobStanding } from '@starling/node';
-import { statementHash } from '@starling/protocol-rounds';
-import { type Notice, settledLength, survivorCount, type TrainingProgress } from '@starling/rounds';
+import { type Certificate, statementHash } from '@starling/protocol-rounds';
+import {
+  type Notice,
+  settledLength,
+  signersOf,
+  survivorCount,
+  type TrainingProgress,
+} from '@starling/rounds';
 import type { NetworkReport } from '@starling/swarm';
 import type { LiveRounds } from './live-rounds.ts';
 import { guaranteeView } from './privacy-view.ts';
@@ -9,7 +15,7 @@ import { guaranteeView } from './privacy-view.ts';
 /** A job as the API shows it, with what its running round looks like. */
 export function jobView(report: JobReport, lives: LiveRounds): JobView {
   const { job, standing, phase, progress, certificates, guarantee, suspects } = report;
-  const settled = settledLength(certificates);
+  const settled = settledLength(certificates, certificates.length, rememberedSigners);
   const rounds = certificates.map(({ statement }, i): Round => {
     const { lossSum, correct, examples } = statement.metrics;
     return {
@@ -42,6 +48,18 @@ export function jobView(report: JobReport, lives: LiveRounds): JobView {
     suspects: [...suspects],
     stateHash: rounds.at(-1)?.stateHash ?? null,
   };
+}
+
+/**
+ * A chain is shown after each of its rounds. Here and not below, where virtual peers share what
+ * they read, and each is to check for itself.
+ */
+const knownSigners = new WeakMap<Certificate, ReturnType<typeof signersOf>>();
+
+function rememberedSigners(certificate: Certificate): ReturnType<typeof signersOf> {
+  const known = knownSigners.get(certificate) ?? signersOf(certificate);
+  knownSigners.set(certificate, known);
+  return known;
 }
 
 /** The round that goes on in a job, or null. */

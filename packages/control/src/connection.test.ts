@@ -104,3 +104,14 @@ test('the owner is told the listener of the configuration where a browser can us
   const { socket, server } = await serving({});
   expect(await createControlClient(socket).listen()).toEqual({ url: server.url, token: TOKEN });
 });
+
+test('a daemon that ends does not wait for its readers', async () => {
+  const { server } = await serving({});
+  const client = createControlClient({ url: server.url!, token: TOKEN });
+  const stream = client.events(ID)[Symbol.asyncIterator]();
+  await stream.next();
+  const next = stream.next().catch((error: unknown) => error);
+  await server.close();
+  const ended = await next;
+  expect(ended instanceof ConfigError || (ended as { done?: boolean }).done).toBe(true);
+});
