@@ -52,6 +52,9 @@ export const queries: readonly { readonly panel: string; readonly expr: string }
     targets.map(({ expr }) => ({ panel: title, expr })),
   );
 
+/** Samples that rates and quantiles need. */
+export const SCRAPES_MIN = 4;
+
 /** A query as Grafana sends it with everything chosen. */
 export const substituted = (expr: string): string =>
   expr

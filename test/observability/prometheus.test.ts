@@ -12,6 +12,7 @@ import {
   RULE_TESTS,
   RULES,
   rules,
+  SCRAPES_MIN,
   substituted,
 } from './artefacts.ts';
 import { LoggedDaemon } from './daemon.ts';
@@ -19,9 +20,6 @@ import { missingPrometheus, Prometheus, promtool, serveMetrics } from './prometh
 
 const isFull = process.env['STARLING_TEST_SIZE'] === 'full';
 const missing = isFull ? missingPrometheus() : 'skipped: at full size only';
-
-/** Samples that rates and quantiles need. */
-const SCRAPES_MIN = 4;
 
 describe.skipIf(missing !== undefined)(`a real Prometheus (${missing ?? 'here'})`, () => {
   let folder: string;

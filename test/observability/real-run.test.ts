@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { temporaryDirectory } from '../helpers/temporary.ts';
 import { until } from '../helpers/until.ts';
-import { pathOf, queries, RULES, substituted } from './artefacts.ts';
+import { pathOf, queries, RULES, SCRAPES_MIN, substituted } from './artefacts.ts';
 import { LoggedDaemon } from './daemon.ts';
 import { missingPrometheus, Prometheus, serveMetrics } from './prometheus.ts';
 import { addData, launch } from './ward.ts';
@@ -52,8 +52,11 @@ test.skipIf(missing !== undefined)(
     onTestFinished(() => prometheus.stop());
     const rounds = async () => (await second.client.job(job)).rounds.length;
     await until(async () => (await rounds()) >= 3, 120_000, 'three rounds');
-    const counted = () => prometheus.query('starling_rounds_certified_total{own="true"} >= 3');
-    await until(async () => (await counted()).length > 0, 30_000, 'a scrape after them');
+    // Rates need some samples, the last of them after the rounds.
+    const seen = 'starling_rounds_certified_total{own="true"}';
+    const enough = `${seen} >= 3 and count_over_time(${seen}[5m]) >= ${SCRAPES_MIN}`;
+    const scraped = async () => (await prometheus.query(enough)).length > 0;
+    await until(scraped, 60_000, 'some scrapes');
     const empty: string[] = [];
     for (const { panel, expr } of queries) {
       const series = await prometheus.query(substituted(expr));
