@@ -14,6 +14,7 @@ import {
   type PeerId,
   ProtocolError,
 } from '@starling/core';
+import type { SinkStatus } from '@starling/events';
 import { decodeState } from '@starling/federation';
 import type { Governor, JobReport, StarlingNode } from '@starling/node';
 import {
@@ -54,6 +55,8 @@ export interface ControlParts {
   readonly loopDelay: IntervalHistogram;
   readonly governor: Governor;
   readonly blobs: FileBlobStore;
+  /** How the sinks of events stand. */
+  readonly events: () => readonly SinkStatus[];
   /** Where the API listens over TCP, or null. */
   readonly apiUrl: () => string | null;
 }
@@ -158,6 +161,7 @@ async function status(parts: ControlParts) {
     uptimeSeconds: (performance.now() - started) / 1000,
     eventLoopDelayMs: { p99: loopDelay.percentile(99) / 1e6, max: loopDelay.max / 1e6 },
     resources: resourcesView(parts),
+    events: [...parts.events()],
     stateDirectory: state.path,
     apiUrl: parts.apiUrl(),
     pid: process.pid,

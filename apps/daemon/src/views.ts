@@ -16,21 +16,8 @@ import { guaranteeView } from './privacy-view.ts';
 export function jobView(report: JobReport, lives: LiveRounds): JobView {
   const { job, standing, phase, progress, certificates, guarantee, suspects } = report;
   const settled = settledLength(certificates, certificates.length, rememberedSigners);
-  const rounds = certificates.map(({ statement }, i): Round => {
-    const { lossSum, correct, examples } = statement.metrics;
-    return {
-      round: statement.round,
-      restarts: statement.restarts,
-      attempt: statement.attempt,
-      participants: statement.roster.length,
-      survivors: survivorCount(statement),
-      loss: examples === 0 ? null : lossSum / examples,
-      accuracy: examples === 0 ? null : correct / examples,
-      examples,
-      stateHash: statement.stateHash,
-      certificate: statementHash(statement),
-      settled: i < settled,
-    };
+  const rounds = certificates.map((each, i): Round => {
+    return { ...certificateView(each), settled: i < settled };
   });
   return {
     id: job.id,
@@ -47,6 +34,23 @@ export function jobView(report: JobReport, lives: LiveRounds): JobView {
     roundsWanted: job.manifest.stop.rounds,
     suspects: [...suspects],
     stateHash: rounds.at(-1)?.stateHash ?? null,
+  };
+}
+
+/** One certificate as the API shows it; how it stands in its chain is another matter. */
+export function certificateView({ statement }: Certificate): Omit<Round, 'settled'> {
+  const { lossSum, correct, examples } = statement.metrics;
+  return {
+    round: statement.round,
+    restarts: statement.restarts,
+    attempt: statement.attempt,
+    participants: statement.roster.length,
+    survivors: survivorCount(statement),
+    loss: examples === 0 ? null : lossSum / examples,
+    accuracy: examples === 0 ? null : correct / examples,
+    examples,
+    stateHash: statement.stateHash,
+    certificate: statementHash(statement),
   };
 }
 
@@ -86,7 +90,8 @@ export const networkView = (report: NetworkReport): NetworkView => ({
   refusedBy: [...report.refusedBy],
 });
 
-function detailOf(standing: JobStanding): string {
+/** Why a job stands as it does, in words. */
+export function detailOf(standing: JobStanding): string {
   switch (standing.kind) {
     case 'participating':
       return `data set ${standing.dataset}`;

@@ -89,7 +89,7 @@ export function view(changes: Partial<TelemetryView> = {}): TelemetryView {
         trainer: { cpuThreads: 1, cpuShare: 1 },
         container: { memory: 2 ** 31, cpus: 2 },
       },
-      ...{ stateDirectory: '/state', apiUrl: null },
+      ...{ stateDirectory: '/state', apiUrl: null, events: [] },
     },
     swarm: {
       ...{ reachability: 'local', direct: 2, relayed: 1, known: 5, refusedBy: 1 },
