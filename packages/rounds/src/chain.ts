@@ -38,8 +38,8 @@ export function isOver(chain: Chain, { stop }: Manifest): boolean {
 }
 
 /**
- * How long the rounds of a timed job took: of each the mean over its survivors' own clocks, as their
- * secure sum has it. Clocks need not agree, and a liar moves a round's mean by its own share alone.
+ * How long the rounds of a timed job took: of each the mean over its survivors' own clocks, as
+ * their secure sum has it. Clocks need not agree, and a liar moves a mean by its own share alone.
  */
 export function secondsOf(chain: Chain): number {
   return chain.reduce((sum, { statement }) => {
