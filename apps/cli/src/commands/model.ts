@@ -15,6 +15,7 @@ import {
 import type { Column } from '../table.ts';
 import type { MembershipFinding, VerifiedSigner } from '../verify-members.ts';
 import type { Verification, VerifiedRound } from '../verify-model.ts';
+import { registerDiff } from './model-diff.ts';
 import { registerEval } from './model-eval.ts';
 import { registerExport } from './model-export.ts';
 
@@ -24,6 +25,7 @@ export function registerModel(program: Command): void {
   registerVerify(model);
   registerEval(model);
   registerExport(model);
+  registerDiff(model);
 }
 
 const proofBeside = (model: string): string => `${model}.proof`;
