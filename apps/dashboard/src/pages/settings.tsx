@@ -1,0 +1,68 @@
+import { Facts, Failure, Section, Waiting } from '../components/basics.tsx';
+import { Resources } from '../components/resources.tsx';
+import { Tree } from '../components/tree.tsx';
+import { bytes, decimal } from '../lib/format.ts';
+import { useLoaded, useSnapshot } from '../lib/hooks.ts';
+import type { PolicyView } from '../lib/types.ts';
+
+export function SettingsPage() {
+  const { status } = useSnapshot();
+  const policy = useLoaded<PolicyView>('/v1/policy');
+  return (
+    <>
+      <h1>Settings</h1>
+      <div class="grid">
+        <Section
+          title="Policy"
+          note="What this peer lets in. Change it with: starling policy set KEY VALUE"
+        >
+          <Failure text={policy.failure} />
+          {policy.data === undefined && policy.failure === undefined && <Waiting />}
+          {policy.data !== undefined && <Tree value={policy.data} />}
+        </Section>
+        <div class="stack">
+          <Section
+            title="Resources"
+            note="Caps are those of the configuration file, and hold from the daemon's start."
+          >
+            {status === undefined ? <Waiting /> : <Resources resources={status.resources} />}
+          </Section>
+          {status !== undefined && (
+            <Section title="Daemon">
+              <Facts
+                facts={[
+                  ['Version', status.version],
+                  ['Process', String(status.pid)],
+                  [
+                    'State directory',
+                    <code key="state" class="break">
+                      {status.stateDirectory}
+                    </code>,
+                  ],
+                  ['Addresses', <Addresses key="addresses" of={status.addresses} />],
+                  ['Event loop held up', `${decimal(status.eventLoopDelayMs.p99, 3)} ms of late`],
+                  [
+                    'Container',
+                    status.resources.container.memory === null
+                      ? 'no limit'
+                      : bytes(status.resources.container.memory),
+                  ],
+                ]}
+              />
+            </Section>
+          )}
+        </div>
+      </div>
+    </>
+  );
+}
+
+const Addresses = ({ of }: { readonly of: readonly string[] }) => (
+  <ul class="plain">
+    {of.map((address) => (
+      <li key={address}>
+        <code class="break">{address.replace(/\/p2p\/[^/]+$/, '')}</code>
+      </li>
+    ))}
+  </ul>
+);
