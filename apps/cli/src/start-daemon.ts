@@ -151,9 +151,10 @@ async function lastWords(path: string, size: number): Promise<string | undefined
 }
 
 async function announce(state: string, options: UpOptions, log?: string): Promise<void> {
-  const { peerId, addresses, network, pid, warnings } = await clientOf({ state }).status();
+  const status = await clientOf({ state }).status();
+  const { peerId, addresses, network, pid, warnings, apiUrl } = status;
   if (options.json) {
-    const told = { peerId, addresses, network, pid, warnings };
+    const told = { peerId, addresses, network, pid, warnings, apiUrl };
     return printJson({ ...told, stateDirectory: state, log: log ?? null });
   }
   printFacts([
@@ -161,6 +162,7 @@ async function announce(state: string, options: UpOptions, log?: string): Promis
     ['network', network],
     ['state', state],
     ...(log === undefined ? [] : ([['log', log]] as const)),
+    ...(apiUrl === null ? [] : ([['api', apiUrl]] as const)),
   ]);
   for (const address of addresses) print(`  ${address}`);
   // In front the log is on the terminal, and has said so.

@@ -8,6 +8,7 @@ import type { Policy } from '@starling/rounds';
 import { DEVICE_CHOICES, MEMORY_MIN, PRECISION_CHOICES } from '@starling/trainer';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { apiSchema } from './api-config.ts';
 
 const peer = z
   .string()
@@ -170,6 +171,7 @@ export const configSchema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
+  api: apiSchema,
   log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 });
 export type Config = z.infer<typeof configSchema>;

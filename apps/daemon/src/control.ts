@@ -50,6 +50,8 @@ export interface ControlParts {
   readonly loopDelay: IntervalHistogram;
   readonly governor: Governor;
   readonly blobs: FileBlobStore;
+  /** Where the API listens over TCP, or null. */
+  readonly apiUrl: () => string | null;
 }
 
 /** The control API over a running node. */
@@ -59,6 +61,8 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
   const find = (id: string): JobView => shown(node.job(findJob(node, id))!);
   return {
     status: async () => status(parts),
+    health: async () => ({ ok: true, status: 'alive' }),
+    ready: () => readiness(parts),
     network: async () => networkView(await parts.swarm.diagnose()),
     stop: () => void parts.stop(),
     jobs: async () => node.jobs().map(shown),
@@ -71,11 +75,13 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
     approve: async (id, dataset) => shown(await node.approve(findJob(node, id), dataset)),
     refuse: async (id) => shown(await node.refuse(findJob(node, id))),
     cancel: async (id) => shown(await node.cancel(findJob(node, id))),
-    watch(id, listen) {
-      const wanted = findJob(node, id);
+    watch(listen) {
       const watcher = (job: JobId, notice: Notice) => {
         // The notice is told in the middle of a step: the report is up to date a moment later.
-        if (job === wanted) setImmediate(() => listen(jobEvent(job, notice, () => find(job))));
+        setImmediate(() => {
+          const report = node.job(job);
+          if (report !== undefined) listen(jobEvent(report, notice, lives));
+        });
       };
       watchers.add(watcher);
       return () => watchers.delete(watcher);
@@ -106,6 +112,13 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
   };
 }
 
+/** Its swarm runs, and lets this peer in. */
+async function readiness({ swarmHandlers }: ControlParts) {
+  const { standing } = await swarmHandlers.show();
+  const ok = standing === 'member';
+  return { ok, status: ok ? 'ready' : 'not a member of its swarm' };
+}
+
 async function status(parts: ControlParts) {
   const { state, node, swarm, data, started, loopDelay } = parts;
   const now = swarm.status();
@@ -131,6 +144,7 @@ async function status(parts: ControlParts) {
     eventLoopDelayMs: { p99: loopDelay.percentile(99) / 1e6, max: loopDelay.max / 1e6 },
     resources: resourcesView(parts),
     stateDirectory: state.path,
+    apiUrl: parts.apiUrl(),
     pid: process.pid,
   };
 }

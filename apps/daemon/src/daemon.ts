@@ -22,6 +22,7 @@ import {
 } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
 import { createTrainer, dataOffers, type ProcessTrainer } from '@starling/trainer';
+import { apiOptions } from './api.ts';
 import { type Config, limitsOf, policyOf } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
@@ -139,16 +140,18 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const socket = join(state.path, 'control.sock');
   const loopDelay = monitorEventLoopDelay({ resolution: 10 });
   loopDelay.enable();
-  const started = performance.now();
+  let server: ControlServer | undefined;
   const parts = {
-    ...{ config, state, governor, blobs, swarm, data, watchers, lives, stop, started, loopDelay },
-    node: running,
-    swarmHandlers: service,
+    apiUrl: () => server?.url ?? null,
+    ...{ config, state, governor, blobs, swarm, data, watchers, lives, stop, loopDelay },
+    ...{ node: running, swarmHandlers: service, started: performance.now() },
     proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),
   };
-  const server: ControlServer = await createControlServer(socket, controlHandlers(parts));
-  undo.push(() => server.close());
-  log.info('daemon is up', { peerId: key.peerId, addresses: swarm.addresses(), socket });
+  const api = await apiOptions(config, state.path);
+  server = await createControlServer(socket, controlHandlers(parts), api);
+  undo.push(async () => server?.close());
+  const where = { addresses: swarm.addresses(), socket, api: server.url };
+  log.info('daemon is up', { peerId: key.peerId, ...where });
   return { node: running, swarm, data, socket, traffic, stopped, stop };
 }
 

@@ -1,5 +1,4 @@
-import type { JobEvent, JobView, NetworkView, Round } from '@starling/control';
-import type { JobId } from '@starling/core';
+import type { JobEvent, JobView, LiveRound, NetworkView, Round } from '@starling/control';
 import type { JobReport, JobStanding } from '@starling/node';
 import { statementHash } from '@starling/protocol-rounds';
 import { isSettled, type Notice, survivorCount, type TrainingProgress } from '@starling/rounds';
@@ -10,7 +9,6 @@ import { guaranteeView } from './privacy-view.ts';
 /** A job as the API shows it, with what its running round looks like. */
 export function jobView(report: JobReport, lives: LiveRounds): JobView {
   const { job, standing, phase, progress, certificates, guarantee, suspects } = report;
-  const live = lives.live(job.id);
   const rounds = certificates.map(({ statement }, i): Round => {
     const { lossSum, correct, examples } = statement.metrics;
     return {
@@ -36,13 +34,19 @@ export function jobView(report: JobReport, lives: LiveRounds): JobView {
     phase,
     progress: progress ?? null,
     privacy: guaranteeView(guarantee),
-    live: live && { ...live, chunks: live.roster.length === 0 ? null : (report.chunks ?? null) },
+    live: liveView(report, lives),
     rounds,
     secondsPerRound: lives.secondsPerRound(job.id),
     roundsWanted: job.manifest.stop.rounds,
     suspects: [...suspects],
     stateHash: rounds.at(-1)?.stateHash ?? null,
   };
+}
+
+/** The round that goes on in a job, or null. */
+export function liveView({ job, chunks }: JobReport, lives: LiveRounds): LiveRound | null {
+  const live = lives.live(job.id);
+  return live && { ...live, chunks: live.roster.length === 0 ? null : (chunks ?? null) };
 }
 
 /** The network's report as the API shows it. */
@@ -77,16 +81,17 @@ function detailOf(standing: JobStanding): string {
 }
 
 /** A notice in words, with the job's new view when it changed. */
-export function jobEvent(job: JobId, notice: Notice, view: () => JobView): JobEvent {
+export function jobEvent(report: JobReport, notice: Notice, lives: LiveRounds): JobEvent {
   const round = 'round' in notice ? notice.round : undefined;
   const event = {
-    job,
+    job: report.job.id,
     kind: notice.kind,
     text: textOf(notice),
+    live: liveView(report, lives),
     ...(round !== undefined && { round }),
   };
   const changed = ['certified', 'finished', 'cancelled'].includes(notice.kind);
-  return changed ? { ...event, view: view() } : event;
+  return changed ? { ...event, view: jobView(report, lives) } : event;
 }
 
 /** For instance: training, 40 % (120 of 300 steps), 5,210 examples/s, 12 s left. */

@@ -1,8 +1,7 @@
 import { stat } from 'node:fs/promises';
-import { request } from 'node:http';
+import { createServer, request } from 'node:http';
 import { join } from 'node:path';
 import { ConfigError, ProtocolError } from '@starling/core';
-import type { Dataset } from '@starling/trainer';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { temporaryDirectory } from '../../../test/helpers/temporary.ts';
 import {
@@ -10,111 +9,24 @@ import {
   controlSocket,
   createControlClient,
   createControlServer,
-  type DataSetView,
   type JobEvent,
-  type JobView,
-  jobFileSchema,
-  type NetworkView,
-  type Status,
 } from './index.ts';
-import { swarmHandlers } from './testing/swarm-handlers.ts';
-
-const ID = 'ab'.repeat(32);
-
-const NETWORK: NetworkView = {
-  ...{ self: 'me', network: 'lab', bootstrap: [], listening: [], announced: [], silent: [] },
-  ...{ reachability: 'unknown', seenBy: [], dht: { routingTable: 0, answered: 0 }, topics: [] },
-  ...{ relay: { isWanted: true, reservations: [], offering: [] }, unreachable: [], refused: {} },
-  ...{ peers: { known: 0, connected: 0, relayed: 0 }, refusedBy: [] },
-};
-const STATUS: Status = {
-  ...{ peerId: '12D3KooWx', version: '0.1.0', network: 'n', addresses: ['/ip4/127.0.0.1/tcp/1'] },
-  ...{ peers: [], routingTable: 0, bootstrap: [{ address: 'a', state: 'connected' }], jobs: 1 },
-  training: [
-    { ...{ job: ID, name: 'größe', step: 3, steps: 9 }, examplesPerSecond: 5.5, secondsLeft: 2 },
-  ],
-  ...{ warnings: [], dataSets: 1, uptimeSeconds: 1.5, stateDirectory: '/tmp/x', pid: 7 },
-  eventLoopDelayMs: { p99: 11, max: 20 },
-  resources: {
-    paused: ['battery'],
-    upload: { perSecond: 10, max: 1000, total: 99 },
-    download: { perSecond: 0, max: null, total: 0 },
-    disk: { bytes: 5, max: 10, pinned: 2, blobs: 3, evicted: 1 },
-    memory: { bytes: 7, max: null },
-    hours: ['22:00-07:00'],
-    ...{ othersLoad: 0.5, memoryPressure: null },
-    trainer: { cpuThreads: 1, cpuShare: 0.5 },
-    container: { memory: 9, cpus: null },
-  },
-};
-
-const JOB: JobView = {
-  ...{ id: ID, name: 'größe', launcher: 'me', standing: 'participating', detail: 'data set a' },
-  ...{
-    phase: 'training',
-    progress: null,
-    suspects: [],
-    privacy: null,
-    live: null,
-    rounds: [],
-    secondsPerRound: null,
-    roundsWanted: 2,
-    stateHash: null,
-  },
-};
-
-const DATA: DataSetView = {
-  ...{ name: 'a', path: '/d', task: 't', format: 'csv', examples: 3, shape: [4] },
-  ...{ dtype: 'float32', target: 'classes', classes: 2, augment: null },
-};
-const OFFER: Dataset = {
-  ...{ name: 'a', path: '/d', augment: { flip: true, crop: 2, noise: 0 } },
-  plan: {
-    ...{ format: 'csv', files: 1, bytes: 99, count: 3, shape: [4], histogram: [1, 2] },
-    elements: { dtype: 'float32', shift: [0], factor: [0.5] },
-    target: { kind: 'classes', count: 2, names: ['x', 'y'] },
-    reading: {
-      ...{ kind: 'table', rows: [3] },
-      columns: { features: ['f'], labels: ['l'], labelsAre: 'names' },
-    },
-  },
-  schema: {
-    ...{ task: 't', input: { dtype: 'float32', shape: [4] }, target: 'classes', classes: 2 },
-  },
-};
-const FILE = jobFileSchema.parse({
-  ...{
-    name: 'j',
-    model: 'm.onnx',
-    data: { task: 't', input: { shape: [4] } },
-    stop: { rounds: 1 },
-  },
-});
-
-const EVENT: JobEvent = { job: ID, kind: 'phase', round: 1, text: 'round 1: shares' };
+import {
+  DATA,
+  EVENT,
+  FILE,
+  harmless,
+  ID,
+  JOB,
+  NETWORK,
+  OFFER,
+  STATUS,
+} from './testing/handlers.ts';
 
 /** A server with the given handlers over harmless ones, and a client to it. */
 async function running(handlers: Partial<ControlHandlers> = {}) {
   const socket = controlSocket(await temporaryDirectory());
-  const server = await createControlServer(socket, {
-    status: async () => STATUS,
-    network: async () => NETWORK,
-    stop: () => {},
-    jobs: async () => [JOB],
-    job: async () => JOB,
-    launch: async () => ({ job: ID, copies: 2, peers: 3, privacy: null }),
-    approve: async () => JOB,
-    refuse: async () => ({ ...JOB, standing: 'refused' }),
-    cancel: async () => ({ ...JOB, phase: 'cancelled' }),
-    watch: () => () => {},
-    pull: async () => ({ round: 1, model: 'AAAA', proof: 'AAAA' }),
-    privacy: async () => ({ datasets: [] }),
-    addData: async () => DATA,
-    removeData: async () => DATA,
-    listData: async () => [DATA],
-    swarm: swarmHandlers(),
-    ...handlers,
-  });
+  const server = await createControlServer(socket, harmless(handlers));
   onTestFinished(() => server.close());
   return { socket, server, client: createControlClient(socket) };
 }
@@ -235,8 +147,17 @@ describe('an error', () => {
   });
 
   test('of two releases that do not fit says so', async () => {
-    const { client } = await running({ status: async () => ({ peerId: 1 }) as unknown as Status });
+    const socket = controlSocket(await temporaryDirectory());
+    const other = createServer((_request, response) => response.end('{"peerId": 1}'));
+    await new Promise<void>((resolve) => other.listen(socket, resolve));
+    onTestFinished(() => void other.close());
+    const client = createControlClient(socket);
     await expect(client.status()).rejects.toThrow(/Run both from the same release/);
+  });
+
+  test('of a handler whose answer does not fit its schema is a fault, not an answer', async () => {
+    const { client } = await running({ status: async () => ({ ...STATUS, pid: -1 }) });
+    await expect(client.status()).rejects.toMatchObject({ code: 'internal' });
   });
 
   test('for a route that does not exist is an answer like any other', async () => {
@@ -247,7 +168,7 @@ describe('an error', () => {
       });
       ask.on('error', reject).end();
     });
-    expect(status).toBe(409);
+    expect(status).toBe(404);
     expect(JSON.parse(body)).toMatchObject({ code: 'unknown-route' });
   });
 
@@ -259,17 +180,22 @@ describe('an error', () => {
 
 describe('events', () => {
   test('begin with the job as it is, and follow its changes', async () => {
+    let tell: (event: JobEvent) => void = () => {};
     const { client } = await running({
-      watch(_, listen) {
-        listen(EVENT);
-        listen({ ...EVENT, text: 'zwölf'.repeat(100_000) });
+      watch(listen) {
+        tell = listen;
         return () => {};
       },
     });
     const kinds: string[] = [];
     for await (const { kind, text, view } of client.events(ID)) {
       kinds.push(kind);
-      if (kind === 'now') expect(view).toEqual(JOB);
+      if (kind === 'now') {
+        expect(view).toEqual(JOB);
+        tell({ ...EVENT, job: 'cd'.repeat(32), text: "another job's" });
+        tell(EVENT);
+        tell({ ...EVENT, text: 'zwölf'.repeat(100_000) });
+      }
       // Large enough to be cut into chunks, in the middle of letters too.
       if (kinds.length === 3) {
         expect(text).toBe('zwölf'.repeat(100_000));
@@ -279,12 +205,8 @@ describe('events', () => {
     expect(kinds).toEqual(['now', 'phase', 'phase']);
   });
 
-  test('end quietly when aborted, and the daemon stops telling', async () => {
-    let left = () => {};
-    const leaving = new Promise<void>((resolve) => {
-      left = resolve;
-    });
-    const { client } = await running({ watch: () => () => left() });
+  test('end quietly when aborted', async () => {
+    const { client } = await running();
     const ending = new AbortController();
     let count = 0;
     for await (const _ of client.events(ID, ending.signal)) {
@@ -292,7 +214,6 @@ describe('events', () => {
       ending.abort();
     }
     expect(count).toBe(1);
-    await leaving;
   });
 
   test('of an unknown job are an error, not a stream', async () => {

@@ -2,7 +2,7 @@ import { ConfigError, errorMessage, ProtocolError } from '@starling/core';
 import { z } from 'zod';
 
 /** How an error travels: `key` only with code `config`. */
-const failureSchema = z.object({
+export const failureSchema = z.object({
   error: z.string(),
   code: z.string(),
   key: z.string().optional(),
@@ -23,7 +23,8 @@ export function failureOf(error: unknown): { status: number; body: Failure } {
     return { status: 409, body: { error: error.message, code: error.code } };
   }
   const status = (error as { statusCode?: number } | undefined)?.statusCode ?? 500;
-  return { status, body: { error: errorMessage(error), code: 'internal' } };
+  const code = status < 500 ? 'request' : 'internal';
+  return { status, body: { error: errorMessage(error), code } };
 }
 
 /** The error that `failureOf` wrote, as its own class again. */

@@ -115,6 +115,8 @@ export const statusSchema = z.object({
     container: z.object({ memory: count.nullable(), cpus: z.number().nullable() }),
   }),
   stateDirectory: z.string(),
+  /** Where this API listens over TCP by its configuration; null where it does not. */
+  apiUrl: z.string().nullable(),
   pid: count,
 });
 export type Status = z.infer<typeof statusSchema>;
@@ -188,5 +190,7 @@ export const jobEventSchema = z.object({
   round: count.optional(),
   text: z.string(),
   view: jobSchema.optional(),
+  /** The round that goes on; null when none does. */
+  live: liveRoundSchema.nullable().optional(),
 });
 export type JobEvent = z.infer<typeof jobEventSchema>;

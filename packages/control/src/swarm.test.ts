@@ -1,18 +1,13 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { temporaryDirectory } from '../../../test/helpers/temporary.ts';
-import {
-  type ControlHandlers,
-  controlSocket,
-  createControlClient,
-  createControlServer,
-  type Revoke,
-} from './index.ts';
+import { controlSocket, createControlClient, createControlServer, type Revoke } from './index.ts';
+import { harmless } from './testing/handlers.ts';
 import { INVITE, MEMBER, SWARM, swarmHandlers, VOUCH } from './testing/swarm-handlers.ts';
 
 async function running() {
   const seen: unknown[] = [];
   const socket = controlSocket(await temporaryDirectory());
-  const handlers = { swarm: swarmHandlers(seen) } as ControlHandlers;
+  const handlers = harmless({ swarm: swarmHandlers(seen) });
   const server = await createControlServer(socket, handlers);
   onTestFinished(() => server.close());
   return { seen, client: createControlClient(socket).swarm };

@@ -1,4 +1,4 @@
-import type { SwarmHandlers } from '../swarm-routes.ts';
+import type { SwarmHandlers } from '../handlers.ts';
 import type { InviteView, MemberView, SwarmView, VouchView } from '../swarm-schemas.ts';
 
 export const SWARM: SwarmView = {

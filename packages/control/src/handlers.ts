@@ -1,0 +1,84 @@
+import type { Dataset } from '@starling/trainer';
+import type { z } from 'zod';
+import type { DataSetView } from './data-schema.ts';
+import type { NetworkView } from './network-schemas.ts';
+import type { PrivacyView } from './privacy-schema.ts';
+import type {
+  JobEvent,
+  JobFile,
+  JobView,
+  LaunchedView,
+  Pulled,
+  PullOptions,
+  Status,
+} from './schemas.ts';
+import type {
+  createInviteSchema,
+  createSwarmSchema,
+  InviteView,
+  MemberView,
+  RevokedView,
+  revokeSchema,
+  SwarmView,
+  VouchView,
+  vouchSchema,
+} from './swarm-schemas.ts';
+
+/** An answer to "are you well?", for whoever restarts or routes around what is not. */
+export interface Wellness {
+  readonly ok: boolean;
+  /** In a word or a short sentence; nothing that a stranger must not read. */
+  readonly status: string;
+}
+
+/** Text for a scraper of metrics. */
+export interface MetricsText {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** What the daemon does for the API; all may throw a ConfigError that names the next step. */
+export interface ControlHandlers {
+  status(): Promise<Status>;
+  /** Whether the daemon's loop turns at all. */
+  health(): Promise<Wellness>;
+  /** Whether it can take part: its swarm runs, and lets it in. */
+  ready(): Promise<Wellness>;
+  /** Absent where the daemon measures nothing. */
+  metrics?(): Promise<MetricsText>;
+  /** Asks and dials around for a few seconds. */
+  network(): Promise<NetworkView>;
+  /** Ends the daemon, after the answer is out. */
+  stop(): void;
+  jobs(): Promise<readonly JobView[]>;
+  job(id: string): Promise<JobView>;
+  launch(job: JobFile, model: Uint8Array): Promise<LaunchedView>;
+  approve(id: string, dataset: string | undefined): Promise<JobView>;
+  refuse(id: string): Promise<JobView>;
+  /** For everybody; only at the job's launcher. */
+  cancel(id: string): Promise<JobView>;
+  /** Told of every change of every job; the answer ends it. */
+  watch(listen: (event: JobEvent) => void): () => void;
+  pull(id: string, options: PullOptions): Promise<Pulled>;
+  addData(data: Dataset): Promise<DataSetView>;
+  removeData(name: string): Promise<DataSetView>;
+  listData(): Promise<readonly DataSetView[]>;
+  privacy(): Promise<PrivacyView>;
+  readonly swarm: SwarmHandlers;
+}
+
+/** What the daemon does about its swarm. */
+export interface SwarmHandlers {
+  show(): Promise<SwarmView>;
+  create(wanted: z.output<typeof createSwarmSchema>): Promise<SwarmView>;
+  invite(wanted: z.output<typeof createInviteSchema>): Promise<InviteView>;
+  /** Adds this admin's signature to an invite of another. */
+  sign(invite: string): Promise<InviteView>;
+  join(invite: string, addresses: readonly string[] | undefined): Promise<SwarmView>;
+  members(): Promise<readonly MemberView[]>;
+  revoke(wanted: z.output<typeof revokeSchema>): Promise<RevokedView>;
+  /** This peer's word for another, or its withdrawal. */
+  vouch(wanted: z.output<typeof vouchSchema>): Promise<VouchView>;
+  vouches(): Promise<readonly VouchView[]>;
+  leave(): Promise<SwarmView>;
+}

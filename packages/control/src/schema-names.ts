@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { dataSchema, dataViewSchema, readingPlanSchema } from './data-schema.ts';
+import { failureSchema } from './failure.ts';
+import { liveRoundSchema } from './live-schema.ts';
+import { networkSchema } from './network-schemas.ts';
+import { guaranteeSchema, privacyViewSchema } from './privacy-schema.ts';
+import {
+  jobEventSchema,
+  jobFileSchema,
+  jobSchema,
+  launchedSchema,
+  progressSchema,
+  pulledSchema,
+  roundSchema,
+  statusSchema,
+} from './schemas.ts';
+import {
+  inviteViewSchema,
+  memberViewSchema,
+  revokedViewSchema,
+  swarmViewSchema,
+  vouchViewSchema,
+} from './swarm-schemas.ts';
+
+const NAMES: Readonly<Record<string, z.ZodType>> = {
+  DataSet: dataViewSchema,
+  DataSetOffer: dataSchema,
+  Failure: failureSchema,
+  Guarantee: guaranteeSchema,
+  Invite: inviteViewSchema,
+  Job: jobSchema,
+  JobEvent: jobEventSchema,
+  JobFile: jobFileSchema,
+  Launched: launchedSchema,
+  LiveRound: liveRoundSchema,
+  Member: memberViewSchema,
+  Network: networkSchema,
+  Privacy: privacyViewSchema,
+  Progress: progressSchema,
+  Pulled: pulledSchema,
+  ReadingPlan: readingPlanSchema,
+  Revoked: revokedViewSchema,
+  Round: roundSchema,
+  Status: statusSchema,
+  Swarm: swarmViewSchema,
+  Vouch: vouchViewSchema,
+};
+
+/** What the API's document calls its schemas; it says each but once. */
+export const schemaNames = z.registry<{ readonly id?: string }>();
+for (const [id, schema] of Object.entries(NAMES)) schemaNames.add(schema, { id });
