@@ -13,6 +13,7 @@ const connected = PEERS.slice(0, 17);
 
 export const status = (seconds: number, jobs: number, dataSets: number): Status => ({
   ...{ peerId: SELF, version: '0.1.0', network: 'lab', peers: connected, jobs, dataSets },
+  apiUrl: null,
   addresses: [`/ip4/192.0.2.17/tcp/7380/p2p/${SELF}`, `/ip4/127.0.0.1/tcp/7380/p2p/${SELF}`],
   ...{ routingTable: 21, uptimeSeconds: 96_000 + seconds, pid: 4711 },
   bootstrap: [
