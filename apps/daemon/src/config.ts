@@ -179,7 +179,7 @@ export type Config = z.infer<typeof configSchema>;
 export type ConfigInput = z.input<typeof configSchema>;
 
 /** What this peer's owner lets in. */
-export const policyOf = ({ policy }: Config): Policy => ({
+export const policyOf = ({ policy }: Pick<Config, 'policy'>): Policy => ({
   trust: policy.trust as PeerId[],
   minPeers: policy.minPeers,
   company: { peers: policy.company as PeerId[], least: policy.minCompany },

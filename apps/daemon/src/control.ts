@@ -26,6 +26,8 @@ import { manifestFault, type Notice, noiseForJob } from '@starling/rounds';
 import type { FileBlobStore, StateDirectory } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
 import { applyVector } from '@starling/trainer';
+import type { PolicyBook } from './api-policy.ts';
+import { inspectData, ManifestViews, peersView } from './api-views.ts';
 import { type Config, policyOf } from './config.ts';
 import type { DataRegistry } from './data-registry.ts';
 import type { LiveRounds } from './live-rounds.ts';
@@ -36,6 +38,7 @@ import { jobEvent, jobView, networkView } from './views.ts';
 export interface ControlParts {
   readonly config: Config;
   readonly state: StateDirectory;
+  readonly policy: PolicyBook;
   readonly node: StarlingNode;
   readonly swarm: Swarm;
   readonly swarmHandlers: SwarmHandlers;
@@ -56,17 +59,20 @@ export interface ControlParts {
 
 /** The control API over a running node. */
 export function controlHandlers(parts: ControlParts): ControlHandlers {
-  const { node, data, watchers, lives } = parts;
+  const { node, data, watchers, lives, policy } = parts;
+  const manifests = new ManifestViews(parts);
   const shown = (report: JobReport): JobView => jobView(report, lives);
   const find = (id: string): JobView => shown(node.job(findJob(node, id))!);
   return {
     status: async () => status(parts),
     health: async () => ({ ok: true, status: 'alive' }),
     ready: () => readiness(parts),
+    peers: async () => peersView(parts.swarm.status()),
     network: async () => networkView(await parts.swarm.diagnose()),
     stop: () => void parts.stop(),
     jobs: async () => node.jobs().map(shown),
     job: async (id) => find(id),
+    manifest: async (id) => manifests.view(node.job(findJob(node, id))!),
     launch: async (file, model) => {
       const manifest = await withNoise(node, file, model);
       const { guarantee, ...launched } = await node.launch(manifest, model);
@@ -101,10 +107,16 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
       throw new ConfigError('data', `job "${user.job.manifest.name}" trains on "${name}"`, hint);
     },
     listData: async () => data.views(),
+    inspectData,
+    policy: async () => policy.view(),
+    changePolicy: async (change) => {
+      await policy.change(change);
+      return policy.view();
+    },
     privacy: async () =>
       privacyView({
         spent: node.privacySpent(),
-        policy: policyOf(parts.config),
+        policy: policyOf(policy),
         datasets: data.views().map(({ name }) => name),
         nameOf: (job) => node.job(job)?.job.manifest.name,
       }),

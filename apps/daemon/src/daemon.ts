@@ -23,6 +23,7 @@ import {
 import type { Swarm } from '@starling/swarm';
 import { createTrainer, dataOffers, type ProcessTrainer } from '@starling/trainer';
 import { apiOptions } from './api.ts';
+import { PolicyBook } from './api-policy.ts';
 import { type Config, limitsOf, policyOf } from './config.ts';
 import { controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
@@ -69,7 +70,8 @@ export async function startDaemon(
   try {
     const state = await openStateDirectory(stateDirectory, systemRandom);
     undo.push(() => state.close());
-    return await assemble({ config, log, state, hooks, undo, stopAll });
+    const policy = await PolicyBook.open(state.path, config.policy);
+    return await assemble({ config, policy, log, state, hooks, undo, stopAll });
   } catch (error) {
     await stopAll();
     throw error;
@@ -78,6 +80,7 @@ export async function startDaemon(
 
 interface Assembly {
   readonly config: Config;
+  readonly policy: PolicyBook;
   readonly log: Log;
   readonly state: StateDirectory;
   readonly hooks: DaemonHooks;
@@ -86,7 +89,7 @@ interface Assembly {
 }
 
 async function assemble(assembly: Assembly): Promise<Daemon> {
-  const { config, log, state, hooks, undo, stopAll } = assembly;
+  const { config, policy, log, state, hooks, undo, stopAll } = assembly;
   const key = signingKeyFromSeed(state.identitySeed);
   const journal = await LevelJournal.open(state.journal);
   undo.push(() => journal.close());
@@ -143,7 +146,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   let server: ControlServer | undefined;
   const parts = {
     apiUrl: () => server?.url ?? null,
-    ...{ config, state, governor, blobs, swarm, data, watchers, lives, stop, loopDelay },
+    ...{ config, policy, state, governor, blobs, swarm, data, watchers, lives, stop, loopDelay },
     ...{ node: running, swarmHandlers: service, started: performance.now() },
     proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),
   };
@@ -184,7 +187,7 @@ function governorOf(config: Config, { log, trainer, pause }: Governed): Governor
 }
 
 function optionsOf(
-  { config, log, hooks }: Assembly,
+  { config, policy, log, hooks }: Assembly,
   self: PeerId,
   watchers: ReadonlySet<Watcher>,
 ): NodeOptions {
@@ -193,7 +196,7 @@ function optionsOf(
     weight: config.light ? 0 : config.resources.weight,
     protection: 'double-masking',
     launchCopies: 3,
-    policy: () => policyOf(config),
+    policy: () => policyOf(policy),
     onFatal: (error) => endByBug(log, error),
     onNotice: (job, notice) => {
       logNotice(job, notice);

@@ -1,10 +1,16 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { ConfigError, errorMessage } from '@starling/core';
 import type { Dataset } from '@starling/trainer';
 import { z } from 'zod';
+import { type Ask, type ControlTarget, nameOf, open } from './connection.ts';
 import { type DataSetView, dataViewSchema } from './data-schema.ts';
 import { errorOf, foreignAnswer } from './failure.ts';
+import { type Inspect, type InspectionView, inspectionSchema } from './inspection-schema.ts';
+import { type ListenView, listenViewSchema } from './listen-schema.ts';
+import { type ManifestView, manifestViewSchema } from './manifest-schema.ts';
 import { type NetworkView, networkSchema } from './network-schemas.ts';
+import { type PeersView, peersSchema } from './peers-schema.ts';
+import { type PolicyChange, type PolicyView, policyViewSchema } from './policy-schema.ts';
 import { type PrivacyView, privacyViewSchema } from './privacy-schema.ts';
 import {
   type JobEvent,
@@ -42,14 +48,20 @@ export interface ControlClient {
   status(): Promise<Status>;
   /** What the network looks like from the daemon; takes a few seconds. */
   network(): Promise<NetworkView>;
+  peers(): Promise<PeersView>;
+  /** Listens on loopback for a browser; only over the Unix socket. */
+  listen(): Promise<ListenView>;
   stop(): Promise<void>;
   jobs(): Promise<readonly JobView[]>;
   job(id: string): Promise<JobView>;
+  manifest(id: string): Promise<ManifestView>;
   launch(job: JobFile, model: Uint8Array): Promise<LaunchedView>;
   approve(id: string, dataset?: string): Promise<JobView>;
   refuse(id: string): Promise<JobView>;
   cancel(id: string): Promise<JobView>;
   events(id: string, signal?: AbortSignal): AsyncIterable<JobEvent>;
+  /** Of all jobs. */
+  allEvents(signal?: AbortSignal): AsyncIterable<JobEvent>;
   pull(id: string, options?: PullOptions): Promise<Pulled>;
   addData(data: Dataset): Promise<DataSetView>;
   /** The files stay where they are. */
@@ -57,6 +69,9 @@ export interface ControlClient {
   listData(): Promise<readonly DataSetView[]>;
   /** What the daemon's data sets have given away. */
   privacy(): Promise<PrivacyView>;
+  inspectData(wanted: Inspect): Promise<InspectionView>;
+  policy(): Promise<PolicyView>;
+  changePolicy(change: PolicyChange): Promise<PolicyView>;
   readonly swarm: SwarmClient;
 }
 
@@ -73,32 +88,41 @@ export interface SwarmClient {
   leave(): Promise<SwarmView>;
 }
 
-export function createControlClient(socket: string): ControlClient {
+/** @param target a Unix socket, whose owner needs no token, or an address with its token */
+export function createControlClient(target: ControlTarget): ControlClient {
   const get = <T>(path: string, schema: z.ZodType<T>) =>
-    call(socket, schema, { method: 'GET', path });
+    call(target, schema, { method: 'GET', path });
   const post = <T>(path: string, body: unknown, schema: z.ZodType<T>) =>
-    call(socket, schema, { method: 'POST', path, body });
+    call(target, schema, { method: 'POST', path, body });
   const jobPath = (id: string, rest = '') => `/v1/jobs/${encodeURIComponent(id)}${rest}`;
   return {
     status: () => get('/v1/status', statusSchema),
     network: () => get('/v1/network', networkSchema),
+    peers: () => get('/v1/peers', peersSchema),
+    listen: () => post('/v1/listen', {}, listenViewSchema),
     stop: async () => void (await post('/v1/stop', {}, z.object({}))),
     jobs: () => get('/v1/jobs', z.array(jobSchema)),
     job: (id) => get(jobPath(id), jobSchema),
+    manifest: (id) => get(jobPath(id, '/manifest'), manifestViewSchema),
     launch: (job, model) =>
       post('/v1/jobs', { job, model: Buffer.from(model).toString('base64') }, launchedSchema),
     approve: (id, dataset) => post(jobPath(id, '/approve'), { dataset }, jobSchema),
     refuse: (id) => post(jobPath(id, '/refuse'), {}, jobSchema),
     cancel: (id) => post(jobPath(id, '/cancel'), {}, jobSchema),
-    events: (id, signal) => events(socket, { method: 'GET', path: jobPath(id, '/events'), signal }),
+    events: (id, signal) => events(target, { method: 'GET', path: jobPath(id, '/events'), signal }),
+    allEvents: (signal) => events(target, { method: 'GET', path: '/v1/events', signal }),
     pull: (id, { personal } = { personal: false }) =>
       get(jobPath(id, personal ? '/model?personal=true' : '/model'), pulledSchema),
     addData: (data) => post('/v1/data', data, dataViewSchema),
     removeData: (name) =>
-      call(socket, dataViewSchema, {
+      call(target, dataViewSchema, {
         method: 'DELETE',
         path: `/v1/data/${encodeURIComponent(name)}`,
       }),
+    inspectData: (wanted) => post('/v1/data/inspect', wanted, inspectionSchema),
+    policy: () => get('/v1/policy', policyViewSchema),
+    changePolicy: (body) =>
+      call(target, policyViewSchema, { method: 'PATCH', path: '/v1/policy', body }),
     privacy: () => get('/v1/privacy', privacyViewSchema),
     listData: () => get('/v1/data', z.array(dataViewSchema)),
     swarm: {
@@ -116,30 +140,23 @@ export function createControlClient(socket: string): ControlClient {
   };
 }
 
-interface Ask {
-  readonly method: 'GET' | 'POST' | 'DELETE';
-  readonly path: string;
-  readonly body?: unknown;
-  readonly signal?: AbortSignal | undefined;
-}
-
-async function call<T>(socket: string, schema: z.ZodType<T>, ask: Ask): Promise<T> {
-  const response = await open(socket, ask);
-  const answer = parseJson(await textOf(socket, response.stream));
+async function call<T>(target: ControlTarget, schema: z.ZodType<T>, ask: Ask): Promise<T> {
+  const response = await open(target, ask);
+  const answer = parseJson(await textOf(target, response.stream));
   if (response.status >= 400) throw errorOf(answer);
   return parsed(schema, answer);
 }
 
 /** Ends quietly when aborted, and with an error when the daemon goes away in the middle. */
-async function* events(socket: string, ask: Ask): AsyncGenerator<JobEvent, void, undefined> {
+async function* events(target: ControlTarget, ask: Ask): AsyncGenerator<JobEvent, void, undefined> {
   const { signal } = ask;
   try {
-    const { status, stream } = await open(socket, ask);
-    if (status >= 400) throw errorOf(parseJson(await textOf(socket, stream)));
+    const { status, stream } = await open(target, ask);
+    if (status >= 400) throw errorOf(parseJson(await textOf(target, stream)));
     // A character may be cut between two chunks, so the stream decodes, not the chunk.
     stream.setEncoding('utf8');
     let rest = '';
-    for await (const chunk of reading(socket, stream)) {
+    for await (const chunk of reading(target, stream)) {
       const lines = `${rest}${chunk}`.split('\n');
       rest = lines.pop()!;
       for (const line of lines) yield parsed(jobEventSchema, parseJson(line));
@@ -149,21 +166,21 @@ async function* events(socket: string, ask: Ask): AsyncGenerator<JobEvent, void,
   }
 }
 
-async function textOf(socket: string, stream: IncomingMessage): Promise<string> {
+async function textOf(target: ControlTarget, stream: IncomingMessage): Promise<string> {
   stream.setEncoding('utf8');
   let text = '';
-  for await (const chunk of reading(socket, stream)) text += chunk;
+  for await (const chunk of reading(target, stream)) text += chunk;
   return text;
 }
 
 /** The stream's text; a connection that breaks becomes an error with the next step. */
-async function* reading(socket: string, stream: IncomingMessage): AsyncGenerator<string> {
+async function* reading(target: ControlTarget, stream: IncomingMessage): AsyncGenerator<string> {
   try {
     for await (const chunk of stream) yield chunk as string;
   } catch (error) {
     throw new ConfigError(
       'daemon',
-      `the daemon at ${socket} ended in the middle of its answer (${errorMessage(error)})`,
+      `the daemon at ${nameOf(target)} ended in the middle of its answer (${errorMessage(error)})`,
       'Look into its log, and start it again with `starling up`',
     );
   }
@@ -181,27 +198,4 @@ function parsed<T>(schema: z.ZodType<T>, answer: unknown): T {
   const result = schema.safeParse(answer);
   if (!result.success) throw foreignAnswer();
   return result.data;
-}
-
-interface Response {
-  readonly status: number;
-  readonly stream: IncomingMessage;
-}
-
-function open(socketPath: string, { method, path, body, signal }: Ask): Promise<Response> {
-  return new Promise((resolve, reject) => {
-    const payload = body === undefined ? undefined : JSON.stringify(body);
-    const headers = payload === undefined ? {} : { 'content-type': 'application/json' };
-    // One connection for each call: a kept one that the daemon closes fails with nobody to hear it.
-    const target = { socketPath, method, path, headers, agent: false as const };
-    const request = httpRequest({ ...target, ...(signal && { signal }) });
-    request.on('response', (stream) => resolve({ status: stream.statusCode ?? 500, stream }));
-    request.on('error', (error) => {
-      const hint = 'Start it with `starling up`, or name its state directory with --state';
-      reject(
-        new ConfigError('daemon', `no answer at ${socketPath} (${errorMessage(error)})`, hint),
-      );
-    });
-    request.end(payload);
-  });
 }

@@ -17,9 +17,13 @@ import {
   FILE,
   harmless,
   ID,
+  INSPECTION,
   JOB,
+  MANIFEST,
   NETWORK,
   OFFER,
+  PEERS,
+  POLICY,
   STATUS,
 } from './testing/handlers.ts';
 
@@ -43,6 +47,11 @@ describe('every route', () => {
     expect(await client.pull(ID)).toEqual({ round: 1, model: 'AAAA', proof: 'AAAA' });
     expect(await client.listData()).toEqual([DATA]);
     expect(await client.privacy()).toEqual({ datasets: [] });
+    expect(await client.peers()).toEqual(PEERS);
+    expect(await client.manifest(ID)).toEqual(MANIFEST);
+    expect(await client.policy()).toEqual(POLICY);
+    expect(await client.changePolicy({ minPeers: 5 })).toEqual(POLICY);
+    expect(await client.inspectData({ path: '/d', name: 'a' })).toEqual(INSPECTION);
   });
 
   test('hands over what the client sent', async () => {

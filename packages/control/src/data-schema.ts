@@ -70,8 +70,12 @@ const augmentation = z
   .strictObject({ flip: z.boolean(), crop: count.max(64), noise: z.number().nonnegative() })
   .nullable();
 
+export const dataNameSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i, 'use letters, digits, dot, hyphen');
+
 export const dataSchema: z.ZodType<Dataset> = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i, 'use letters, digits, dot, hyphen'),
+  name: dataNameSchema,
   path: textWithin(4096),
   plan: readingPlanSchema,
   augment: augmentation,

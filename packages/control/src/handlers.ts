@@ -1,7 +1,11 @@
 import type { Dataset } from '@starling/trainer';
 import type { z } from 'zod';
 import type { DataSetView } from './data-schema.ts';
+import type { Inspect, InspectionView } from './inspection-schema.ts';
+import type { ManifestView } from './manifest-schema.ts';
 import type { NetworkView } from './network-schemas.ts';
+import type { PeersView } from './peers-schema.ts';
+import type { PolicyChange, PolicyView } from './policy-schema.ts';
 import type { PrivacyView } from './privacy-schema.ts';
 import type {
   JobEvent,
@@ -48,10 +52,12 @@ export interface ControlHandlers {
   metrics?(): Promise<MetricsText>;
   /** Asks and dials around for a few seconds. */
   network(): Promise<NetworkView>;
+  peers(): Promise<PeersView>;
   /** Ends the daemon, after the answer is out. */
   stop(): void;
   jobs(): Promise<readonly JobView[]>;
   job(id: string): Promise<JobView>;
+  manifest(id: string): Promise<ManifestView>;
   launch(job: JobFile, model: Uint8Array): Promise<LaunchedView>;
   approve(id: string, dataset: string | undefined): Promise<JobView>;
   refuse(id: string): Promise<JobView>;
@@ -63,7 +69,12 @@ export interface ControlHandlers {
   addData(data: Dataset): Promise<DataSetView>;
   removeData(name: string): Promise<DataSetView>;
   listData(): Promise<readonly DataSetView[]>;
+  /** Looks at files, which may take minutes. */
+  inspectData(wanted: Inspect): Promise<InspectionView>;
   privacy(): Promise<PrivacyView>;
+  policy(): Promise<PolicyView>;
+  /** In force at once, and after a restart. */
+  changePolicy(change: PolicyChange): Promise<PolicyView>;
   readonly swarm: SwarmHandlers;
 }
 

@@ -1,8 +1,12 @@
 import { z } from 'zod';
 import { dataSchema, dataViewSchema, readingPlanSchema } from './data-schema.ts';
 import { failureSchema } from './failure.ts';
+import { inspectionSchema } from './inspection-schema.ts';
 import { liveRoundSchema } from './live-schema.ts';
+import { manifestViewSchema } from './manifest-schema.ts';
 import { networkSchema } from './network-schemas.ts';
+import { peersSchema } from './peers-schema.ts';
+import { policyChangeSchema, policyViewSchema } from './policy-schema.ts';
 import { guaranteeSchema, privacyViewSchema } from './privacy-schema.ts';
 import {
   jobEventSchema,
@@ -27,14 +31,19 @@ const NAMES: Readonly<Record<string, z.ZodType>> = {
   DataSetOffer: dataSchema,
   Failure: failureSchema,
   Guarantee: guaranteeSchema,
+  Inspection: inspectionSchema,
   Invite: inviteViewSchema,
   Job: jobSchema,
   JobEvent: jobEventSchema,
   JobFile: jobFileSchema,
   Launched: launchedSchema,
   LiveRound: liveRoundSchema,
+  Manifest: manifestViewSchema,
   Member: memberViewSchema,
   Network: networkSchema,
+  Peers: peersSchema,
+  Policy: policyViewSchema,
+  PolicyChange: policyChangeSchema,
   Privacy: privacyViewSchema,
   Progress: progressSchema,
   Pulled: pulledSchema,

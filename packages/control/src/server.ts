@@ -4,7 +4,7 @@ import { isLoopbackAddress } from './addresses.ts';
 import { createApp } from './app.ts';
 import { EventHub } from './event-hub.ts';
 import type { ControlHandlers } from './handlers.ts';
-import type { ListenView } from './routes/daemon.ts';
+import type { ListenView } from './listen-schema.ts';
 import type { TcpListener, TcpOptions } from './tcp.ts';
 
 /** What the API is beside the Unix socket. */

@@ -4,6 +4,7 @@
  */
 export { BlobRoom, type RoomOptions, type RoomStatus } from './blob-room.ts';
 export { FileBlobStore } from './file-blob-store.ts';
+export { unlessMissing, writeDurably } from './files.ts';
 export { LevelJournal } from './level-journal.ts';
 export { MemoryBlobStore, MemoryJournal } from './memory.ts';
 export { openStateDirectory, type SecretFile, type StateDirectory } from './state-directory.ts';

@@ -7,6 +7,8 @@ import { SWARM_VERSION, SWARM_VERSION_MAX, versionMarker } from './protocol-ids.
 
 /** For an answer to identify that is under way. */
 const DISMISSAL_MS = 250;
+/** A stranger chooses the text. */
+const AGENT_CHARS_MAX = 128;
 
 export type PeerChange = (peer: PeerId, connected: boolean) => void;
 
@@ -21,6 +23,7 @@ export class Peers {
   readonly #network: string;
   readonly #log: Log;
   readonly #connected = new Set<PeerId>();
+  readonly #agents = new Map<PeerId, string>();
   readonly #reasons = new WeakMap<Connection, ProtocolError>();
   readonly #listeners = new Set<PeerChange>();
 
@@ -31,6 +34,11 @@ export class Peers {
     this.#log = log;
     node.addEventListener('peer:identify', ({ detail }) => {
       this.#onIdentified(detail.peerId, detail.protocols, detail.connection);
+      const peer = peerOf(detail.peerId);
+      const agent = detail.agentVersion?.slice(0, AGENT_CHARS_MAX);
+      if (peer !== undefined && agent !== undefined && this.has(peer)) {
+        this.#agents.set(peer, agent);
+      }
     });
     node.addEventListener('peer:disconnect', ({ detail }) => this.#onGone(detail));
   }
@@ -41,6 +49,11 @@ export class Peers {
 
   has(peer: PeerId): boolean {
     return this.#connected.has(peer);
+  }
+
+  /** What a connected peer's program calls itself. */
+  agentOf(peer: PeerId): string | undefined {
+    return this.#agents.get(peer);
   }
 
   onChange(listener: PeerChange): () => void {
@@ -113,7 +126,9 @@ export class Peers {
 
   #onGone(remote: RemoteId): void {
     const peer = peerOf(remote);
-    if (peer !== undefined && this.#connected.delete(peer)) this.#tell(peer, false);
+    if (peer === undefined) return;
+    this.#agents.delete(peer);
+    if (this.#connected.delete(peer)) this.#tell(peer, false);
   }
 
   #tell(peer: PeerId, connected: boolean): void {

@@ -12,6 +12,10 @@ export interface ConnectionStatus {
   readonly direction: 'inbound' | 'outbound';
   /** Through another peer, which sees only how much goes through. */
   readonly relayed: boolean;
+  /** Of the last sign of life, there and back; undefined before the first. */
+  readonly latencyMs: number | undefined;
+  /** What the peer's program calls itself; text of a stranger. */
+  readonly agent: string | undefined;
 }
 
 /** What `starling status` and `doctor` need to know about the network. */

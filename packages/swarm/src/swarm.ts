@@ -276,10 +276,12 @@ class Libp2pSwarm implements Swarm {
       listen: this.addresses(),
       connections: node
         .getConnections()
-        .flatMap(({ remotePeer, remoteAddr, direction, direct }) => {
+        .flatMap(({ remotePeer, remoteAddr, direction, direct, rtt: latencyMs }) => {
           const peer = peerOf(remotePeer);
           if (peer === undefined || !this.#peers.has(peer)) return [];
-          return [{ peer, address: remoteAddr.toString(), direction, relayed: !direct }];
+          const agent = this.#peers.agentOf(peer);
+          const address = remoteAddr.toString();
+          return [{ peer, address, direction, relayed: !direct, latencyMs, agent }];
         }),
       knownPeers: this.#known.size,
       routingTableSize: this.#providers.routingTableSize(),

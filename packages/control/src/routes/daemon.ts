@@ -1,15 +1,10 @@
 import { z } from 'zod';
 import type { ControlHandlers } from '../handlers.ts';
+import { type ListenView, listenViewSchema } from '../listen-schema.ts';
 import { networkSchema } from '../network-schemas.ts';
+import { peersSchema } from '../peers-schema.ts';
 import { statusSchema } from '../schemas.ts';
 import { answers, type ControlApp, nothingSchema, operation, refusals } from './operation.ts';
-
-export const listenViewSchema = z.object({
-  /** Of the API and the dashboard; without the token. */
-  url: z.string(),
-  token: z.string(),
-});
-export type ListenView = z.infer<typeof listenViewSchema>;
 
 export function daemonRoutes(app: ControlApp, handlers: ControlHandlers): void {
   app.get('/v1/status', {
@@ -30,6 +25,13 @@ export function daemonRoutes(app: ControlApp, handlers: ControlHandlers): void {
       response: answers(networkSchema),
     },
     handler: () => handlers.network(),
+  });
+  app.get('/v1/peers', {
+    schema: {
+      ...operation('daemon', 'listPeers', 'Peers this one is connected to, and how'),
+      response: answers(peersSchema),
+    },
+    handler: () => handlers.peers(),
   });
   app.post('/v1/stop', {
     schema: {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ControlHandlers } from '../handlers.ts';
+import { manifestViewSchema } from '../manifest-schema.ts';
 import {
   approveSchema,
   jobSchema,
@@ -43,6 +44,14 @@ export function jobRoutes(app: ControlApp, handlers: ControlHandlers, source: Ev
       response: answers(jobSchema),
     },
     handler: ({ params: { id } }) => handlers.job(id),
+  });
+  app.get('/v1/jobs/:id/manifest', {
+    schema: {
+      ...operation('jobs', 'showManifest', 'What its launcher has signed'),
+      params: jobParameter,
+      response: answers(manifestViewSchema),
+    },
+    handler: ({ params: { id } }) => handlers.manifest(id),
   });
   app.get('/v1/jobs/:id/model', {
     schema: {

@@ -2,10 +2,16 @@ import type { Dataset } from '@starling/trainer';
 import {
   type ControlHandlers,
   type DataSetView,
+  type InspectionView,
   type JobEvent,
   type JobView,
   jobFileSchema,
+  type ManifestView,
+  manifestOf,
+  manifestView,
   type NetworkView,
+  type PeersView,
+  type PolicyView,
   type Status,
 } from '../index.ts';
 import { swarmHandlers } from './swarm-handlers.ts';
@@ -91,21 +97,51 @@ export const FILE = jobFileSchema.parse({
 
 export const EVENT: JobEvent = { job: ID, kind: 'phase', round: 1, text: 'round 1: shares' };
 
+export const PEERS: PeersView = {
+  connected: [
+    {
+      ...{ peer: '12D3KooWx', agent: null },
+      connections: [
+        { address: '/ip4/127.0.0.1/tcp/1', direction: 'inbound', relayed: false, latencyMs: 1.5 },
+      ],
+    },
+  ],
+  ...{ known: 3, unreachable: [{ peer: '12D3KooWy', failures: 2, lastError: 'refused' }] },
+};
+export const MANIFEST: ManifestView = manifestView({
+  ...{ job: ID, launcher: 'me', modelBytes: 99, parameters: undefined },
+  manifest: manifestOf(FILE, new Uint8Array(3)),
+});
+export const INSPECTION: InspectionView = {
+  ...{ offer: OFFER, task: 't', format: 'csv', examples: 3, bytes: 99, shape: [4] },
+  ...{ classes: ['x', 'y'], histogram: [1, 2], columns: [], notes: ['a guess'], problems: [] },
+};
+export const POLICY: PolicyView = {
+  ...{ trust: [], minPeers: 3, company: [], minCompany: 0, worseMax: null, members: [] },
+  ...{ privacyBudget: { scans: { epsilon: 8, delta: 1e-5 } }, exampleNoise: {} },
+  ...{ vouching: { voters: [], least: 1 }, set: ['privacyBudget'] },
+};
+
 /** The given handlers over harmless ones. */
 export const harmless = (handlers: Partial<ControlHandlers> = {}): ControlHandlers => ({
   status: async () => STATUS,
   health: async () => ({ ok: true, status: 'alive' }),
   ready: async () => ({ ok: false, status: 'not a member yet' }),
   network: async () => NETWORK,
+  peers: async () => PEERS,
   stop: () => {},
   jobs: async () => [JOB],
   job: async () => JOB,
+  manifest: async () => MANIFEST,
   launch: async () => ({ job: ID, copies: 2, peers: 3, privacy: null }),
   approve: async () => JOB,
   refuse: async () => ({ ...JOB, standing: 'refused' }),
   cancel: async () => ({ ...JOB, phase: 'cancelled' }),
   watch: () => () => {},
   pull: async () => ({ round: 1, model: 'AAAA', proof: 'AAAA' }),
+  inspectData: async () => INSPECTION,
+  policy: async () => POLICY,
+  changePolicy: async () => POLICY,
   privacy: async () => ({ datasets: [] }),
   addData: async () => DATA,
   removeData: async () => DATA,
