@@ -2,6 +2,8 @@ import type {
   DataSetView,
   MemberView,
   NetworkView,
+  PeersView,
+  PolicyView,
   PrivacyView,
   Status,
   SwarmView,
@@ -39,12 +41,21 @@ export const status = (seconds: number, jobs: number, dataSets: number): Status 
   stateDirectory: '/home/ada/.starling',
 });
 
-export const peers = PEERS.map((peer, i) => ({
-  ...{ peer, connected: i < 17, relayed: i >= 13 && i < 17 },
-  addresses: [`/ip4/198.51.100.${i + 1}/tcp/7380`],
-  latencyMs: i < 17 ? 4 + Math.round(90 * chance('latency', i)) : null,
-  agent: i < 17 ? 'starling/0.1.0' : null,
-}));
+export const peers: PeersView = {
+  connected: connected.map((peer, i) => ({
+    ...{ peer, agent: 'starling/0.1.0' },
+    connections: [
+      {
+        ...{ address: `/ip4/198.51.100.${i + 1}/tcp/7380`, direction: 'outbound' },
+        ...{ relayed: i >= 13, latencyMs: 4 + Math.round(90 * chance('latency', i)) },
+      },
+    ],
+  })),
+  known: 23,
+  unreachable: PEERS.slice(17, 20).map((peer) => ({
+    ...{ peer, failures: 12, lastError: 'connection refused' },
+  })),
+};
 
 export const network: NetworkView = {
   ...{ self: SELF, network: 'lab', bootstrap: [], listening: [], announced: [], seenBy: [] },
@@ -114,9 +125,10 @@ export const privacy: PrivacyView = {
   ],
 };
 
-export const policy = {
+export const policy: PolicyView = {
   trust: [SELF, peerOf(1)],
   ...{ minPeers: 5, members: [], company: [peerOf(2), peerOf(3)], minCompany: 1, worseMax: 1.5 },
+  set: ['trust', 'privacyBudget'],
   vouching: { voters: [], least: 1 },
   privacyBudget: { 'mnist-share': { epsilon: 8, delta: 1e-5 }, motes: { epsilon: 4, delta: 1e-6 } },
   exampleNoise: { 'mnist-share': { clippingNorm: 1, noiseMultiplier: 1.1 } },

@@ -4,9 +4,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type JobView, jobFileSchema } from '@starling/control';
+import {
+  type JobView,
+  jobFileSchema,
+  type ManifestView,
+  manifestOf as makeManifest,
+  manifestView,
+} from '@starling/control';
 import { dataSets, members, network, peers, policy, privacy, status, swarm } from './answers.ts';
-import { hashOf, World } from './world.ts';
+import { World } from './world.ts';
 
 export const MOCK_TOKEN = 'mock-token-mock-token-mock-token';
 const PAGES = fileURLToPath(new URL('../../cli/dist/dashboard/', import.meta.url));
@@ -139,22 +145,24 @@ class Mock {
   }
 }
 
-const manifestOf = ({ id, name, launcher, roundsWanted }: JobView) => ({
-  ...{ id, launcher, model: hashOf(name, 'model'), modelBytes: 798_220, parameters: 199_210 },
-  ...jobFileSchema.parse({
+function manifestOf({ id, name, launcher, roundsWanted }: JobView): ManifestView {
+  const file = jobFileSchema.parse({
     ...{ name, model: 'x', stop: { rounds: roundsWanted }, training: { momentum: 0.9 } },
     data: { task: 'mnist', input: { shape: [784] }, classes: 10 },
-  }),
-});
+  });
+  const manifest = makeManifest(file, Buffer.from(name));
+  const sizes = { modelBytes: 798_220, parameters: 199_210 };
+  return manifestView({ job: id, launcher, manifest, ...sizes });
+}
 
 const inspect = (body: unknown) => {
   const { name, path } = body as { name: string; path: string };
   if (path.includes('nowhere')) throw new Refusal(400, `path: there is no ${path}`, 'path');
   return {
-    ...{ dataset: { name, path }, task: 'mnist', format: 'idx', files: 2, bytes: 9_424_000 },
-    ...{ examples: 12_000, shape: [28, 28], target: { kind: 'classes', names: null }, classes: 10 },
+    ...{ offer: { name, path }, task: 'mnist', format: 'idx', bytes: 9_424_000, classes: null },
+    ...{ examples: 12_000, shape: [28, 28], columns: [], problems: [] },
     histogram: Array.from({ length: 10 }, (_, i) => 900 + 60 * i),
-    ...{ columns: [], notes: ['bytes are scaled by 1/255'], problems: [] },
+    notes: ['bytes are scaled by 1/255'],
   };
 };
 

@@ -24,8 +24,11 @@ const MORE: readonly TextField[] = [
   text('normalise', 'Normalise', { placeholder: 'standard, minmax, none, scale:1/255' }),
   text('classes', 'Classes', { hint: 'Number or names in order; 0 for numbers as targets.' }),
   text('text', 'Text as', { placeholder: 'bytes, chars' }),
-  text('sequence', 'Tokens of an example', {}),
+  text('sequence', 'Tokens of an example'),
+  text('augment', 'Augment', { placeholder: 'flip, crop:4, noise:0.1' }),
 ];
+/** Absolute: the daemon's working directory is its own business. */
+const PATH = /^(?:\/|[a-z]:[\\/]|s3:\/\/)/i;
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/i;
 
 type Given = Readonly<Record<string, string>>;
@@ -33,7 +36,9 @@ type Given = Readonly<Record<string, string>>;
 function faultsOf(given: Given): Given {
   return {
     ...(!NAME.test(given['name'] ?? '') && { name: 'use letters, digits, dot, hyphen' }),
-    ...((given['path'] ?? '').trim() === '' && { path: 'is needed' }),
+    ...(!PATH.test(given['path'] ?? '') && {
+      path: 'give an absolute path, or s3://bucket/prefix',
+    }),
   };
 }
 
@@ -59,7 +64,7 @@ export function AddData({ added }: { readonly added: () => void }) {
   };
   const add = () =>
     run(async () => {
-      await api.send('POST', '/v1/data', found!.dataset);
+      await api.send('POST', '/v1/data', found!.offer);
       setAdded(given['name']);
       setFound(undefined);
       setGiven({});
@@ -97,7 +102,7 @@ export function AddData({ added }: { readonly added: () => void }) {
         {addedName !== undefined && <Notice tone="good">{addedName} is offered to jobs.</Notice>}
         {found !== undefined && <InspectionFacts found={found} />}
       </div>
-      {found !== undefined && found.dataset !== null && (
+      {found !== undefined && found.offer !== null && (
         <div class="actions">
           <button
             type="button"

@@ -21,11 +21,17 @@ export interface ChartProps {
 
 const HEIGHT = 190;
 
+/** The legend says the newest values until the pointer asks for others. */
+function showLast(chart: uPlot): void {
+  if ((chart.cursor.left ?? -1) < 0) chart.setLegend({ idx: chart.data[0].length - 1 });
+}
+
 function optionsOf({ curves, format, from }: ChartProps, width: number): uPlot.Options {
   const [ink, grid] = [colourOf('--muted'), colourOf('--border')];
   const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
   return {
     ...{ width, height: HEIGHT, legend: { live: true }, cursor: { y: false } },
+    hooks: { draw: [showLast] },
     scales: {
       x: { time: false, range: (_, min, max) => (min === max ? [min - 1, max + 1] : [min, max]) },
       y: {
@@ -66,22 +72,17 @@ export function Chart(props: ChartProps) {
     if (current === null) return;
     const chart = new uPlot(optionsOf(props, current.clientWidth), latest.current, current);
     plot.current = chart;
-    const showLast = () => chart.setLegend({ idx: chart.data[0].length - 1 });
-    showLast();
-    current.addEventListener('mouseleave', showLast);
     const sizes = new ResizeObserver(() =>
       chart.setSize({ width: current.clientWidth, height: HEIGHT }),
     );
     sizes.observe(current);
     return () => {
       sizes.disconnect();
-      current.removeEventListener('mouseleave', showLast);
       chart.destroy();
     };
   }, [palette, curves.length]);
   useEffect(() => {
     plot.current?.setData(data);
-    plot.current?.setLegend({ idx: rounds.length - 1 });
   }, [rounds]);
   return (
     <figure class="chart">

@@ -1,4 +1,4 @@
-import { bytes, count, decimal, percent, plural } from '../lib/format.ts';
+import { bytes, count, decimal, percent } from '../lib/format.ts';
 import type { InspectionView } from '../lib/types.ts';
 import { Facts, Meter, Notice } from './basics.tsx';
 import { Table } from './table.tsx';
@@ -18,14 +18,11 @@ export function InspectionFacts({ found }: { readonly found: InspectionView }) {
       ))}
       <Facts
         facts={[
-          ['Format', `${found.format}, ${plural(found.files, 'file')}, ${bytes(found.bytes)}`],
+          ['Format', `${found.format}, ${bytes(found.bytes)}`],
           ['Task', found.task],
           ['Examples', count(found.examples)],
           ['Shape', found.shape.join(' × ')],
-          [
-            'Targets',
-            found.target.kind === 'classes' ? `${found.classes} classes` : found.target.kind,
-          ],
+          ['Classes', found.histogram.length === 0 ? 'none' : count(found.histogram.length)],
         ]}
       />
       <Balance found={found} />
@@ -55,14 +52,14 @@ export function InspectionFacts({ found }: { readonly found: InspectionView }) {
   );
 }
 
-function Balance({ found: { histogram, target, examples } }: { readonly found: InspectionView }) {
-  if (target.kind !== 'classes' || histogram.length === 0) return null;
+function Balance({ found: { histogram, classes, examples } }: { readonly found: InspectionView }) {
+  if (histogram.length === 0) return null;
   const most = Math.max(1, ...histogram);
   return (
     <div class="balance">
       <h3>Examples by class</h3>
       {histogram.slice(0, SHOWN_MAX).map((value, label) => {
-        const name = target.names?.[label] ?? String(label);
+        const name = classes?.[label] ?? String(label);
         const text = `${count(value)}, ${percent(value / examples)}`;
         return <Meter key={name} label={name} value={value} max={most} text={text} />;
       })}

@@ -1,6 +1,6 @@
 import { duration, plural } from '../lib/format.ts';
 import { useNow } from '../lib/hooks.ts';
-import { type Participant, participantsOf, type Step, stepsOf } from '../lib/live.ts';
+import { chunksOf, type Participant, participantsOf, type Step, stepsOf } from '../lib/live.ts';
 import type { JobView, LiveRound } from '../lib/types.ts';
 import { Empty, Meter, Notice, Peer, PlainPeer, Section } from './basics.tsx';
 import { Icon } from './icons.tsx';
@@ -69,7 +69,8 @@ const StepItem = ({ step: { name, what, state, seconds } }: { readonly step: Ste
 );
 
 function Numbers({ job, live }: { readonly job: JobView; readonly live: LiveRound }) {
-  const { joined, chunks, cells } = live;
+  const { joined, cells } = live;
+  const chunks = chunksOf(live);
   const { progress } = job;
   const part = (value: number, all: number) => `${value} of ${all}`;
   return (

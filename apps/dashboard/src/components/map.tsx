@@ -4,7 +4,7 @@ import { type Link, type Neighbour, type Spot, swarmMap } from '../lib/swarm-map
 const LEGEND: readonly (readonly [Link, string])[] = [
   ['direct', 'direct'],
   ['relayed', 'through a relay'],
-  ['known', 'not connected'],
+  ['lost', 'cannot be reached'],
 ];
 
 /** This peer in the middle of those it knows; the list beside it says the same in words. */
@@ -72,7 +72,7 @@ function Dot({ spot, isChosen }: { readonly spot: Spot; readonly isChosen: boole
     <g class={isChosen ? 'map-peer map-chosen' : 'map-peer'}>
       <title>{peer}</title>
       <Mark link={link} x={x} y={y} size={11} />
-      <text x={x} y={y + 27}>
+      <text x={x} y={y < 0 ? y - 18 : y + 28}>
         {shortPeer(peer)}
       </text>
     </g>

@@ -1,5 +1,5 @@
 import { bytesOf, save } from '../lib/download.ts';
-import { count, decimal, fileName, percent } from '../lib/format.ts';
+import { bytes, count, decimal, fileName, percent } from '../lib/format.ts';
 import { useAction, useServices } from '../lib/hooks.ts';
 import type { JobView, ManifestView, Pulled } from '../lib/types.ts';
 import { type Fact, Facts, Failure, Hash, Notice, Section } from './basics.tsx';
@@ -68,10 +68,17 @@ function cardFacts(job: JobView): readonly Fact[] {
 
 /** What the manifest adds, where it is known. */
 function manifestFacts(manifest: ManifestView | undefined): readonly Fact[] {
-  const data = manifest?.['data'] as { readonly task?: unknown } | undefined;
-  const parameters = manifest?.['parameters'];
+  if (manifest === undefined) return [];
+  const { data, model, training, aggregation } = manifest;
+  const { parameters, bytes: size } = model;
+  const parts = [
+    ...(parameters === null ? [] : [`${count(parameters)} parameters`]),
+    ...(size === null ? [] : [bytes(size)]),
+  ];
   return [
-    ...(typeof data?.task === 'string' ? [['Task', data.task] as const] : []),
-    ...(typeof parameters === 'number' ? [['Parameters', count(parameters)] as const] : []),
+    ['Task', data.task],
+    ['Model', parts.length === 0 ? 'not held here' : parts.join(', ')],
+    ['Trained with', `${training.optimizer}, rate ${decimal(training.learningRate)}`],
+    ['Aggregated by', aggregation.algorithm],
   ];
 }

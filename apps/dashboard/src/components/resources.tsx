@@ -1,4 +1,4 @@
-import { bytes, percent } from '../lib/format.ts';
+import { bytes, percent, plural } from '../lib/format.ts';
 import type { Status } from '../lib/types.ts';
 import { Facts, Meter } from './basics.tsx';
 
@@ -30,7 +30,10 @@ export function Resources({ resources }: { readonly resources: Resources }) {
       <Facts
         facts={[
           ['Sent, received', `${bytes(upload.total)}, ${bytes(download.total)}`],
-          ['Trainer', `${trainer.cpuThreads} threads, ${percent(trainer.cpuShare, 0)} of the time`],
+          [
+            'Trainer',
+            `${plural(trainer.cpuThreads, 'thread')}, ${percent(trainer.cpuShare, 0)} of the time`,
+          ],
           ['Hours', hours.length === 0 ? 'always' : hours.join(', ')],
           ['Load of others', othersLoad === null ? 'not known' : percent(othersLoad, 0)],
         ]}

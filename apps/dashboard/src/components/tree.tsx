@@ -13,7 +13,7 @@ const isGroup = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const PEER = /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/;
 
 const textOf = (value: unknown): string => {
-  if (value === null || value === undefined) return 'none';
+  if (value === null || value === undefined) return 'not set';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(textOf).join(', ');
   if (typeof value === 'string' && PEER.test(value)) return shortPeer(value);

@@ -65,4 +65,4 @@ export const capital = (text: string): string => text.slice(0, 1).toUpperCase() 
 
 /** What may stand in a file name everywhere. */
 export const fileName = (name: string): string =>
-  name.replace(/[^a-z0-9._-]+/gi, '-').replace(/^[.-]+/, '') || 'model';
+  name.replace(/[^a-z0-9._-]+/gi, '-').replace(/^[.-]+|-+$/g, '') || 'model';

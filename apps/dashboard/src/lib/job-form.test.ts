@@ -178,6 +178,7 @@ test.each([
     new ApiError(400, 'invalid', 'job.data.input.shape.0: too small'),
     { 'data.input.shape': 'too small' },
   ],
+  [new ApiError(409, 'onnx', 'not an ONNX file: cut off'), { model: 'not an ONNX file: cut off' }],
   [new ApiError(409, 'no-peers', 'nobody is there'), undefined],
 ])('a refusal goes to the field that it is about', (error, faults) =>
   expect(faultFrom(error)).toEqual(faults),

@@ -142,6 +142,7 @@ export const plainOf = (file: JobFileInput): PlainObject => file as unknown as P
  */
 export function faultFrom(error: ApiError): Faults | undefined {
   const [, named, words] = /^(?:job\.)?([A-Za-z][\w.]*): (.*)$/s.exec(error.message) ?? [];
+  if (error.message.startsWith('not an ONNX file')) return { model: error.message };
   const candidates = [error.key, named, /^([a-zA-Z]+(?:\.[a-zA-Z]+)+) /.exec(error.message)?.[1]];
   for (const candidate of candidates) {
     const path = candidate?.replace(/^job\./, '').replace(/\.\d+$/, '');

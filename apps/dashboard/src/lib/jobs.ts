@@ -1,4 +1,4 @@
-import type { JobView, WatchedEvent } from './types.ts';
+import type { JobEvent, JobView } from './types.ts';
 
 /** Engine phases after which nothing comes. */
 const ENDS: ReadonlySet<string> = new Set(['finished', 'cancelled']);
@@ -57,7 +57,7 @@ export function secondsLeft(job: JobView): number | null {
 }
 
 /** The job as an event leaves it. */
-export function afterEvent(job: JobView, event: WatchedEvent): JobView {
+export function afterEvent(job: JobView, event: JobEvent): JobView {
   if (event.view !== undefined) return event.view;
   return event.live === undefined ? job : { ...job, live: event.live };
 }

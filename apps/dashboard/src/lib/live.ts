@@ -15,6 +15,8 @@ const LABELS: Readonly<Record<RoundPhase, readonly [name: string, what: string]>
   certify: ['Certificate', 'a quorum signs the new model'],
 };
 
+const ORDER = Object.keys(LABELS) as readonly RoundPhase[];
+
 export interface Step {
   readonly phase: RoundPhase;
   readonly name: string;
@@ -26,9 +28,8 @@ export interface Step {
 
 /** @param now milliseconds since 1970 */
 export function stepsOf(live: LiveRound, now: number): readonly Step[] {
-  const order = Object.keys(LABELS) as RoundPhase[];
-  const at = order.indexOf(live.phase);
-  return order.map((phase, i) => {
+  const at = ORDER.indexOf(live.phase);
+  return ORDER.map((phase, i) => {
     const [name, what] = LABELS[phase];
     const seen = live.phases.findLast((each) => each.phase === phase);
     const running = seen === undefined ? null : Math.max(0, (now - seen.startedAt) / 1000);
@@ -38,6 +39,10 @@ export function stepsOf(live: LiveRound, now: number): readonly Step[] {
     return { phase, name, what, state, seconds: state === 'ahead' ? null : seconds };
   });
 }
+
+/** Counts of an attempt before are none of this one. */
+export const chunksOf = ({ phase, chunks }: LiveRound): LiveRound['chunks'] =>
+  ORDER.indexOf(phase) < ORDER.indexOf('chunks') ? null : chunks;
 
 export interface Participant {
   readonly peer: string;

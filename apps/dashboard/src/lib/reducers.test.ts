@@ -2,8 +2,8 @@ import { ROUND_PHASES } from '@starling/control';
 import { expect, test } from 'vitest';
 import { curvesOf, hasValues } from './curves.ts';
 import { afterEvent, badgeOf, inOrder, needsApproval, secondsLeft, staysOut } from './jobs.ts';
-import { participantsOf, stepsOf } from './live.ts';
-import { swarmMap } from './swarm-map.ts';
+import { chunksOf, participantsOf, stepsOf } from './live.ts';
+import { type Link, type Neighbour, neighboursOf, swarmMap } from './swarm-map.ts';
 import type { JobView, LiveRound, Round } from './types.ts';
 
 const HASH = 'ab'.repeat(32);
@@ -81,6 +81,13 @@ test('a clock that went back shows no negative time', () => {
   expect(stepsOf(live(), 0)[3]).toMatchObject({ state: 'now', seconds: 0 });
 });
 
+test('chunks are counted from their phase on', () => {
+  const chunks = { total: 4, sent: 4, summed: 1, fetched: 0 };
+  expect(chunksOf(live({ phase: 'shares', chunks }))).toBeNull();
+  expect(chunksOf(live({ phase: 'chunks', chunks }))).toEqual(chunks);
+  expect(chunksOf(live({ phase: 'certify', chunks }))).toEqual(chunks);
+});
+
 test('everybody of the roster has a fate', () => {
   expect(participantsOf(live()).map(({ fate }) => fate)).toEqual(new Array(4).fill('in the round'));
   const decided = live({
@@ -107,9 +114,42 @@ test('curves have a value or a gap for each round', () => {
   expect(hasValues({ label: '', values: [null] })).toBe(false);
 });
 
+const neighbour = (peer: string, link: Link): Neighbour => ({
+  ...{ peer, link, address: null, latencyMs: null, detail: '' },
+});
+
+test('a peer is once on the map, by the best of its connections', () => {
+  const connection = { direction: 'inbound', latencyMs: 5 } as const;
+  const found = neighboursOf({
+    known: 3,
+    connected: [
+      {
+        ...{ peer: 'both', agent: 'starling/1' },
+        connections: [
+          { ...connection, address: '/relay', relayed: true },
+          { ...connection, address: '/direct', relayed: false },
+        ],
+      },
+      {
+        ...{ peer: 'far', agent: null },
+        connections: [{ ...connection, address: '/relay', relayed: true }],
+      },
+    ],
+    unreachable: [
+      { peer: 'far', failures: 1, lastError: 'timeout' },
+      { peer: 'gone', failures: 3, lastError: 'refused' },
+    ],
+  });
+  expect(found).toEqual([
+    { peer: 'both', link: 'direct', address: '/direct', latencyMs: 5, detail: 'starling/1' },
+    { peer: 'far', link: 'relayed', address: '/relay', latencyMs: 5, detail: '' },
+    { peer: 'gone', link: 'lost', address: null, latencyMs: null, detail: 'refused' },
+  ]);
+});
+
 test('the map has a place for each peer, nobody on top of another, nearest inside', () => {
-  const direct = Array.from({ length: 30 }, (_, i) => ({ peer: `d${i}`, link: 'direct' as const }));
-  const far = [{ peer: 'r', link: 'relayed' as const }];
+  const direct = Array.from({ length: 30 }, (_, i) => neighbour(`d${i}`, 'direct'));
+  const far = [neighbour('r', 'relayed')];
   const { spots, reach, left } = swarmMap([...far, ...direct]);
   expect(left).toBe(0);
   expect(new Set(spots.map(({ x, y }) => `${x}/${y}`)).size).toBe(31);
@@ -124,7 +164,7 @@ test('the map has a place for each peer, nobody on top of another, nearest insid
 });
 
 test('a swarm too large for the map is said to be', () => {
-  const many = Array.from({ length: 500 }, (_, i) => ({ peer: `p${i}`, link: 'known' as const }));
+  const many = Array.from({ length: 500 }, (_, i) => neighbour(`p${i}`, 'lost'));
   expect(swarmMap(many)).toMatchObject({ left: 410 });
   expect(swarmMap([])).toMatchObject({ spots: [], left: 0 });
 });

@@ -1,7 +1,7 @@
 import { type Api, messageOf } from './api.ts';
 import { afterEvent, LASTING } from './jobs.ts';
 import type { ServerEvent } from './sse.ts';
-import type { JobEvent, JobView, Status, WatchedEvent } from './types.ts';
+import type { JobEvent, JobView, Status } from './types.ts';
 
 export interface LogLine {
   readonly at: number;
@@ -129,7 +129,7 @@ export class Store {
       void this.refresh();
       return;
     }
-    const event = JSON.parse(data) as WatchedEvent;
+    const event = JSON.parse(data) as JobEvent;
     const jobs = this.#snapshot.jobs;
     const known = jobs?.find((job) => job.id === event.job);
     if (known === undefined) {

@@ -1,9 +1,32 @@
-/** How far a peer is from this one. */
-export type Link = 'direct' | 'relayed' | 'known';
+import type { PeersView } from './types.ts';
+
+/** How a peer is connected to this one, or that it cannot be reached. */
+export type Link = 'direct' | 'relayed' | 'lost';
 
 export interface Neighbour {
   readonly peer: string;
   readonly link: Link;
+  readonly address: string | null;
+  readonly latencyMs: number | null;
+  /** What its program calls itself, or why it cannot be reached. */
+  readonly detail: string;
+}
+
+/** Each peer once; the best of its connections counts. */
+export function neighboursOf({ connected, unreachable }: PeersView): readonly Neighbour[] {
+  const here = connected.map(({ peer, agent, connections }): Neighbour => {
+    const best = connections.find(({ relayed }) => !relayed) ?? connections[0];
+    const link = best?.relayed === true ? 'relayed' : 'direct';
+    const { address = null, latencyMs = null } = best ?? {};
+    return { peer, link, address, latencyMs, detail: agent ?? '' };
+  });
+  const known = new Set(connected.map(({ peer }) => peer));
+  const lost = unreachable
+    .filter(({ peer }) => !known.has(peer))
+    .map(({ peer, lastError }): Neighbour => {
+      return { peer, link: 'lost', address: null, latencyMs: null, detail: lastError };
+    });
+  return [...here, ...lost];
 }
 
 export interface Spot extends Neighbour {
@@ -20,7 +43,7 @@ const NAME_WIDTH = 92;
 /** What is drawn; the list beside it has all. */
 export const MAP_PEERS_MAX = 90;
 
-const NEARNESS: Readonly<Record<Link, number>> = { direct: 0, relayed: 1, known: 2 };
+const NEARNESS: Readonly<Record<Link, number>> = { direct: 0, relayed: 1, lost: 2 };
 
 export interface SwarmMap {
   readonly spots: readonly Spot[];

@@ -16,7 +16,7 @@ import { ModelCard } from '../components/model-card.tsx';
 import { ChainSection, CurvesSection } from '../components/rounds.tsx';
 import { Table } from '../components/table.tsx';
 import { Tree } from '../components/tree.tsx';
-import { decimal, duration, percent } from '../lib/format.ts';
+import { decimal, duration, percent, plural } from '../lib/format.ts';
 import { useLoaded, useSnapshot } from '../lib/hooks.ts';
 import { badgeOf, isEnded, needsApproval, secondsLeft } from '../lib/jobs.ts';
 import type { DataSetView, JobView, ManifestView } from '../lib/types.ts';
@@ -49,14 +49,16 @@ function Job({ job }: { readonly job: JobView }) {
       <CurvesSection rounds={job.rounds} />
       <div class="grid">
         <ModelCard job={job} manifest={manifest.data} />
-        <PrivacySection privacy={job.privacy} />
-        <Suspects suspects={job.suspects} />
-        <Log id={job.id} />
+        <div class="stack">
+          <PrivacySection privacy={job.privacy} />
+          <Suspects suspects={job.suspects} />
+          <Log id={job.id} />
+        </div>
       </div>
       <ChainSection job={job} />
       <Section title="Manifest" note="What every peer agreed to, signed by the launcher." wide>
         <Failure text={manifest.failure} />
-        {manifest.data !== undefined && <Tree value={manifest.data} />}
+        {manifest.data !== undefined && <Manifest manifest={manifest.data} />}
       </Section>
     </>
   );
@@ -77,7 +79,41 @@ function Actions({ job }: { readonly job: JobView }) {
   );
 }
 
-/** The five numbers that are looked for first. */
+/** What is looked for, and behind it everything. */
+function Manifest({ manifest }: { readonly manifest: ManifestView }) {
+  const { data, loss, training, aggregation, privacy, admission, stop } = manifest;
+  const { learningRate, batchSize } = training;
+  const epochs = plural(training.epochs, 'epoch');
+  const target = stop.target === null ? '' : `, or ${stop.target.metric} ${stop.target.value}`;
+  return (
+    <>
+      <Facts
+        facts={[
+          [
+            'Data',
+            `${data.task}: ${data.inputShape.join(' × ')} ${data.inputType}, ${data.target}`,
+          ],
+          ['Loss', loss],
+          [
+            'Training',
+            `${training.optimizer} at ${learningRate}, ${epochs} of ${batchSize} a batch`,
+          ],
+          ['Aggregation', `${aggregation.algorithm}, ${aggregation.weighting} weights`],
+          ['Noise', privacy.mechanism],
+          ['Peers', `${admission.minPeers} to ${admission.maxPeers}`],
+          ['Stops after', `${plural(stop.rounds, 'round')}${target}`],
+          ['Model', <Hash key="model" value={manifest.model.hash} what="model" />],
+        ]}
+      />
+      <details>
+        <summary>All of the manifest</summary>
+        <Tree value={manifest} />
+      </details>
+    </>
+  );
+}
+
+/** The numbers that are looked for first. */
 function Headline({ job }: { readonly job: JobView }) {
   const last = job.rounds.at(-1);
   const numbers = [

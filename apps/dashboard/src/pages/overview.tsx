@@ -65,7 +65,7 @@ function Asked({ jobs }: { readonly jobs: readonly JobView[] }) {
               <a href={jobHref(job.id)}>{job.name}</a>
               <p class="muted">
                 From <PlainPeer id={job.launcher} />, {plural(job.roundsWanted, 'round')}.{' '}
-                {job.detail}
+                {capital(job.detail)}
               </p>
             </div>
             <ConsentButtons job={job} dataSets={data ?? []} />

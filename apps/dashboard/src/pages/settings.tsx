@@ -18,7 +18,7 @@ export function SettingsPage() {
         >
           <Failure text={policy.failure} />
           {policy.data === undefined && policy.failure === undefined && <Waiting />}
-          {policy.data !== undefined && <Tree value={policy.data} />}
+          {policy.data !== undefined && <Policy policy={policy.data} />}
         </Section>
         <div class="stack">
           <Section
@@ -53,6 +53,19 @@ export function SettingsPage() {
           )}
         </div>
       </div>
+    </>
+  );
+}
+
+function Policy({ policy: { set, ...policy } }: { readonly policy: PolicyView }) {
+  return (
+    <>
+      <p>
+        {set.length === 0
+          ? 'All of it is as the configuration file says.'
+          : `Set here, before the configuration file: ${set.join(', ')}.`}
+      </p>
+      <Tree value={policy} />
     </>
   );
 }

@@ -4,25 +4,20 @@ import { MapOfPeers } from '../components/map.tsx';
 import { Table } from '../components/table.tsx';
 import { plural, words } from '../lib/format.ts';
 import { useLoaded, useSnapshot } from '../lib/hooks.ts';
-import type { Link, Neighbour } from '../lib/swarm-map.ts';
-import type { MemberView, PeerView, SwarmView } from '../lib/types.ts';
+import { type Link, type Neighbour, neighboursOf } from '../lib/swarm-map.ts';
+import type { MemberView, PeersView, SwarmView } from '../lib/types.ts';
 
 const POLL_MS = 5_000;
-
-const linkOf = ({ connected, relayed }: PeerView): Link => {
-  if (!connected) return 'known';
-  return relayed ? 'relayed' : 'direct';
-};
 
 const LINK_TEXT: Readonly<Record<Link, string>> = {
   direct: 'direct',
   relayed: 'through a relay',
-  known: 'not connected',
+  lost: 'cannot be reached',
 };
 
 export function SwarmPage() {
   const { status } = useSnapshot();
-  const peers = useLoaded<readonly PeerView[]>('/v1/peers', POLL_MS);
+  const peers = useLoaded<PeersView>('/v1/peers', POLL_MS);
   const swarm = useLoaded<SwarmView>('/v1/swarm', POLL_MS);
   const [chosen, setChosen] = useState<string>();
   return (
@@ -47,7 +42,11 @@ export function SwarmPage() {
           )}
         </Section>
         <Section title="Peers">
-          {peers.data === undefined ? <Waiting /> : <Peers peers={peers.data} choose={setChosen} />}
+          {peers.data === undefined ? (
+            <Waiting />
+          ) : (
+            <Peers peers={neighboursOf(peers.data)} choose={setChosen} />
+          )}
         </Section>
         {swarm.data !== undefined && <About swarm={swarm.data} />}
         {swarm.data !== undefined && <Refused swarm={swarm.data} />}
@@ -57,11 +56,11 @@ export function SwarmPage() {
   );
 }
 
-const neighboursOf = (peers: readonly PeerView[]): readonly Neighbour[] =>
-  peers.map((peer) => ({ peer: peer.peer, link: linkOf(peer) }));
+/** The peer stands beside it. */
+const withoutPeer = (address: string): string => address.replace(/\/p2p\/[^/]+$/, '');
 
 function Peers(props: {
-  readonly peers: readonly PeerView[];
+  readonly peers: readonly Neighbour[];
   readonly choose: (peer: string | undefined) => void;
 }) {
   const { peers, choose } = props;
@@ -89,7 +88,7 @@ function Peers(props: {
               </span>
             ),
           },
-          { title: 'Link', cell: (peer) => LINK_TEXT[linkOf(peer)] },
+          { title: 'Link', cell: ({ link }) => LINK_TEXT[link] },
           {
             title: 'Latency',
             isNumber: true,
@@ -97,7 +96,8 @@ function Peers(props: {
           },
           {
             title: 'Address',
-            cell: ({ addresses }) => <code class="break">{addresses[0] ?? '–'}</code>,
+            cell: ({ address, detail }) =>
+              address === null ? detail : <code class="break">{withoutPeer(address)}</code>,
           },
         ]}
       />
