@@ -21,7 +21,7 @@ const missing = isFull ? missingBrowser() : 'skipped: at full size only';
 const PEERS = 4;
 const ROUNDS = 6;
 /** A job of this size takes a minute or two on a busy machine. */
-const JOB_MS = 240_000;
+const JOB_MS = 120_000;
 const NAME = 'digits <script>alert(1)</script>';
 
 /** Real daemons, and a browser at the page of each: nobody trusts the one that launches. */

@@ -70,7 +70,7 @@ const STILL: readonly JobView[] = [
   {
     ...{ ...COMMON, id: hashOf('job', 'xray'), name: 'chest-xray-resnet', launcher: PEERS[3]! },
     ...{ standing: 'waiting-for-approval', phase: 'watching', rounds: done('xray', 3, 7) },
-    ...{ detail: `its launcher ${PEERS[3]!.slice(-8)} is not in policy.trust`, roundsWanted: 60 },
+    ...{ detail: `its launcher ${PEERS[3]} is not in policy.trust`, roundsWanted: 60 },
     ...{ privacy: GUARANTEE, stateHash: null },
   },
   {

@@ -17,6 +17,7 @@ export function Root() {
       if (given !== undefined) setToken(given);
     };
     addEventListener('hashchange', change);
+    change();
     return () => removeEventListener('hashchange', change);
   }, []);
   const services = useMemo(() => {

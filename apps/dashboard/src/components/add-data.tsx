@@ -42,8 +42,8 @@ function faultsOf(given: Given): Given {
   };
 }
 
-/** Looks at files first, shows what a job would see, and then offers them. */
-export function AddData({ added }: { readonly added: () => void }) {
+/** What the form holds and does: look at files first, and then offer what was found. */
+function useAdding(added: () => void) {
   const { api } = useServices();
   const { isRunning, failure, run } = useAction();
   const [given, setGiven] = useState<Given>({});
@@ -51,6 +51,10 @@ export function AddData({ added }: { readonly added: () => void }) {
   const [found, setFound] = useState<InspectionView>();
   const [addedName, setAdded] = useState<string>();
   const faults = faultsOf(given);
+  const change = (changes: Given) => {
+    setFound(undefined);
+    setGiven((before) => ({ ...before, ...changes }));
+  };
   const inspect = (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     setSent(true);
@@ -71,21 +75,25 @@ export function AddData({ added }: { readonly added: () => void }) {
       setSent(false);
       added();
     });
+  const shown: Given = wasSent ? faults : {};
+  return { given, faults: shown, found, addedName, isRunning, failure, change, inspect, add };
+}
+
+export function AddData({ added }: { readonly added: () => void }) {
+  const adding = useAdding(added);
+  const { given, faults, found, addedName, isRunning } = adding;
   const input = (field: TextField) => (
     <FieldInput
       key={field.path}
       field={field}
       value={given[field.path] ?? ''}
-      fault={wasSent ? faults[field.path] : undefined}
-      onChange={(value) => {
-        setFound(undefined);
-        setGiven((before) => ({ ...before, [field.path]: value }));
-      }}
+      fault={faults[field.path]}
+      onChange={(value) => adding.change({ [field.path]: value })}
     />
   );
   return (
     <Section title="Add" note="The daemon looks at the files where they are." wide>
-      <form noValidate onSubmit={inspect}>
+      <form noValidate onSubmit={adding.inspect}>
         <div class="fields">{FIELDS.map(input)}</div>
         <details>
           <summary>How to read them</summary>
@@ -97,7 +105,7 @@ export function AddData({ added }: { readonly added: () => void }) {
           </button>
         </div>
       </form>
-      <Failure text={failure} />
+      <Failure text={adding.failure} />
       <div role="status">
         {addedName !== undefined && <Notice tone="good">{addedName} is offered to jobs.</Notice>}
         {found !== undefined && <InspectionFacts found={found} />}
@@ -108,7 +116,7 @@ export function AddData({ added }: { readonly added: () => void }) {
             type="button"
             class="button button-main"
             disabled={isRunning}
-            onClick={() => void add()}
+            onClick={() => void adding.add()}
           >
             Offer it to jobs
           </button>

@@ -91,6 +91,16 @@ export function Meter(props: {
   );
 }
 
+/** What moves inside its frame; the keyboard must reach it, too. */
+export function Scrolled(props: Children & { readonly label: string; readonly name: string }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: without it only a pointer could scroll
+    <section class={props.name} aria-label={props.label} tabIndex={0}>
+      {props.children}
+    </section>
+  );
+}
+
 /** Long text that is shown short, and copied whole. */
 function Copied(props: { readonly value: string; readonly shown: string; readonly what: string }) {
   const [isCopied, setCopied] = useState(false);

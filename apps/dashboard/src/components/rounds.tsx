@@ -7,6 +7,8 @@ import { Chart } from './chart.tsx';
 import { Table } from './table.tsx';
 
 const SHARE_DIGITS = 0;
+const CURVES_NOTE =
+  "Loss and accuracy are of a round's first model, over all survivors' validation data.";
 
 /** How the model and the swarm did, round by round. */
 export function CurvesSection({ rounds }: { readonly rounds: readonly Round[] }) {
@@ -20,11 +22,7 @@ export function CurvesSection({ rounds }: { readonly rounds: readonly Round[] })
   }
   const { loss, accuracy, participants, survivors } = curves;
   return (
-    <Section
-      title="Curves"
-      note="Loss and accuracy are of the model that a round began with, over all survivors' validation data."
-      wide
-    >
+    <Section title="Curves" note={CURVES_NOTE} wide>
       <div class="charts">
         {hasValues(loss) && (
           <Chart

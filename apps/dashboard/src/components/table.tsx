@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { Scrolled } from './basics.tsx';
 
 export interface Column<T> {
   readonly title: string;
@@ -53,9 +54,8 @@ export function Table<T>(props: {
   );
   if (!scrolls) return table;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
-    <section class="scroll" aria-label={caption} tabIndex={0}>
+    <Scrolled label={caption} name="scroll">
       {table}
-    </section>
+    </Scrolled>
   );
 }

@@ -1,4 +1,4 @@
-/** The fields of a job file, as the form has them: mirrored from the schema, and tested against it. */
+/** The fields of a job file as the form has them: the schema's, and tested against it. */
 export type Values = Readonly<Record<string, string>>;
 
 interface Common {

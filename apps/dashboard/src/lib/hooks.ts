@@ -104,6 +104,8 @@ export function useRoute(): Route {
   useEffect(() => {
     const change = () => setRoute(routeOf(location.hash));
     addEventListener('hashchange', change);
+    // It may have changed between the drawing and now.
+    change();
     return () => removeEventListener('hashchange', change);
   }, []);
   return route;

@@ -6,6 +6,7 @@ import {
   Hash,
   Notice,
   Peer,
+  Scrolled,
   Section,
   Waiting,
 } from '../components/basics.tsx';
@@ -176,8 +177,7 @@ function Log({ id }: { readonly id: string }) {
     <Section title="Log" note="Since this page was opened, the newest first.">
       {lines.length === 0 && <Empty>Nothing yet.</Empty>}
       {lines.length > 0 && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
-        <section class="log" aria-label="Lines of the log" tabIndex={0}>
+        <Scrolled label="Lines of the log" name="log">
           <ol>
             {lines.map(({ at, kind, text }, i) => (
               <li key={lines.length - i} class={`log-${kind}`}>
@@ -185,7 +185,7 @@ function Log({ id }: { readonly id: string }) {
               </li>
             ))}
           </ol>
-        </section>
+        </Scrolled>
       )}
     </Section>
   );

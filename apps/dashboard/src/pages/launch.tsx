@@ -1,6 +1,6 @@
 import type { TargetedSubmitEvent } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { Failure, Notice } from '../components/basics.tsx';
+import { Failure, Notice, Scrolled } from '../components/basics.tsx';
 import { FieldInput } from '../components/field.tsx';
 import { guaranteeText } from '../components/guarantee.tsx';
 import { ModelField } from '../components/model-field.tsx';
@@ -25,9 +25,9 @@ let kept = EMPTY;
 const modelFault = (model: File | undefined): Faults =>
   model === undefined ? { model: 'choose an ONNX file' } : {};
 
-export function LaunchPage() {
+/** What the form holds, and what becomes of it. */
+function useLaunch() {
   const { api, store } = useServices();
-  const { data: dataSets } = useLoaded<readonly DataSetView[]>('/v1/data');
   const { isRunning, failure, run } = useAction();
   const [draft, setDraft] = useState(kept);
   const [wasSent, setSent] = useState(false);
@@ -64,16 +64,20 @@ export function LaunchPage() {
     if (Object.keys(own).length > 0) showFirstFault(form.current);
     else void run(launch);
   };
+  const choose = (file: File | undefined) => setDraft((before) => ({ ...before, model: file }));
+  return { form, values, model, faults, launched, isRunning, failure, change, choose, submit };
+}
+
+export function LaunchPage() {
+  const { data: dataSets } = useLoaded<readonly DataSetView[]>('/v1/data');
+  const { form, values, model, faults, launched, ...launching } = useLaunch();
+  const wrong = Object.keys(faults).length;
   return (
     <>
       <h1>Launch a job</h1>
-      <form ref={form} class="launch" noValidate onSubmit={submit}>
+      <form ref={form} class="launch" noValidate onSubmit={launching.submit}>
         <div class="launch-fields">
-          <ModelField
-            model={model}
-            fault={faults['model']}
-            onChange={(file) => setDraft((before) => ({ ...before, model: file }))}
-          />
+          <ModelField model={model} fault={faults['model']} onChange={launching.choose} />
           {GROUPS.map((group) => (
             <GroupFields
               key={group.title}
@@ -81,21 +85,23 @@ export function LaunchPage() {
               values={values}
               faults={faults}
               dataSets={group.title === 'Data' ? (dataSets ?? []) : []}
-              onChange={change}
+              onChange={launching.change}
             />
           ))}
         </div>
         <aside class="launch-aside" aria-label="The job file">
           <Preview values={values} model={model?.name ?? 'model.onnx'} />
-          <Failure text={failure} />
-          {wasSent && Object.keys(faults).length > 0 && (
-            <Notice tone="bad">
-              {plural(Object.keys(faults).length, 'field needs', 'fields need')} a change.
-            </Notice>
+          <Failure text={launching.failure} />
+          {wrong > 0 && (
+            <Notice tone="bad">{plural(wrong, 'field needs', 'fields need')} a change.</Notice>
           )}
           {launched !== undefined && <Launched view={launched} />}
-          <button type="submit" class="button button-main button-large" disabled={isRunning}>
-            {isRunning ? 'Handing it to the swarm…' : 'Launch'}
+          <button
+            type="submit"
+            class="button button-main button-large"
+            disabled={launching.isRunning}
+          >
+            {launching.isRunning ? 'Handing it to the swarm…' : 'Launch'}
           </button>
         </aside>
       </form>
@@ -195,10 +201,11 @@ function Preview({ values, model }: { readonly values: Values; readonly model: s
           {isCopied ? 'Copied' : 'Copy'}
         </button>
       </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
-      <pre class="yaml" tabIndex={0}>
-        <code>{text}</code>
-      </pre>
+      <Scrolled label="The job file's text" name="yaml">
+        <pre>
+          <code>{text}</code>
+        </pre>
+      </Scrolled>
     </div>
   );
 }

@@ -34,13 +34,14 @@ export function PrivacyPage() {
 
 function Budget({ of }: { readonly of: DataSetPrivacy }) {
   const { dataset, budget, epsilon, delta, left, jobs, examples } = of;
+  const spent = decimal(epsilon, 3);
   const isSpent = left !== null && left.epsilon <= 0;
   return (
     <Section title={dataset} aside={isSpent ? <Badge text="spent" tone="warn" /> : undefined} wide>
       {budget === null ? (
         <p class="muted">
-          No budget is set: jobs without noise may use it. Epsilon {decimal(epsilon, 3)} is spent at
-          delta {decimal(delta, 2)}.
+          No budget is set: jobs without noise may use it. Epsilon {spent} is spent at delta{' '}
+          {decimal(delta, 2)}.
         </p>
       ) : (
         <Meter
@@ -48,7 +49,7 @@ function Budget({ of }: { readonly of: DataSetPrivacy }) {
           label={`Epsilon at delta ${decimal(budget.delta, 2)}`}
           value={epsilon}
           max={budget.epsilon}
-          text={`${decimal(epsilon, 3)} of ${decimal(budget.epsilon, 3)}, ${decimal(left?.epsilon, 3)} left`}
+          text={`${spent} of ${decimal(budget.epsilon, 3)}, ${decimal(left?.epsilon, 3)} left`}
         />
       )}
       {jobs.length === 0 ? (
@@ -69,22 +70,20 @@ function Budget({ of }: { readonly of: DataSetPrivacy }) {
           ]}
         />
       )}
-      {examples !== null && (
-        <Facts
-          facts={[
-            [
-              'Single examples',
-              `epsilon ${decimal(examples.epsilon, 3)} in ${plural(examples.trainings, 'training')}`,
-            ],
-            [
-              'Noise in training',
-              examples.noise === null
-                ? 'none any more'
-                : `multiplier ${decimal(examples.noise.noiseMultiplier)}, norm ${decimal(examples.noise.clippingNorm)}`,
-            ],
-          ]}
-        />
-      )}
+      {examples !== null && <Examples examples={examples} />}
     </Section>
+  );
+}
+
+function Examples({ examples }: { readonly examples: NonNullable<DataSetPrivacy['examples']> }) {
+  const { noise, trainings, epsilon } = examples;
+  const numbers = noise && [decimal(noise.noiseMultiplier), decimal(noise.clippingNorm)];
+  return (
+    <Facts
+      facts={[
+        ['Single examples', `epsilon ${decimal(epsilon, 3)} in ${plural(trainings, 'training')}`],
+        ['Noise in training', numbers ? `multiplier ${numbers.join(', norm ')}` : 'none any more'],
+      ]}
+    />
   );
 }

@@ -72,7 +72,7 @@ function Peers(props: {
     );
   }
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: it only shows on the map what is read here
+    // biome-ignore lint/a11y/noStaticElementInteractions: the map shows what is read here
     <div class="scroll-y" onMouseLeave={() => choose(undefined)}>
       <Table
         caption="Peers that this one knows"
