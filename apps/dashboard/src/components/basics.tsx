@@ -136,6 +136,17 @@ export const PlainPeer = ({ id }: { readonly id: string }) => (
   <code title={id}>{shortPeer(id)}</code>
 );
 
+const PEER_ID = /(12D3KooW[1-9A-HJ-NP-Za-km-z]{44})/;
+
+/** A sentence of the daemon, with the peer ids in it short. */
+export const Words = ({ text }: { readonly text: string }) => (
+  <>
+    {text
+      .split(PEER_ID)
+      .map((part, i) => (i % 2 === 1 ? <PlainPeer key={`${i} ${part}`} id={part} /> : part))}
+  </>
+);
+
 export const Empty = ({ children }: Children) => <p class="empty">{children}</p>;
 
 export const Waiting = () => (

@@ -2,7 +2,7 @@ import { duration, plural } from '../lib/format.ts';
 import { useNow } from '../lib/hooks.ts';
 import { chunksOf, type Participant, participantsOf, type Step, stepsOf } from '../lib/live.ts';
 import type { JobView, LiveRound } from '../lib/types.ts';
-import { Empty, Meter, Notice, Peer, PlainPeer, Section } from './basics.tsx';
+import { Empty, Meter, Notice, Peer, PlainPeer, Section, Words } from './basics.tsx';
 import { Icon } from './icons.tsx';
 
 /** The round that goes on: where it is, who is in it, and what went wrong. */
@@ -86,10 +86,10 @@ function Numbers({ job, live }: { readonly job: JobView; readonly live: LiveRoun
       )}
       {joined !== null && (
         <Meter
-          label="Joined, of those needed"
+          label="Joined"
           value={joined.joined}
           max={joined.needed}
-          text={part(joined.joined, joined.needed)}
+          text={`${joined.joined}, ${joined.needed} needed`}
         />
       )}
       {chunks !== null && (
@@ -167,7 +167,7 @@ function Troubles({ live: { convicted, lost } }: { readonly live: LiveRound }) {
     <>
       {convicted.map(({ peer, reason }) => (
         <Notice key={peer} tone="warn">
-          <Peer id={peer} /> lied: {reason}
+          <Peer id={peer} /> lied: <Words text={reason} />
         </Notice>
       ))}
       {lost.map(({ attempt, restarts, reason }) => (

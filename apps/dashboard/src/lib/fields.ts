@@ -91,13 +91,7 @@ const isNoisy = is('privacy.mechanism', 'distributed-gaussian');
 const BASICS: Group = {
   title: 'Job',
   note: 'What the swarm will see, and the model whose weights are round 0.',
-  fields: [
-    { kind: 'text', path: 'name', label: 'Name', lengthMax: 128, required: true },
-    {
-      ...{ kind: 'text', path: 'output', label: 'Output to train', lengthMax: 512, rare: true },
-      hint: "Name of one of the model's outputs, when it has several.",
-    },
-  ],
+  fields: [{ kind: 'text', path: 'name', label: 'Name', lengthMax: 128, required: true }],
 };
 
 const DATA: Group = {

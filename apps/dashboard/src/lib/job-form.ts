@@ -101,7 +101,8 @@ function crossFaults(values: Values): Faults {
 export function jobFileOf(values: Values, model: string): JobFileInput {
   const file: Record<string, unknown> = {};
   for (const field of FIELDS) {
-    if (field.path === 'output') put(file, 'model', model);
+    // In the order of a job file: its name first.
+    if (field.path === 'data.task') put(file, 'model', model);
     const text = (values[field.path] ?? '').trim();
     if (text === '' || !applies(field, values) || isUsual(field, text)) continue;
     put(file, field.path, valueIn(field, text));

@@ -37,7 +37,7 @@ export interface Spot extends Neighbour {
 /** Peers that fit on one ring before the next one begins. */
 const RING_PEERS = 18;
 const FIRST_RING = 150;
-const RING_STEP = 90;
+const RING_STEP = 70;
 /** Room for one name. */
 const NAME_WIDTH = 92;
 /** What is drawn; the list beside it has all. */

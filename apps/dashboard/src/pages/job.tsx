@@ -9,6 +9,7 @@ import {
   Scrolled,
   Section,
   Waiting,
+  Words,
 } from '../components/basics.tsx';
 import { ConsentButtons, LeaveButton } from '../components/consent.tsx';
 import { PrivacySection } from '../components/guarantee.tsx';
@@ -17,7 +18,7 @@ import { ModelCard } from '../components/model-card.tsx';
 import { ChainSection, CurvesSection } from '../components/rounds.tsx';
 import { Table } from '../components/table.tsx';
 import { Tree } from '../components/tree.tsx';
-import { decimal, duration, percent, plural } from '../lib/format.ts';
+import { capital, decimal, duration, percent, plural } from '../lib/format.ts';
 import { useLoaded, useSnapshot } from '../lib/hooks.ts';
 import { badgeOf, isEnded, needsApproval, secondsLeft } from '../lib/jobs.ts';
 import type { DataSetView, JobView, ManifestView } from '../lib/types.ts';
@@ -44,7 +45,11 @@ function Job({ job }: { readonly job: JobView }) {
         </h1>
         <Actions job={job} />
       </div>
-      {needsApproval(job) && <Notice tone="warn">{job.detail}</Notice>}
+      {needsApproval(job) && (
+        <Notice tone="warn">
+          <Words text={capital(job.detail)} />
+        </Notice>
+      )}
       <Headline job={job} />
       {!isEnded(job) && <LiveRoundSection job={job} />}
       <CurvesSection rounds={job.rounds} />
@@ -139,7 +144,7 @@ function Headline({ job }: { readonly job: JobView }) {
         facts={[
           ['Job', <Hash key="job" value={job.id} what="job id" />],
           ['Launched by', <Peer key="launcher" id={job.launcher} />],
-          ['Here', job.detail || badgeOf(job).text],
+          ['Here', <Words key="here" text={job.detail || badgeOf(job).text} />],
         ]}
       />
     </section>
@@ -181,7 +186,7 @@ function Log({ id }: { readonly id: string }) {
           <ol>
             {lines.map(({ at, kind, text }, i) => (
               <li key={lines.length - i} class={`log-${kind}`}>
-                <time>{clock.format(at)}</time> {text}
+                <time>{clock.format(at)}</time> <Words text={text} />
               </li>
             ))}
           </ol>

@@ -8,6 +8,7 @@ import {
   PlainPeer,
   Section,
   Waiting,
+  Words,
 } from '../components/basics.tsx';
 import { ConsentButtons } from '../components/consent.tsx';
 import { Resources } from '../components/resources.tsx';
@@ -33,7 +34,7 @@ export function OverviewPage() {
       <h1>Overview</h1>
       {status.warnings.map((warning) => (
         <Notice key={warning} tone="warn">
-          {warning}
+          <Words text={capital(warning)} />
         </Notice>
       ))}
       {asked.length > 0 && <Asked jobs={asked} />}
@@ -65,7 +66,7 @@ function Asked({ jobs }: { readonly jobs: readonly JobView[] }) {
               <a href={jobHref(job.id)}>{job.name}</a>
               <p class="muted">
                 From <PlainPeer id={job.launcher} />, {plural(job.roundsWanted, 'round')}.{' '}
-                {capital(job.detail)}
+                <Words text={capital(job.detail)} />
               </p>
             </div>
             <ConsentButtons job={job} dataSets={data ?? []} />
@@ -163,7 +164,9 @@ function StaysOut(props: { readonly status: Status; readonly jobs: readonly JobV
                 <a href={jobHref(job.id)}>{job.name}</a>
                 <Badge {...badgeOf(job)} />
               </div>
-              <p class="muted">{staysOut(job)}</p>
+              <p class="muted">
+                <Words text={capital(staysOut(job) ?? '')} />
+              </p>
             </li>
           ))}
         </ul>

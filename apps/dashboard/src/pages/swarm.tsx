@@ -1,8 +1,17 @@
 import { useState } from 'preact/hooks';
-import { Empty, Facts, Failure, Notice, Peer, Section, Waiting } from '../components/basics.tsx';
+import {
+  Empty,
+  Facts,
+  Failure,
+  Notice,
+  Peer,
+  Section,
+  Waiting,
+  Words,
+} from '../components/basics.tsx';
 import { MapOfPeers } from '../components/map.tsx';
 import { Table } from '../components/table.tsx';
-import { plural, words } from '../lib/format.ts';
+import { capital, plural, words } from '../lib/format.ts';
 import { useLoaded, useSnapshot } from '../lib/hooks.ts';
 import { type Link, type Neighbour, neighboursOf } from '../lib/swarm-map.ts';
 import type { MemberView, PeersView, SwarmView } from '../lib/types.ts';
@@ -26,30 +35,34 @@ export function SwarmPage() {
       <Failure text={peers.failure ?? swarm.failure} />
       {swarm.data?.warnings.map((warning) => (
         <Notice key={warning} tone="warn">
-          {warning}
+          <Words text={capital(warning)} />
         </Notice>
       ))}
-      <div class="grid grid-map">
-        <Section title="Map">
-          {peers.data === undefined || status === undefined ? (
-            <Waiting />
-          ) : (
-            <MapOfPeers
-              self={status.peerId}
-              neighbours={neighboursOf(peers.data)}
-              chosen={chosen}
-            />
-          )}
-        </Section>
-        <Section title="Peers">
-          {peers.data === undefined ? (
-            <Waiting />
-          ) : (
-            <Peers peers={neighboursOf(peers.data)} choose={setChosen} />
-          )}
-        </Section>
-        {swarm.data !== undefined && <About swarm={swarm.data} />}
-        {swarm.data !== undefined && <Refused swarm={swarm.data} />}
+      <div class="grid">
+        <div class="stack">
+          <Section title="Map">
+            {peers.data === undefined || status === undefined ? (
+              <Waiting />
+            ) : (
+              <MapOfPeers
+                self={status.peerId}
+                neighbours={neighboursOf(peers.data)}
+                chosen={chosen}
+              />
+            )}
+          </Section>
+          {swarm.data !== undefined && <About swarm={swarm.data} />}
+        </div>
+        <div class="stack">
+          <Section title="Peers">
+            {peers.data === undefined ? (
+              <Waiting />
+            ) : (
+              <Peers peers={neighboursOf(peers.data)} choose={setChosen} />
+            )}
+          </Section>
+          {swarm.data !== undefined && <Refused swarm={swarm.data} />}
+        </div>
       </div>
       {swarm.data !== undefined && swarm.data.kind !== 'named' && <Members />}
     </>
