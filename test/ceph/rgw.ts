@@ -4,10 +4,10 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'nod
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { missingPrograms } from '../helpers/debian.ts';
 
 const PROGRAMS = ['ceph', 'ceph-mon', 'ceph-mgr', 'ceph-osd', 'radosgw'];
 const PACKAGES = ['ceph-common', 'ceph-mon', 'ceph-mgr', 'ceph-osd', 'radosgw'];
-const INSTALL_MS = 600_000;
 const STARTS_MAX = 600;
 const STEP_MS = 200;
 const STORE_BYTES = 512 * 2 ** 20;
@@ -20,20 +20,8 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-/** Installs what is missing if it can; otherwise says what is missing, and why. */
-export function missingCeph(): string | undefined {
-  const absent = () => PROGRAMS.filter((name) => spawnSync('which', [name]).status !== 0);
-  if (absent().length === 0) return undefined;
-  const named = `needs ${absent().join(', ')}`;
-  if (process.getuid?.() !== 0) return `${named}, and only root can install it`;
-  const options = {
-    timeout: INSTALL_MS,
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-  };
-  spawnSync('apt-get', ['update'], options);
-  spawnSync('apt-get', ['install', '--yes', '--no-install-recommends', ...PACKAGES], options);
-  return absent().length === 0 ? undefined : `${named}, and apt-get could not install it`;
-}
+/** What the gateway needs and cannot be had; undefined when all is there. */
+export const missingCeph = (): string | undefined => missingPrograms(PROGRAMS, PACKAGES);
 
 /**
  * A Ceph cluster of one monitor, one manager and one OSD in memory with an object gateway, all on

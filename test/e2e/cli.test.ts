@@ -61,7 +61,7 @@ const COMMANDS = [
     'swarm join',
   ],
   ...['swarm members', 'swarm revoke', 'swarm vouch', 'swarm vouches', 'swarm leave'],
-  ...['privacy', 'privacy plan', 'privacy plan-examples'],
+  ...['privacy', 'privacy plan', 'privacy plan-examples', 'policy show', 'policy set'],
 ];
 
 describe('usage', () => {

@@ -15,6 +15,7 @@ import { elementCount, inferenceModel, readModel, writeModel } from '@starling/o
 import * as web from 'onnxruntime-web';
 import { describe, expect, test } from 'vitest';
 import { createSession, loadOrt } from '../../packages/trainer/src/ort.ts';
+import { installed } from '../helpers/debian.ts';
 import { temporaryDirectory } from '../helpers/temporary.ts';
 
 web.env.wasm.numThreads = 1;
@@ -102,13 +103,7 @@ test('nothing in an exported file trains', () => {
 function missingChecker(): string | undefined {
   if (!isFull) return 'full size only';
   const works = () => spawnSync('/usr/bin/python3', ['-c', 'import onnx']).status === 0;
-  if (works()) return undefined;
-  if (process.getuid?.() !== 0)
-    return 'python3-onnx is not installed, and only root can install it';
-  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, timeout: 300_000 };
-  spawnSync('apt-get', ['update'], options);
-  spawnSync('apt-get', ['install', '--yes', '--no-install-recommends', 'python3-onnx'], options);
-  return works() ? undefined : 'python3-onnx is not installed, and apt-get could not install it';
+  return installed(['python3-onnx'], works, 'needs python3-onnx');
 }
 
 test("ONNX's own checker accepts every exported file", async () => {

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { missingPrograms } from '../helpers/debian.ts';
 
 /** What a search of all states of one variant found. */
 export interface Search {
@@ -15,35 +16,13 @@ export interface Search {
   readonly trace: readonly string[];
 }
 
-const TOOLS = [
-  { program: 'spin', packages: ['spin'] },
-  { program: 'gcc', packages: ['gcc', 'libc6-dev'] },
-];
-const INSTALL_MS = 120_000;
 const MEMORY_MIB = 3_000;
 /** Far deeper than any run of these models: a search that hits it is not exhaustive. */
 const DEPTH = 100_000;
 
-/** Installs what is missing if it can; otherwise says what is missing, and why. */
-export function missingTools(): string | undefined {
-  const absent = () => TOOLS.filter(({ program }) => !runs(program, ['-V'], ['--version']));
-  if (absent().length === 0) return undefined;
-  const named = `needs ${absent().map(({ program }) => program)}`;
-  if (process.getuid?.() !== 0) return `${named}, and only root can install it`;
-  if (!runs('apt-get', ['--version'])) return `${named}, and there is no apt-get`;
-  const packages = absent().flatMap((tool) => tool.packages);
-  const options = {
-    timeout: INSTALL_MS,
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-  };
-  spawnSync('apt-get', ['update'], options);
-  spawnSync('apt-get', ['install', '--yes', '--no-install-recommends', ...packages], options);
-  return absent().length === 0 ? undefined : `${named}, and apt-get could not install it`;
-}
-
-/** Whether one of these calls of `program` ends well. */
-const runs = (program: string, ...calls: readonly string[][]): boolean =>
-  calls.some((args) => spawnSync(program, args).status === 0);
+/** What a search needs and cannot be had; undefined when all is there. */
+export const missingTools = (): string | undefined =>
+  missingPrograms(['spin', 'gcc'], ['spin', 'gcc', 'libc6-dev']);
 
 /** Compiles a Promela model with these definitions and searches all its states. */
 export function searchModel(

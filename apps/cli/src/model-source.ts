@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { ConfigError } from '@starling/core';
 import { readInput } from './files.ts';
 import { modelOfZoo, ZOO_PREFIX } from './job-file.ts';
-import type { StateOption } from './options.ts';
+import type { DaemonOptions } from './options.ts';
 
 /**
  * A model's file, or one of the zoo.
@@ -19,7 +19,7 @@ export const readModelSource = (source: string, seed: number): Promise<Uint8Arra
  * daemon's only data set.
  * @throws ConfigError that says what there is
  */
-export async function dataPath(given: string | undefined, options: StateOption): Promise<string> {
+export async function dataPath(given: string | undefined, options: DaemonOptions): Promise<string> {
   if (given?.includes('://')) return given;
   if (given !== undefined && existsSync(given)) return resolve(given);
   const known = await knownData(given, options);
@@ -34,7 +34,7 @@ export async function dataPath(given: string | undefined, options: StateOption):
   throw new ConfigError('data', what, 'Check the path, or see `starling data list`');
 }
 
-async function knownData(given: string | undefined, options: StateOption) {
+async function knownData(given: string | undefined, options: DaemonOptions) {
   const { clientOf } = await import('./client.ts');
   try {
     return await clientOf(options).listData();

@@ -8,7 +8,14 @@ export interface StateOption {
   readonly state?: string;
 }
 
-export type DaemonOptions = JsonOption & StateOption;
+/** A daemon that is reached over TCP, maybe on another machine. */
+export interface RemoteOptions {
+  readonly api?: string;
+  readonly tokenFile?: string;
+  readonly ca?: string;
+}
+
+export type DaemonOptions = JsonOption & StateOption & RemoteOptions;
 
 interface Spelled {
   /** Name and arguments, as `data` or `add <name> <path>`. */
@@ -28,12 +35,19 @@ export function addCommand(parent: Command, { usage, summary, examples }: Spelle
     .addHelpText('after', `\n${examples.length === 1 ? 'Example' : 'Examples'}:\n${shown}`);
 }
 
-/** The same for a command that talks to a daemon. */
-export const addDaemonCommand = (parent: Command, spelled: Spelled): Command =>
+/** The same for a command that works in a daemon's state directory. */
+export const addLocalCommand = (parent: Command, spelled: Spelled): Command =>
   addCommand(parent, spelled).option(
     '--state <dir>',
     "the daemon's state directory ($STARLING_STATE, or ~/.starling)",
   );
+
+/** The same for a command that talks to a daemon, here or elsewhere. */
+export const addDaemonCommand = (parent: Command, spelled: Spelled): Command =>
+  addLocalCommand(parent, spelled)
+    .option('--api <url>', 'a daemon elsewhere, as https://ward7.example:7380 ($STARLING_API)')
+    .option('--token-file <file>', "a copy of that daemon's api-token ($STARLING_TOKEN_FILE)")
+    .option('--ca <file>', 'PEM of the authority of its certificate ($STARLING_CA)');
 
 /** Parser of an option that takes a whole number. */
 export const wholeNumber =

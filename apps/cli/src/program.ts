@@ -10,6 +10,7 @@ import { registerGradcheck } from './commands/gradcheck.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerLaunch } from './commands/launch.ts';
 import { registerModel } from './commands/model.ts';
+import { registerPolicy } from './commands/policy.ts';
 import { registerPrivacy } from './commands/privacy.ts';
 import { registerSim } from './commands/sim.ts';
 import { registerStatus } from './commands/status.ts';
@@ -33,7 +34,7 @@ export function createProgram(): Command {
     ...[registerDemo, registerUp, registerStatus, registerStop, registerDoctor, registerSwarm],
     registerData,
     ...[registerLaunch, registerJobs, registerWatch, registerCancel, registerModel],
-    registerPrivacy,
+    ...[registerPrivacy, registerPolicy],
     ...[registerGradcheck, registerAutodiff, registerSim, registerExperiment, registerBench],
   ];
   for (const register of registrations) register(program);

@@ -7,10 +7,10 @@ import { clientOf, stateDirectoryOf } from './client.ts';
 import { passSignals, readiness, spawnDaemon, untilEnd } from './daemon-process.ts';
 import { EXIT } from './failures.ts';
 import { reasonOf } from './files.ts';
-import type { DaemonOptions } from './options.ts';
+import type { JsonOption, StateOption } from './options.ts';
 import { coloured, note, print, printFacts, printJson } from './output.ts';
 
-export interface UpOptions extends DaemonOptions {
+export interface UpOptions extends JsonOption, StateOption {
   readonly config?: string;
   readonly listen?: readonly string[];
   readonly bootstrap?: readonly string[];

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, errorMessage, type PeerId } from '@starling/core';
 import { parsePeerId } from '@starling/crypto';
+import { eventsConfigSchema } from '@starling/events';
 import { parseHours, type ResourceLimits } from '@starling/node';
 import { MEMBERSHIP_LIMITS } from '@starling/protocol-membership';
 import { WEIGHT_MAX } from '@starling/protocol-rounds';
@@ -171,6 +172,8 @@ export const configSchema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
+  /** Where job and round events go, beside the API. */
+  events: eventsConfigSchema.prefault({}),
   api: apiSchema,
   log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 });

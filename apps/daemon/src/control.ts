@@ -14,6 +14,7 @@ import {
   type PeerId,
   ProtocolError,
 } from '@starling/core';
+import type { SinkStatus } from '@starling/events';
 import { decodeState } from '@starling/federation';
 import type { Governor, JobReport, StarlingNode } from '@starling/node';
 import {
@@ -27,9 +28,10 @@ import type { FileBlobStore, StateDirectory } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
 import { applyVector } from '@starling/trainer';
 import type { PolicyBook } from './api-policy.ts';
-import { inspectData, ManifestViews, peersView } from './api-views.ts';
+import { ManifestViews, peersView } from './api-views.ts';
 import { type Config, policyOf } from './config.ts';
 import type { DataRegistry } from './data-registry.ts';
+import { Inspections } from './inspections.ts';
 import type { LiveRounds } from './live-rounds.ts';
 import { guaranteeView, privacyView } from './privacy-view.ts';
 import { VERSION } from './version.ts';
@@ -53,6 +55,8 @@ export interface ControlParts {
   readonly loopDelay: IntervalHistogram;
   readonly governor: Governor;
   readonly blobs: FileBlobStore;
+  /** How the sinks of events stand. */
+  readonly events: () => readonly SinkStatus[];
   /** Where the API listens over TCP, or null. */
   readonly apiUrl: () => string | null;
 }
@@ -61,6 +65,7 @@ export interface ControlParts {
 export function controlHandlers(parts: ControlParts): ControlHandlers {
   const { node, data, watchers, lives, policy } = parts;
   const manifests = new ManifestViews(parts);
+  const inspections = new Inspections(new URL('./inspect-worker.js', import.meta.url));
   const shown = (report: JobReport): JobView => jobView(report, lives);
   const find = (id: string): JobView => shown(node.job(findJob(node, id))!);
   return {
@@ -95,7 +100,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
     pull: (id, options) => pull(parts, findJob(node, id), options),
     addData: async (dataset) => {
       const added = await data.add(dataset);
-      await node.dataChanged();
+      await node.reconsider();
       return added;
     },
     removeData: async (name) => {
@@ -107,10 +112,11 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
       throw new ConfigError('data', `job "${user.job.manifest.name}" trains on "${name}"`, hint);
     },
     listData: async () => data.views(),
-    inspectData,
+    inspectData: (wanted) => inspections.inspect(wanted),
     policy: async () => policy.view(),
     changePolicy: async (change) => {
       await policy.change(change);
+      await node.reconsider();
       return policy.view();
     },
     privacy: async () =>
@@ -155,6 +161,7 @@ async function status(parts: ControlParts) {
     uptimeSeconds: (performance.now() - started) / 1000,
     eventLoopDelayMs: { p99: loopDelay.percentile(99) / 1e6, max: loopDelay.max / 1e6 },
     resources: resourcesView(parts),
+    events: [...parts.events()],
     stateDirectory: state.path,
     apiUrl: parts.apiUrl(),
     pid: process.pid,

@@ -25,8 +25,9 @@ import { createTrainer, dataOffers, type ProcessTrainer } from '@starling/traine
 import { apiOptions } from './api.ts';
 import { PolicyBook } from './api-policy.ts';
 import { type Config, limitsOf, policyOf } from './config.ts';
-import { controlHandlers } from './control.ts';
+import { type ControlParts, controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
+import { type Events, startEvents } from './event-bridge.ts';
 import { LiveRounds } from './live-rounds.ts';
 import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
 import { SwarmService } from './swarm-service.ts';
@@ -89,7 +90,7 @@ interface Assembly {
 }
 
 async function assemble(assembly: Assembly): Promise<Daemon> {
-  const { config, policy, log, state, hooks, undo, stopAll } = assembly;
+  const { config, log, state, hooks, undo, stopAll } = assembly;
   const key = signingKeyFromSeed(state.identitySeed);
   const journal = await LevelJournal.open(state.journal);
   undo.push(() => journal.close());
@@ -137,28 +138,58 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   node = running;
   await running.start();
   undo.push(() => running.stop());
+  const events = await eventsOf(assembly, running, watchers);
   // What it pauses must be there; a cap lowered since the last run counts now.
   governor.start();
   await blobs.trim();
-  const socket = join(state.path, 'control.sock');
-  const loopDelay = monitorEventLoopDelay({ resolution: 10 });
-  loopDelay.enable();
-  let server: ControlServer | undefined;
-  const parts = {
-    apiUrl: () => server?.url ?? null,
-    ...{ config, policy, state, governor, blobs, swarm, data, watchers, lives, stop, loopDelay },
-    ...{ node: running, swarmHandlers: service, started: performance.now() },
+  const socket = await serve(assembly, {
+    ...{ governor, blobs, swarm, data, watchers, lives, stop },
+    ...{ node: running, swarmHandlers: service, events: () => events.status() },
     proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),
-  };
-  const api = await apiOptions(config, state.path);
-  server = await createControlServer(socket, controlHandlers(parts), api);
-  undo.push(async () => server?.close());
-  const where = { addresses: swarm.addresses(), socket, api: server.url };
-  log.info('daemon is up', { peerId: key.peerId, ...where });
+  });
   return { node: running, swarm, data, socket, traffic, stopped, stop };
 }
 
 type Watcher = (job: JobId, notice: Notice) => void;
+
+type Served = Omit<
+  ControlParts,
+  'apiUrl' | 'config' | 'policy' | 'state' | 'started' | 'loopDelay'
+>;
+
+/** Opens the API, last of all: whoever gets an answer gets it from a daemon that is up. */
+async function serve(assembly: Assembly, served: Served): Promise<string> {
+  const { config, policy, state, log, undo } = assembly;
+  const socket = join(state.path, 'control.sock');
+  const loopDelay = monitorEventLoopDelay({ resolution: 10 });
+  loopDelay.enable();
+  let server: ControlServer | undefined;
+  const handlers = controlHandlers({
+    ...{ ...served, config, policy, state, loopDelay, started: performance.now() },
+    apiUrl: () => server?.url ?? null,
+  });
+  server = await createControlServer(socket, handlers, await apiOptions(config, state.path));
+  undo.push(async () => server?.close());
+  const { swarm } = served;
+  const where = { addresses: swarm.addresses(), socket, api: server.url };
+  log.info('daemon is up', { peerId: swarm.self, ...where });
+  return socket;
+}
+
+async function eventsOf(
+  { config, state, log, undo }: Assembly,
+  node: StarlingNode,
+  watchers: Set<Watcher>,
+): Promise<Events> {
+  const { identitySeed, path } = state;
+  const self = signingKeyFromSeed(identitySeed).peerId;
+  const events = await startEvents({
+    ...{ config: config.events, stateDirectory: path, self, log, node },
+  });
+  undo.push(() => events.stop());
+  watchers.add((job, notice) => events.take(job, notice));
+  return events;
+}
 
 function trainerOf(config: Config, datasets: DataRegistry, log: Log): ProcessTrainer {
   const { trainer: limits } = config.resources;

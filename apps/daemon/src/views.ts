@@ -1,7 +1,13 @@
 import type { JobEvent, JobView, LiveRound, NetworkView, Round } from '@starling/control';
 import type { JobReport, JobStanding } from '@starling/node';
-import { statementHash } from '@starling/protocol-rounds';
-import { isSettled, type Notice, survivorCount, type TrainingProgress } from '@starling/rounds';
+import { type Certificate, statementHash } from '@starling/protocol-rounds';
+import {
+  type Notice,
+  settledLength,
+  signersOf,
+  survivorCount,
+  type TrainingProgress,
+} from '@starling/rounds';
 import type { NetworkReport } from '@starling/swarm';
 import type { LiveRounds } from './live-rounds.ts';
 import { guaranteeView } from './privacy-view.ts';
@@ -9,21 +15,9 @@ import { guaranteeView } from './privacy-view.ts';
 /** A job as the API shows it, with what its running round looks like. */
 export function jobView(report: JobReport, lives: LiveRounds): JobView {
   const { job, standing, phase, progress, certificates, guarantee, suspects } = report;
-  const rounds = certificates.map(({ statement }, i): Round => {
-    const { lossSum, correct, examples } = statement.metrics;
-    return {
-      round: statement.round,
-      restarts: statement.restarts,
-      attempt: statement.attempt,
-      participants: statement.roster.length,
-      survivors: survivorCount(statement),
-      loss: examples === 0 ? null : lossSum / examples,
-      accuracy: examples === 0 ? null : correct / examples,
-      examples,
-      stateHash: statement.stateHash,
-      certificate: statementHash(statement),
-      settled: isSettled(certificates, i),
-    };
+  const settled = settledLength(certificates, certificates.length, rememberedSigners);
+  const rounds = certificates.map((each, i): Round => {
+    return { ...certificateView(each), settled: i < settled };
   });
   return {
     id: job.id,
@@ -41,6 +35,35 @@ export function jobView(report: JobReport, lives: LiveRounds): JobView {
     suspects: [...suspects],
     stateHash: rounds.at(-1)?.stateHash ?? null,
   };
+}
+
+/** One certificate as the API shows it; how it stands in its chain is another matter. */
+export function certificateView({ statement }: Certificate): Omit<Round, 'settled'> {
+  const { lossSum, correct, examples } = statement.metrics;
+  return {
+    round: statement.round,
+    restarts: statement.restarts,
+    attempt: statement.attempt,
+    participants: statement.roster.length,
+    survivors: survivorCount(statement),
+    loss: examples === 0 ? null : lossSum / examples,
+    accuracy: examples === 0 ? null : correct / examples,
+    examples,
+    stateHash: statement.stateHash,
+    certificate: statementHash(statement),
+  };
+}
+
+/**
+ * A chain is shown after each of its rounds. Here and not below, where virtual peers share what
+ * they read, and each is to check for itself.
+ */
+const knownSigners = new WeakMap<Certificate, ReturnType<typeof signersOf>>();
+
+function rememberedSigners(certificate: Certificate): ReturnType<typeof signersOf> {
+  const known = knownSigners.get(certificate) ?? signersOf(certificate);
+  knownSigners.set(certificate, known);
+  return known;
 }
 
 /** The round that goes on in a job, or null. */
@@ -67,7 +90,8 @@ export const networkView = (report: NetworkReport): NetworkView => ({
   refusedBy: [...report.refusedBy],
 });
 
-function detailOf(standing: JobStanding): string {
+/** Why a job stands as it does, in words. */
+export function detailOf(standing: JobStanding): string {
   switch (standing.kind) {
     case 'participating':
       return `data set ${standing.dataset}`;

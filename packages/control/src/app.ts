@@ -39,6 +39,9 @@ export interface AppKind {
 /** Bodies of routes that do not say otherwise. */
 const BODY_BYTES_MAX = 1024 * 1024;
 
+/** A job's name of 128 characters, each written as %F0%9F%90%A6. */
+const PARAMETER_CHARS_MAX = 128 * 12;
+
 /** One HTTP server with all routes; it listens nowhere yet. */
 export async function createApp(parts: AppParts, kind: AppKind): Promise<ControlApp> {
   const { handlers, events, heartbeatMs, pages } = parts;
@@ -52,6 +55,7 @@ export async function createApp(parts: AppParts, kind: AppKind): Promise<Control
     bodyLimit: BODY_BYTES_MAX,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: PARAMETER_CHARS_MAX },
     ...(serverFactory && { serverFactory }),
   }).withTypeProvider<ZodTypeProvider>();
   app.removeContentTypeParser('text/plain');

@@ -85,6 +85,7 @@ describe('every route', () => {
     await client.addData(OFFER);
     await client.removeData('a name / with % signs');
     await client.job('a name / with % signs');
+    await client.job('🐦'.repeat(128));
     expect(seen).toEqual([
       [ID, { personal: false }],
       [ID, { personal: true }],
@@ -93,6 +94,7 @@ describe('every route', () => {
       OFFER,
       'a name / with % signs',
       'a name / with % signs',
+      '🐦'.repeat(128),
     ]);
   });
 

@@ -4,6 +4,7 @@ export { apiDocument } from './api-document.ts';
 export { type ControlClient, createControlClient } from './client.ts';
 export type { ControlTarget, RemoteDaemon } from './connection.ts';
 export * from './data-schema.ts';
+export { errorOf, type Failure, failureOf } from './failure.ts';
 export type * from './handlers.ts';
 export * from './inspection-schema.ts';
 export * from './listen-schema.ts';

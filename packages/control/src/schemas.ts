@@ -79,6 +79,15 @@ export type Progress = z.infer<typeof progressSchema>;
 /** Bytes a second of late and at most, and bytes since the start. */
 const pace = z.object({ perSecond: count, max: count.nullable(), total: count });
 
+/** Where events go that leave this daemon for other systems. */
+const sinkSchema = z.object({
+  ...{ name: z.string(), kind: z.enum(['webhook', 'amqp', 'kafka']), target: z.string() },
+  state: z.enum(['waiting', 'delivering', 'retrying', 'off']),
+  /** Events that it has not confirmed. */
+  ...{ behind: count, delivered: count, setAside: count, missed: count },
+  lastError: z.string().nullable(),
+});
+
 export const statusSchema = z.object({
   peerId: z.string(),
   version: z.string(),
@@ -114,6 +123,7 @@ export const statusSchema = z.object({
     /** What the control groups say; null for no limit. */
     container: z.object({ memory: count.nullable(), cpus: z.number().nullable() }),
   }),
+  events: z.array(sinkSchema),
   stateDirectory: z.string(),
   /** Where this API listens over TCP by its configuration; null where it does not. */
   apiUrl: z.string().nullable(),

@@ -13,7 +13,13 @@ export {
 } from './governor/governor.ts';
 export type { MachineFiles } from './governor/machine-files.ts';
 export { TokenBucket } from './governor/token-bucket.ts';
-export type { JobModel, JobReport, JobStanding, Launched } from './job-report.ts';
+export {
+  type JobModel,
+  type JobReport,
+  type JobStanding,
+  type Launched,
+  NOT_LOOKED_AT,
+} from './job-report.ts';
 export { metered, type Traffic } from './metered.ts';
 export { StarlingNode } from './node.ts';
 export type { InputObserver, NodeOptions, NodeParts } from './parts.ts';

@@ -14,6 +14,11 @@ export type JobStanding =
   | { readonly kind: 'budget-spent'; readonly reason: string }
   | { readonly kind: 'participating'; readonly dataset: string };
 
+/** Of a job whose manifest and model are not read yet, as after a start; another one follows. */
+export const NOT_LOOKED_AT: JobStanding = {
+  ...{ kind: 'waiting-for-approval', reason: 'not looked at yet' },
+};
+
 export interface JobReport {
   readonly job: Job;
   readonly standing: JobStanding;

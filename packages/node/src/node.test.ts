@@ -91,6 +91,8 @@ describe('the owner’s word', () => {
     await swarm.until(() => peer.node.job(job) !== undefined);
     await swarm.pass(100);
     expect(standingOf(peer, job)?.kind).toBe('waiting-for-approval');
+    await swarm.run(peer.node.reconsider());
+    expect(standingOf(peer, job)?.kind).toBe('waiting-for-approval');
     await swarm.run(peer.node.approve(job));
     expect(standingOf(peer, job)).toEqual({ kind: 'participating', dataset: 'mine' });
     await swarm.restart(peer);
@@ -102,6 +104,16 @@ describe('the owner’s word', () => {
     await swarm.pass(100);
     expect(standingOf(peer, job)?.kind).toBe('refused');
     expect(peer.node.job(job)!.phase).toBe('watching');
+  });
+
+  test('a job that waits starts when its launcher becomes a trusted one', async () => {
+    const swarm = await swarmOf(2);
+    const peer = await swarm.add({ policy: nobody });
+    const { job } = await launch(swarm);
+    await swarm.until(() => standingOf(peer, job)?.kind === 'waiting-for-approval');
+    peer.settings.policy = everybody;
+    await swarm.run(peer.node.reconsider());
+    expect(standingOf(peer, job)?.kind).toBe('participating');
   });
 
   test('who refuses before its JOIN is in no roster, and follows the job to its end', async () => {
@@ -184,10 +196,10 @@ test('a job without data says what differs, and starts when data come', async ()
   const { job } = await launch(swarm);
   await swarm.until(() => standingOf(peer, job)?.kind === 'no-data');
   expect(standingOf(peer, job)).toEqual({ kind: 'no-data', reasons: ['shape: 3, not 4'] });
-  await swarm.run(peer.node.dataChanged());
+  await swarm.run(peer.node.reconsider());
   expect(standingOf(peer, job)?.kind).toBe('no-data');
   peer.settings.match = { ok: true, dataset: 'new' };
-  await swarm.run(peer.node.dataChanged());
+  await swarm.run(peer.node.reconsider());
   expect(standingOf(peer, job)).toEqual({ kind: 'participating', dataset: 'new' });
   await swarm.until(() => peer.node.job(job)!.phase === 'finished');
 });

@@ -37,7 +37,7 @@ import { type BlobExchange, createBlobExchange } from './blobs/exchange.ts';
 import { Catalogue, type Decision } from './catalogue.ts';
 import { openChunk, takeChunk } from './chunk-server.ts';
 import { JobHost } from './job-host.ts';
-import type { JobModel, JobReport, JobStanding, Launched } from './job-report.ts';
+import { type JobModel, type JobReport, type Launched, NOT_LOOKED_AT } from './job-report.ts';
 import { type KnownJob, report } from './known-job.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
 import { PrivacyAccounts, type PrivacySpent } from './privacy-accounts.ts';
@@ -53,8 +53,6 @@ const MODEL_TIMEOUT_MS = 120_000;
 /** For a MiB of a model: even a slow uplink that many share sends it in this time. */
 const PIECE_TIMEOUT_MS = 60_000;
 const PROVIDERS_TIMEOUT_MS = 2_000;
-const NOT_LOOKED_AT: JobStanding = { kind: 'waiting-for-approval', reason: 'not looked at yet' };
-
 /**
  * One peer: its jobs, and what it says to others. The same code in the daemon and the simulator.
  */
@@ -192,10 +190,12 @@ export class StarlingNode {
     return report(known);
   }
 
-  /** A data set came: jobs that found none look again. */
-  async dataChanged(): Promise<void> {
+  /** A data set came, or the policy changed: jobs that lacked one or the other look again. */
+  async reconsider(): Promise<void> {
     for (const known of this.#jobs.values()) {
-      if (known.standing.kind === 'no-data') await this.#participate(known, undefined);
+      const { kind } = known.standing;
+      if (kind === 'no-data') await this.#participate(known, undefined);
+      if (kind === 'waiting-for-approval') await this.#askConsent(known);
     }
   }
 

@@ -9,6 +9,7 @@ import {
   headHash,
   isBetter,
   isSettled,
+  settledLength,
   signersOf,
   survivorCount,
   verifyChain,
@@ -112,6 +113,13 @@ describe('isSettled', () => {
     expect(isSettled(signed, 1)).toBe(true);
     const late = chainOf(...start, { roster: others, signers: [1, 2, 3, 4] }, { roster: five });
     expect(isSettled(late, 1)).toBe(false);
+  });
+
+  test('the settled beginning ends where the first is not', () => {
+    const link = { roster: five };
+    const chain = chainOf(link, link, { roster: others, signers: [1, 2, 3, 4] });
+    expect(chain.map((_, i) => i < settledLength(chain))).toEqual([true, true, false]);
+    expect(chain.map((_, i) => isSettled(chain, i))).toEqual([true, true, false]);
   });
 });
 

@@ -72,20 +72,23 @@ export function signersOf({ statement, signatures }: Certificate): ReadonlySet<P
  */
 export const isSettled = (chain: Chain, i: number): boolean => settledLength(chain, i + 1) > i;
 
-/** Certificates of the chain's settled beginning, of the first `most`. */
-function settledLength(chain: Chain, most = chain.length): number {
+/**
+ * Certificates of the chain's settled beginning, of the first `most`.
+ * @param signers `signersOf`, or one that remembers what it answered
+ */
+export function settledLength(chain: Chain, most = chain.length, signers = signersOf): number {
   let length = 0;
-  while (length < most && followsSettled(chain, length)) length++;
+  while (length < most && followsSettled(chain, length, signers)) length++;
   return length;
 }
 
-function followsSettled(chain: Chain, i: number): boolean {
+function followsSettled(chain: Chain, i: number, signers: typeof signersOf): boolean {
   const parent = chain[i - 1];
   if (parent === undefined) return true;
   const child = chain[i + 1];
-  const signers = new Set([...signersOf(chain[i]!), ...(child ? signersOf(child) : [])]);
+  const signed = new Set([...signers(chain[i]!), ...(child ? signers(child) : [])]);
   const { roster } = parent.statement;
-  return roster.filter((peer) => signers.has(peer)).length * 2 > roster.length;
+  return roster.filter((peer) => signed.has(peer)).length * 2 > roster.length;
 }
 
 /**

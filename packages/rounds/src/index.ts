@@ -20,6 +20,7 @@ export {
 export {
   type Chain,
   isSettled,
+  settledLength,
   signersOf,
   survivorCount,
   survivorsOf,

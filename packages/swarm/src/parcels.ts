@@ -14,8 +14,8 @@ const BODY_FRAME_BYTES = 256 * 1024;
 const REASON_BYTES_MAX = 1024;
 const SIZE_BYTES = 4;
 const NOTHING = new Uint8Array(0);
-/** The memory that a declared size alone may take; more comes only as the body does. */
-const FIRST_BUFFER_BYTES = 1024 * 1024;
+/** The memory that the first bytes of a body may take; more comes only as the body does. */
+const FIRST_BUFFER_BYTES = 4 * 1024 * 1024;
 
 /** @throws ProtocolError 'too-large' */
 export function checkParcel({ header, body }: Parcel, bodyBytesMax: number): void {
@@ -84,7 +84,7 @@ async function readBody(
   size: number,
   next: () => Promise<ReceivedFrame | undefined>,
 ): Promise<Uint8Array> {
-  let body = new Uint8Array(Math.min(size, FIRST_BUFFER_BYTES));
+  let body = blank(0);
   let at = 0;
   for (;;) {
     const frame = await next();
@@ -105,11 +105,15 @@ async function readBody(
   }
 }
 
-/** Four times as much: who declares 500 MB and sends 1 MB makes us hold 4 MB. */
+/** Four times as much: who declares 500 MB and sends 5 MB makes us hold 16 MB. */
 function grown(body: Uint8Array, least: number, most: number): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(Math.min(most, Math.max(least, 4 * body.length)));
+  const larger = blank(Math.min(most, Math.max(least, 4 * body.length, FIRST_BUFFER_BYTES)));
   larger.set(body);
   return larger;
 }
+
+/** Not zeroed, and so not read before it is written: only a body that is whole is handed on. */
+const blank = (length: number): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 
 const malformed = (what: string): ProtocolError => new ProtocolError('malformed', `got ${what}`);

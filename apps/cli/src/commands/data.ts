@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import type { DataSetView } from '@starling/control';
+import type { ControlClient, DataSetView, Inspect } from '@starling/control';
+import { ConfigError } from '@starling/core';
 import type { Inspection, Offer, TargetInfo } from '@starling/trainer';
 import type { Command } from 'commander';
 import { addCommand, addDaemonCommand, type DaemonOptions, type JsonOption } from '../options.ts';
@@ -86,7 +87,7 @@ function registerAdd(data: Command): void {
     .option('--augment <how>', 'change training examples at random: flip, crop:PIXELS, noise:DEV')
     .action(async (name: string, path: string, options: AddOptions) => {
       const trainer = await import('@starling/trainer');
-      const { clientOf } = await import('../client.ts');
+      const { clientOf, isRemote } = await import('../client.ts');
       const client = clientOf(options);
       // Before minutes of reading: is there a daemon to offer the data?
       await client.status();
@@ -95,13 +96,25 @@ function registerAdd(data: Command): void {
         options: trainer.parseDataOptions(wordsOf(options)),
         ...(augment !== undefined && { augment: trainer.parseAugmentation(augment) }),
       };
-      const dataset = await reading(path, (progress) =>
-        trainer.inspectOffer(name, absolute(path), { ...offer, task, progress }),
-      );
+      const dataset = isRemote(options)
+        ? await offeredThere(client, { name, path, ...options })
+        : await reading(path, (progress) =>
+            trainer.inspectOffer(name, absolute(path), { ...offer, task, progress }),
+          );
       const view = await client.addData(dataset);
       if (options.json) return printJson(view);
       print(`${view.name}: ${plural(view.examples, 'example')} for task ${view.task}`);
     });
+}
+
+/** A path of another machine is looked at by the daemon there. */
+async function offeredThere(client: ControlClient, wanted: Inspect & AddOptions) {
+  const { name, path, label, features, shape, normalise, classes, text } = wanted;
+  const { sequence, task, augment } = wanted;
+  const words = { label, features, shape, normalise, classes, text, sequence, task, augment };
+  const { offer, problems } = await client.inspectData({ name, path, ...words });
+  if (offer === null) throw new ConfigError('data', problems.join('\n'));
+  return offer;
 }
 
 type AddOptions = DaemonOptions & ReadingOptions & { readonly augment?: string };

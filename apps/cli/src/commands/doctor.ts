@@ -3,10 +3,10 @@ import { errorMessage } from '@starling/core';
 import type { Command } from 'commander';
 import type { CheckResult, Finding, Verdict } from '../doctor/check.ts';
 import { EXIT } from '../failures.ts';
-import { addDaemonCommand, type DaemonOptions } from '../options.ts';
+import { addLocalCommand, type JsonOption, type StateOption } from '../options.ts';
 import { coloured, note, plural, print, printJson } from '../output.ts';
 
-interface Options extends DaemonOptions {
+interface Options extends JsonOption, StateOption {
   readonly config?: string;
 }
 
@@ -14,7 +14,7 @@ interface Options extends DaemonOptions {
 const CHILD = new URL('./trainer-child.js', import.meta.url);
 
 export function registerDoctor(program: Command): void {
-  addDaemonCommand(program, {
+  addLocalCommand(program, {
     usage: 'doctor',
     summary: 'look for what keeps this machine from taking part, and say what to do about it',
     examples: ['doctor', 'doctor --config starling.yaml --json'],

@@ -31,6 +31,8 @@ export function registerStatus(program: Command): void {
     for (const { address, state, error } of status.bootstrap) {
       print(`  ${address}  ${state}${error === undefined ? '' : ` (${error})`}`);
     }
+    if (status.events.length > 0) print('\nevents:');
+    for (const sink of status.events) print(`  ${sinkLine(sink)}`);
     for (const warning of status.warnings) note(coloured('yellow', `\nwarning: ${warning}`));
   });
 }
@@ -77,6 +79,15 @@ function trainingLine(training: Status['training'][number]): string {
   const part = `${Math.floor((100 * step) / steps)} % of this round`;
   const left = `${duration(secondsLeft)} left`;
   return `training ${oneLine(name)}: ${part}, ${examplesPerSecond.toFixed(1)} examples/s, ${left}`;
+}
+
+function sinkLine(sink: Status['events'][number]): string {
+  const { name, target, state, behind, delivered, setAside, missed, lastError } = sink;
+  const lost = missed > 0 ? `, ${missed} lost` : '';
+  const aside = setAside > 0 ? `, ${setAside} set aside` : '';
+  const why = lastError === null ? '' : ` (${lastError})`;
+  const counts = `${delivered} delivered, ${behind} behind${aside}${lost}`;
+  return oneLine(`${name}  ${target}  ${state}: ${counts}${why}`);
 }
 
 function duration(seconds: number): string {

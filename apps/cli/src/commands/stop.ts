@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { ControlClient } from '@starling/control';
 import { ConfigError } from '@starling/core';
 import type { Command } from 'commander';
 import { addDaemonCommand, type DaemonOptions } from '../options.ts';
@@ -14,14 +15,38 @@ export function registerStop(program: Command): void {
     summary: 'stop the running daemon and wait until it is gone',
     examples: ['stop'],
   }).action(async (options: DaemonOptions) => {
-    const { clientOf } = await import('../client.ts');
+    const { clientOf, isRemote } = await import('../client.ts');
     const client = clientOf(options);
     const { pid, peerId } = await client.status();
     await client.stop();
-    await untilGone(pid);
+    // The number of a process elsewhere says nothing here.
+    if (isRemote(options)) await untilSilent(client);
+    else await untilGone(pid);
     if (options.json) printJson({ stopped: true, pid, peerId });
     else print(`stopped (process ${pid})`);
   });
+}
+
+/** It answers no more: elsewhere nothing else can be seen. */
+async function untilSilent(client: ControlClient): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (await isAnswering(client)) {
+    if (performance.now() > deadline) {
+      const message = `the daemon still answers after ${PATIENCE_MS / 1000} seconds`;
+      throw new ConfigError('daemon', message, 'Wait, or end it where it runs');
+    }
+    await pause(LOOK_EVERY_MS);
+  }
+}
+
+async function isAnswering(client: ControlClient): Promise<boolean> {
+  try {
+    await client.status();
+    return true;
+  } catch (error) {
+    if (error instanceof ConfigError && error.key === 'daemon') return false;
+    throw error;
+  }
 }
 
 /** Nobody but its parent is told when a process ends, so we look. */

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { addDaemonCommand } from '../options.ts';
+import { addLocalCommand } from '../options.ts';
 import type { UpOptions } from '../start-daemon.ts';
 
 export function registerUp(program: Command): void {
-  addDaemonCommand(program, {
+  addLocalCommand(program, {
     usage: 'up',
     summary: 'start the daemon: works without any configuration, trains nothing without consent',
     examples: [

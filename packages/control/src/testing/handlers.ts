@@ -39,6 +39,7 @@ export const STATUS: Status = {
     pid: 7,
   },
   eventLoopDelayMs: { p99: 11, max: 20 },
+  events: [],
   resources: {
     paused: ['battery'],
     upload: { perSecond: 10, max: 1000, total: 99 },
