@@ -1,11 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { missingPrograms } from '../helpers/debian.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
-const INSTALL_MS = 600_000;
 const ARGUMENTS = [
   ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
   ...['--disable-background-networking', '--disable-component-update'],
@@ -15,18 +14,7 @@ const PICTURES = fileURLToPath(new URL('../../test-results/screenshots/', import
 const require = createRequire(import.meta.url);
 
 /** Why there is no browser; undefined when there is, perhaps because it was just installed. */
-export function missingBrowser(): string | undefined {
-  const isAbsent = () => spawnSync(CHROMIUM, ['--version']).status !== 0;
-  if (!isAbsent()) return undefined;
-  if (process.getuid?.() !== 0) return 'needs chromium, and only root can install it';
-  const options = {
-    timeout: INSTALL_MS,
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-  };
-  spawnSync('apt-get', ['update'], options);
-  spawnSync('apt-get', ['install', '--yes', '--no-install-recommends', 'chromium'], options);
-  return isAbsent() ? 'needs chromium, and apt-get could not install it' : undefined;
-}
+export const missingBrowser = (): string | undefined => missingPrograms(['chromium']);
 
 export const launchBrowser = (): Promise<Browser> =>
   chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });

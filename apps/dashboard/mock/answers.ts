@@ -16,6 +16,17 @@ const connected = PEERS.slice(0, 17);
 export const status = (seconds: number, jobs: number, dataSets: number): Status => ({
   ...{ peerId: SELF, version: '0.1.0', network: 'lab', peers: connected, jobs, dataSets },
   apiUrl: null,
+  events: [
+    {
+      ...{ name: 'audit', kind: 'webhook', target: 'https://audit.example/starling', behind: 0 },
+      ...{ state: 'delivering', delivered: 1_204, setAside: 0, missed: 0, lastError: null },
+    },
+    {
+      ...{ name: 'lab', kind: 'amqp', target: 'amqps://queue.example/starling', behind: 31 },
+      ...{ state: 'retrying', delivered: 840, setAside: 2, missed: 0 },
+      lastError: 'connection refused',
+    },
+  ],
   addresses: [`/ip4/192.0.2.17/tcp/7380/p2p/${SELF}`, `/ip4/127.0.0.1/tcp/7380/p2p/${SELF}`],
   ...{ routingTable: 21, uptimeSeconds: 96_000 + seconds, pid: 4711 },
   bootstrap: [

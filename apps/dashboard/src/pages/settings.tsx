@@ -1,9 +1,10 @@
 import { Facts, Failure, Section, Waiting } from '../components/basics.tsx';
 import { Resources } from '../components/resources.tsx';
+import { Table } from '../components/table.tsx';
 import { Tree } from '../components/tree.tsx';
-import { bytes, decimal } from '../lib/format.ts';
+import { bytes, count, decimal } from '../lib/format.ts';
 import { useLoaded, useSnapshot } from '../lib/hooks.ts';
-import type { PolicyView } from '../lib/types.ts';
+import type { PolicyView, Status } from '../lib/types.ts';
 
 export function SettingsPage() {
   const { status } = useSnapshot();
@@ -53,9 +54,32 @@ export function SettingsPage() {
           )}
         </div>
       </div>
+      {status !== undefined && status.events.length > 0 && <Sinks sinks={status.events} />}
     </>
   );
 }
+
+const Sinks = ({ sinks }: { readonly sinks: Status['events'] }) => (
+  <Section title="Events" note="Where this daemon tells other systems what happens." wide>
+    <Table
+      caption="Where events go"
+      rows={sinks}
+      keyOf={({ name }) => name}
+      columns={[
+        { title: 'Name', cell: ({ name }) => name },
+        { title: 'Kind', cell: ({ kind }) => kind },
+        { title: 'Target', cell: ({ target }) => <code class="break">{target}</code> },
+        { title: 'State', cell: ({ state, lastError }) => `${state}${because(lastError)}` },
+        { title: 'Behind', isNumber: true, cell: ({ behind }) => count(behind) },
+        { title: 'Delivered', isNumber: true, cell: ({ delivered }) => count(delivered) },
+        { title: 'Set aside', isNumber: true, cell: ({ setAside }) => count(setAside) },
+        { title: 'Missed', isNumber: true, cell: ({ missed }) => count(missed) },
+      ]}
+    />
+  </Section>
+);
+
+const because = (reason: string | null): string => (reason === null ? '' : `: ${reason}`);
 
 function Policy({ policy: { set, ...policy } }: { readonly policy: PolicyView }) {
   return (
