@@ -93,7 +93,7 @@ function Header({ route }: { readonly route: Route }) {
   const [isOpen, setOpen] = useState(false);
   const { status, jobs, isLive } = useSnapshot();
   const [theme, nextTheme] = useTheme();
-  const waiting = jobs?.filter(needsApproval).length ?? 0;
+  const waiting = jobs?.filter((job) => needsApproval(job, status?.peerId)).length ?? 0;
   const current = route.page === 'job' ? 'jobs' : route.page;
   return (
     <header class="bar-top">

@@ -136,6 +136,21 @@ export const PlainPeer = ({ id }: { readonly id: string }) => (
   <code title={id}>{shortPeer(id)}</code>
 );
 
+/** A multiaddress without its peer, to be broken at its slashes. */
+export const Address = ({ of }: { readonly of: string }) => (
+  <code>
+    {of
+      .replace(/\/p2p\/[^/]+$/, '')
+      .split(/(?=\/)/)
+      .map((part, i) => (
+        <span key={`${i} ${part}`}>
+          {part}
+          <wbr />
+        </span>
+      ))}
+  </code>
+);
+
 const PEER_ID = /(12D3KooW[1-9A-HJ-NP-Za-km-z]{44})/;
 
 /** A sentence of the daemon, with the peer ids in it short. */

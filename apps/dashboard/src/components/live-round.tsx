@@ -95,10 +95,10 @@ function Numbers({ job, live }: { readonly job: JobView; readonly live: LiveRoun
       {chunks !== null && (
         <>
           <Meter
-            label="Own masked chunks sent"
+            label="Own masked chunks delivered, each owner counted"
             value={chunks.sent}
-            max={chunks.total}
-            text={part(chunks.sent, chunks.total)}
+            max={null}
+            text={String(chunks.sent)}
           />
           <Meter
             label="Chunks summed here"
@@ -137,8 +137,9 @@ function Roster({ live }: { readonly live: LiveRound }) {
   const roster = participantsOf(live);
   const dropped = roster.filter(({ fate }) => fate === 'dropped').length;
   const survivors = live.survivors?.length;
+  // Who survived is told with the sum.
   const summary =
-    survivors === undefined ? 'not decided' : `${survivors} in the sum, ${dropped} dropped`;
+    survivors === undefined ? 'no sum yet' : `${survivors} in the sum, ${dropped} dropped`;
   return (
     <div>
       <h3>

@@ -30,9 +30,12 @@ export function badgeOf({ standing, phase }: Pick<JobView, 'standing' | 'phase'>
   }
 }
 
-/** Whether its owner is asked. */
-export const needsApproval = (job: JobView): boolean =>
-  job.standing === 'waiting-for-approval' && !isEnded(job);
+/**
+ * Whether its owner is asked. Own jobs are not looked at yet either, for a moment.
+ * @param self this peer
+ */
+export const needsApproval = (job: JobView, self?: string): boolean =>
+  job.standing === 'waiting-for-approval' && job.launcher !== self && !isEnded(job);
 
 /** Why this peer does not train in a job that goes on; undefined when it does, or is asked. */
 export function staysOut(job: JobView): string | undefined {

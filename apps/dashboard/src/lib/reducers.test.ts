@@ -43,7 +43,8 @@ test('jobs that wait for their owner come first, and ended ones last', () => {
   expect(inOrder(jobs).map(({ name }) => name)).toEqual([
     ...['asks', 'running', 'watched', 'ended', 'too late'],
   ]);
-  expect(jobs.filter(needsApproval).map(({ name }) => name)).toEqual(['asks']);
+  expect(jobs.filter((each) => needsApproval(each)).map(({ name }) => name)).toEqual(['asks']);
+  expect(needsApproval(jobs[3]!, 'peer')).toBe(false);
   expect(jobs.map(staysOut)).toEqual([undefined, undefined, 'data set a', undefined, undefined]);
   expect(badgeOf(jobs[0]!)).toEqual({ text: 'finished', tone: 'good' });
 });

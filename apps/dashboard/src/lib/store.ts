@@ -1,5 +1,5 @@
 import { type Api, messageOf } from './api.ts';
-import { afterEvent, LASTING } from './jobs.ts';
+import { afterEvent, LASTING, needsApproval } from './jobs.ts';
 import type { ServerEvent } from './sse.ts';
 import type { JobEvent, JobView, Status } from './types.ts';
 
@@ -26,6 +26,8 @@ export interface Snapshot {
 const STATUS_MS = 3_000;
 /** Without events jobs are asked for as often as the status; with them only to be sure. */
 const JOBS_MS = 20_000;
+/** A job is asked for so long after an event that says less than all of it. */
+const JOB_MS = 1_000;
 const RETRY_MS = 2_000;
 const LOG_LINES_MAX = 60;
 
@@ -35,6 +37,8 @@ export class Store {
   readonly #listeners = new Set<() => void>();
   #ending: AbortController | undefined;
   #lastEvent: string | undefined;
+  /** Jobs that will be asked for in a moment. */
+  readonly #due = new Set<string>();
   #jobsAskedAt = Number.NEGATIVE_INFINITY;
   #snapshot: Snapshot = {
     ...{ status: undefined, jobs: undefined, failure: undefined, isLive: false },
@@ -93,7 +97,7 @@ export class Store {
   async #ask(signal: AbortSignal | undefined): Promise<void> {
     try {
       const status = await this.#api.get<Status>('/v1/status', signal);
-      const isDue = !this.#snapshot.isLive || performance.now() - this.#jobsAskedAt > JOBS_MS;
+      const isDue = this.#areJobsDue();
       const jobs = isDue ? await this.#api.get<JobView[]>('/v1/jobs', signal) : undefined;
       if (jobs !== undefined) this.#jobsAskedAt = performance.now();
       this.#set({ status, failure: undefined, ...(jobs && { jobs }) });
@@ -102,6 +106,13 @@ export class Store {
     } catch (error) {
       if (signal?.aborted !== true) this.#set({ failure: messageOf(error) });
     }
+  }
+
+  /** What a job waits for makes no event, nor does that it was looked at. */
+  #areJobsDue(): boolean {
+    const { isLive, jobs = [] } = this.#snapshot;
+    const isOld = performance.now() - this.#jobsAskedAt > JOBS_MS;
+    return isOld || !isLive || jobs.some((job) => needsApproval(job));
   }
 
   async #listenAgain(signal: AbortSignal): Promise<void> {
@@ -141,6 +152,21 @@ export class Store {
       logs: this.#logged(event),
       ...(LASTING.has(event.kind) && { said: `${known.name}: ${event.text}` }),
     });
+    if (event.view === undefined) this.#askSoon(event.job);
+  }
+
+  #askSoon(id: string): void {
+    if (this.#due.has(id)) return;
+    this.#due.add(id);
+    setTimeout(async () => {
+      this.#due.delete(id);
+      if (this.#ending === undefined) return;
+      try {
+        this.put(await this.#api.get<JobView>(`/v1/jobs/${encodeURIComponent(id)}`));
+      } catch {
+        // The status says what is wrong, and all jobs are asked for again.
+      }
+    }, JOB_MS);
   }
 
   #logged({ job, kind, text }: JobEvent): Snapshot['logs'] {
@@ -159,10 +185,13 @@ export class Store {
 /** Ends early, without an error, when the signal says so. */
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener('abort', () => {
+    const end = () => {
       clearTimeout(timer);
+      // A page is open for days: what is left at the signal would pile up.
+      signal.removeEventListener('abort', end);
       resolve();
-    });
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal.addEventListener('abort', end);
   });
 }

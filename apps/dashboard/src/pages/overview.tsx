@@ -28,7 +28,7 @@ export function OverviewPage() {
       </>
     );
   }
-  const asked = jobs.filter(needsApproval);
+  const asked = jobs.filter((job) => needsApproval(job, status.peerId));
   return (
     <>
       <h1>Overview</h1>
@@ -41,7 +41,7 @@ export function OverviewPage() {
       <div class="grid">
         <div class="stack">
           <ThisPeer status={status} />
-          <Running jobs={jobs} />
+          <Running jobs={jobs} self={status.peerId} />
         </div>
         <div class="stack">
           <StaysOut status={status} jobs={jobs} />
@@ -115,8 +115,13 @@ function ThisPeer({ status }: { readonly status: Status }) {
   );
 }
 
-function Running({ jobs }: { readonly jobs: readonly JobView[] }) {
-  const running = inOrder(jobs).filter((job) => !isEnded(job) && job.standing === 'participating');
+function Running(props: { readonly jobs: readonly JobView[]; readonly self: string }) {
+  const { jobs, self } = props;
+  // Own jobs need nobody's approval: they are looked at for a moment.
+  const running = inOrder(jobs).filter((job) => {
+    const isOwn = job.standing === 'waiting-for-approval' && job.launcher === self;
+    return !isEnded(job) && (isOwn || job.standing === 'participating');
+  });
   return (
     <Section title="Taking part" aside={<a href="#/jobs">All jobs</a>}>
       {running.length === 0 && <Empty>In no job at the moment.</Empty>}

@@ -1,4 +1,4 @@
-import { Facts, Failure, Section, Waiting } from '../components/basics.tsx';
+import { Address, Facts, Failure, Section, Waiting } from '../components/basics.tsx';
 import { Resources } from '../components/resources.tsx';
 import { Table } from '../components/table.tsx';
 import { Tree } from '../components/tree.tsx';
@@ -98,7 +98,7 @@ const Addresses = ({ of }: { readonly of: readonly string[] }) => (
   <ul class="plain">
     {of.map((address) => (
       <li key={address}>
-        <code class="break">{address.replace(/\/p2p\/[^/]+$/, '')}</code>
+        <Address of={address} />
       </li>
     ))}
   </ul>

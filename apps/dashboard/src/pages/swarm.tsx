@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import {
+  Address,
   Empty,
   Facts,
   Failure,
@@ -21,7 +22,7 @@ const POLL_MS = 5_000;
 const LINK_TEXT: Readonly<Record<Link, string>> = {
   direct: 'direct',
   relayed: 'through a relay',
-  lost: 'cannot be reached',
+  lost: 'unreachable',
 };
 
 export function SwarmPage() {
@@ -69,9 +70,6 @@ export function SwarmPage() {
   );
 }
 
-/** The peer stands beside it. */
-const withoutPeer = (address: string): string => address.replace(/\/p2p\/[^/]+$/, '');
-
 function Peers(props: {
   readonly peers: readonly Neighbour[];
   readonly choose: (peer: string | undefined) => void;
@@ -110,7 +108,13 @@ function Peers(props: {
           {
             title: 'Address',
             cell: ({ address, detail }) =>
-              address === null ? detail : <code class="break">{withoutPeer(address)}</code>,
+              address === null ? (
+                <span class="break">
+                  <Words text={detail} />
+                </span>
+              ) : (
+                <Address of={address} />
+              ),
           },
         ]}
       />
