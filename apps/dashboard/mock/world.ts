@@ -93,6 +93,14 @@ const STILL: readonly JobView[] = [
   },
 ];
 
+const LONG_ROUNDS = 2_000;
+/** One that has gone on for long. */
+const LONG: JobView = {
+  ...{ ...COMMON, id: hashOf('job', 'long'), name: 'long-runner', launcher: PEERS[5]! },
+  ...{ standing: 'no-data', phase: 'watching', rounds: done('long', LONG_ROUNDS, 8) },
+  ...{ detail: 'no data set fits', roundsWanted: 10_000, stateHash: null, secondsPerRound: 30 },
+};
+
 const RUNNING = hashOf('job', 'mnist');
 const WANTED = 40;
 /** Rounds that are there when the world begins. */
@@ -128,7 +136,7 @@ export class World {
   }
 
   jobs(now: number): readonly JobView[] {
-    const all = [running((now - this.#began) / 1000, now), ...STILL, ...this.#launched];
+    const all = [running((now - this.#began) / 1000, now), ...STILL, LONG, ...this.#launched];
     return all.map((job) => ({ ...job, ...this.#changed.get(job.id) }));
   }
 

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import type { Curve } from '../lib/curves.ts';
 import { colourOf, usePalette } from '../lib/theme.ts';
@@ -62,7 +62,7 @@ export function Chart(props: ChartProps) {
   const frame = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   const palette = usePalette();
-  const { title, rounds, curves, format } = props;
+  const { title, rounds, curves } = props;
   const data = [rounds, ...curves.map(({ values }) => values)] as uPlot.AlignedData;
   const latest = useRef(data);
   latest.current = data;
@@ -88,8 +88,18 @@ export function Chart(props: ChartProps) {
     <figure class="chart">
       <figcaption>{title}</figcaption>
       <div ref={frame} class="chart-frame" aria-hidden="true" />
-      <details>
-        <summary>{title} as a table</summary>
+      <InWords {...props} />
+    </figure>
+  );
+}
+
+/** The same as a table, which may be long: it is made when it is looked at. */
+function InWords({ title, rounds, curves, format }: ChartProps) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+      <summary>{title} as a table</summary>
+      {isOpen && (
         <Table
           caption={title}
           scrolls
@@ -107,7 +117,7 @@ export function Chart(props: ChartProps) {
             })),
           ]}
         />
-      </details>
-    </figure>
+      )}
+    </details>
   );
 }

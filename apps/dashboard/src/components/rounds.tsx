@@ -1,11 +1,13 @@
-import { useMemo } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { curvesOf, hasValues } from '../lib/curves.ts';
-import { count, decimal, percent } from '../lib/format.ts';
+import { count, decimal, percent, plural } from '../lib/format.ts';
 import type { JobView, Round } from '../lib/types.ts';
 import { Empty, Hash, Section } from './basics.tsx';
 import { Chart } from './chart.tsx';
 import { Table } from './table.tsx';
 
+/** More make the page slow, and are seldom read. */
+const ROWS_MAX = 100;
 const SHARE_DIGITS = 0;
 const CURVES_NOTE =
   "Loss and accuracy are of a round's first model, over all survivors' validation data.";
@@ -57,7 +59,9 @@ export function CurvesSection({ rounds }: { readonly rounds: readonly Round[] })
 
 /** Newest first, so that a long job needs no scrolling. */
 export function ChainSection({ job }: { readonly job: JobView }) {
-  const rows = [...job.rounds].reverse();
+  const [isWhole, setWhole] = useState(false);
+  const left = isWhole ? 0 : Math.max(0, job.rounds.length - ROWS_MAX);
+  const rows = job.rounds.slice(left).reverse();
   return (
     <Section
       title="Certificates"
@@ -91,6 +95,13 @@ export function ChainSection({ job }: { readonly job: JobView }) {
               },
             ]}
           />
+        </div>
+      )}
+      {left > 0 && (
+        <div class="actions">
+          <button type="button" class="button" onClick={() => setWhole(true)}>
+            Show {plural(left, 'earlier one')}
+          </button>
         </div>
       )}
     </Section>

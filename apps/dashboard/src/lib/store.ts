@@ -28,6 +28,10 @@ const STATUS_MS = 3_000;
 const JOBS_MS = 20_000;
 /** A job is asked for so long after an event that says less than all of it. */
 const JOB_MS = 1_000;
+/** Answers grow with the rounds: with more than so many they are asked for less often. */
+const FEW_ROUNDS = 200;
+const pace = (jobs: readonly JobView[]): number =>
+  Math.max(1, jobs.reduce((sum, { rounds }) => sum + rounds.length, 0) / FEW_ROUNDS);
 const RETRY_MS = 2_000;
 const LOG_LINES_MAX = 60;
 
@@ -111,8 +115,10 @@ export class Store {
   /** What a job waits for makes no event, nor does that it was looked at. */
   #areJobsDue(): boolean {
     const { isLive, jobs = [] } = this.#snapshot;
-    const isOld = performance.now() - this.#jobsAskedAt > JOBS_MS;
-    return isOld || !isLive || jobs.some((job) => needsApproval(job));
+    const isHasty = !isLive || jobs.some((job) => needsApproval(job));
+    const everyMs = Math.min(JOBS_MS, isHasty ? STATUS_MS * pace(jobs) : JOBS_MS);
+    // A timer may be a little early.
+    return performance.now() - this.#jobsAskedAt > everyMs * 0.9;
   }
 
   async #listenAgain(signal: AbortSignal): Promise<void> {
@@ -152,21 +158,25 @@ export class Store {
       logs: this.#logged(event),
       ...(LASTING.has(event.kind) && { said: `${known.name}: ${event.text}` }),
     });
-    if (event.view === undefined) this.#askSoon(event.job);
+    if (event.view === undefined) this.#askSoon(known);
   }
 
-  #askSoon(id: string): void {
+  #askSoon(job: JobView): void {
+    const { id } = job;
     if (this.#due.has(id)) return;
     this.#due.add(id);
-    setTimeout(async () => {
-      this.#due.delete(id);
-      if (this.#ending === undefined) return;
-      try {
-        this.put(await this.#api.get<JobView>(`/v1/jobs/${encodeURIComponent(id)}`));
-      } catch {
-        // The status says what is wrong, and all jobs are asked for again.
-      }
-    }, JOB_MS);
+    setTimeout(
+      async () => {
+        this.#due.delete(id);
+        if (this.#ending === undefined) return;
+        try {
+          this.put(await this.#api.get<JobView>(`/v1/jobs/${encodeURIComponent(id)}`));
+        } catch {
+          // The status says what is wrong, and all jobs are asked for again.
+        }
+      },
+      JOB_MS * pace([job]),
+    );
   }
 
   #logged({ job, kind, text }: JobEvent): Snapshot['logs'] {

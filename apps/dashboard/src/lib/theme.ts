@@ -9,11 +9,18 @@ const kept = (): Theme => THEMES.find((theme) => theme === localStorage.getItem(
 /** Told of every change of colours, the system's own too: a canvas does not follow style sheets. */
 const CHANGED = 'starling-theme';
 
+function apply(theme: Theme): void {
+  if (theme === 'system') delete document.documentElement.dataset['theme'];
+  else document.documentElement.dataset['theme'] = theme;
+}
+
+/** Before the first drawing, so that a dark page does not begin with a flash. */
+export const applyKeptTheme = (): void => apply(kept());
+
 export function useTheme(): readonly [Theme, () => void] {
   const [theme, setTheme] = useState(kept);
   useEffect(() => {
-    if (theme === 'system') delete document.documentElement.dataset['theme'];
-    else document.documentElement.dataset['theme'] = theme;
+    apply(theme);
     localStorage.setItem(KEY, theme);
     dispatchEvent(new Event(CHANGED));
   }, [theme]);
