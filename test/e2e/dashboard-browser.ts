@@ -71,13 +71,13 @@ interface Violation {
 }
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What axe finds serious or critical, with the places. */
+/** What axe finds, however small, with the places. */
 export async function barriers(page: Page): Promise<readonly string[]> {
   const run = `(async () => { ${AXE}; return (await axe.run()).violations; })()`;
   const violations = (await page.evaluate(run)) as readonly Violation[];
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
+  return violations.map(({ id, impact, nodes }) => {
+    return `${impact} ${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`;
+  });
 }
 
 /** Pixels by which the page is wider than its screen. */

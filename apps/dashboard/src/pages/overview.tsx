@@ -84,8 +84,11 @@ const REACH: Readonly<Record<NetworkView['reachability'], string>> = {
   unknown: 'not known yet',
 };
 
+/** It dials around to find out. */
+const NETWORK_MS = 300_000;
+
 function ThisPeer({ status }: { readonly status: Status }) {
-  const { data: network } = useLoaded<NetworkView>('/v1/network', 60_000);
+  const { data: network } = useLoaded<NetworkView>('/v1/network', NETWORK_MS);
   const lost = status.bootstrap.filter(({ state }) => state !== 'connected');
   return (
     <Section title="This peer">
