@@ -43,7 +43,11 @@ function optionsOf({ curves, format, from }: ChartProps, width: number): uPlot.O
     },
     axes: [
       // A round has a whole number.
-      { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20_000, 100_000] },
+      {
+        ...axis,
+        size: 32,
+        incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20_000, 100_000],
+      },
       { ...axis, size: 56, values: (_, ticks) => ticks.map(format) },
     ],
     series: [
