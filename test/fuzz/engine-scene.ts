@@ -266,7 +266,7 @@ export class Scene {
   #applied(): EngineEvent {
     const roundId = this.#roundId();
     if (this.#dice.chance(0.2)) return { kind: 'apply-failed', roundId, reason: 'range' };
-    const metrics = { lossSum: 1, correct: 1, examples: 2 };
+    const metrics = { lossSum: 1, correct: 1, examples: 2, seconds: 0 };
     const stateHash = hashNamed(`state ${this.#dice.below(3)}`);
     return { kind: 'applied', roundId, stateHash, metrics };
   }

@@ -28,7 +28,7 @@ export const virtualManifest = (changes: Partial<Manifest> = {}): Manifest => ({
   aggregation: { ...DEFAULT_AGGREGATION, phaseSeconds: 2 },
   privacy: NO_PRIVACY,
   admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5, participation: 1 },
-  stop: { rounds: 2, target: null },
+  stop: { rounds: 2, target: null, seconds: 0 },
   nonce: new Uint8Array(16),
   ...changes,
 });

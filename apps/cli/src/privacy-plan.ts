@@ -112,7 +112,7 @@ function manifestOf(question: PlanQuestion): Manifest {
     aggregation: { ...DEFAULT_AGGREGATION, ringBits, clippingNorm },
     privacy: { mechanism: 'distributed-gaussian', noiseMultiplier: 1, delta, updatesMax },
     admission: { minPeers, maxPeers: peers, joinWindowSeconds: 5, participation: 1 },
-    stop: { rounds, target: null },
+    stop: { rounds, target: null, seconds: 0 },
     nonce: new Uint8Array(16),
   };
 }

@@ -57,7 +57,7 @@ const MANIFEST: Manifest = {
   aggregation: DEFAULT_AGGREGATION,
   privacy: NO_PRIVACY,
   admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 5, participation: 1 },
-  stop: { rounds: 2, target: null },
+  stop: { rounds: 2, target: null, seconds: 0 },
   nonce: new Uint8Array(16),
 };
 const SIGNED = signManifest(MANIFEST, KEYS[0]!);
@@ -93,7 +93,7 @@ function certify(made: Made): Certificate {
     stateHash: stateHashOf(made),
     roster: KEYS.map(({ peerId }) => peerId),
     survivors: toBitmap([0, 1, 2, 3], 4),
-    metrics: { lossSum: 50, correct: 90, examples: 100 },
+    metrics: { lossSum: 50, correct: 90, examples: 100, seconds: 0 },
   };
   const signatures = KEYS.slice(0, signers).map((key, member) => {
     return { member, signature: signStatement(statement, key) };

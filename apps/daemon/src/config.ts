@@ -10,6 +10,7 @@ import { DEVICE_CHOICES, MEMORY_MIN, PRECISION_CHOICES } from '@starling/trainer
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { apiSchema } from './api-config.ts';
+import { logFormatSchema, telemetrySchema } from './telemetry-config.ts';
 
 const peer = z
   .string()
@@ -176,6 +177,8 @@ export const configSchema = z.strictObject({
   events: eventsConfigSchema.prefault({}),
   api: apiSchema,
   log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  logFormat: logFormatSchema,
+  telemetry: telemetrySchema,
 });
 export type Config = z.infer<typeof configSchema>;
 /** A configuration as it is written: what is absent has its default. */

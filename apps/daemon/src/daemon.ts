@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type ControlServer, createControlServer } from '@starling/control';
 import { errorMessage, type JobId, type Log, type PeerId } from '@starling/core';
-import { signingKeyFromSeed } from '@starling/crypto';
+import { type SigningKey, signingKeyFromSeed } from '@starling/crypto';
 import {
   createComputePool,
   Governor,
@@ -21,6 +21,7 @@ import {
   type StateDirectory,
 } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
+import { noticeFields } from '@starling/telemetry';
 import { createTrainer, dataOffers, type ProcessTrainer } from '@starling/trainer';
 import { apiOptions } from './api.ts';
 import { PolicyBook } from './api-policy.ts';
@@ -31,11 +32,14 @@ import { type Events, startEvents } from './event-bridge.ts';
 import { LiveRounds } from './live-rounds.ts';
 import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
 import { SwarmService } from './swarm-service.ts';
+import { DaemonTelemetry } from './telemetry.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
   readonly stateDirectory: string;
   readonly log: Log;
+  /** Told as soon as the peer is known. */
+  readonly onIdentity?: (peer: PeerId) => void;
 }
 
 /** What only the demo's entry passes; `main.ts` has no way to. */
@@ -61,7 +65,7 @@ const entry = (name: string): URL => new URL(`./${name}.js`, import.meta.url);
 
 /** The one place that wires disk, network, trainer and node together, and serves the API. */
 export async function startDaemon(
-  { config, stateDirectory, log }: DaemonOptions,
+  { config, stateDirectory, log, onIdentity = () => {} }: DaemonOptions,
   hooks: DaemonHooks = {},
 ): Promise<Daemon> {
   const undo: (() => Promise<void>)[] = [];
@@ -71,8 +75,10 @@ export async function startDaemon(
   try {
     const state = await openStateDirectory(stateDirectory, systemRandom);
     undo.push(() => state.close());
+    const key = signingKeyFromSeed(state.identitySeed);
+    onIdentity(key.peerId);
     const policy = await PolicyBook.open(state.path, config.policy);
-    return await assemble({ config, policy, log, state, hooks, undo, stopAll });
+    return await assemble({ config, policy, log, state, key, hooks, undo, stopAll });
   } catch (error) {
     await stopAll();
     throw error;
@@ -84,14 +90,14 @@ interface Assembly {
   readonly policy: PolicyBook;
   readonly log: Log;
   readonly state: StateDirectory;
+  readonly key: SigningKey;
   readonly hooks: DaemonHooks;
   readonly undo: (() => Promise<void>)[];
   readonly stopAll: () => Promise<void>;
 }
 
 async function assemble(assembly: Assembly): Promise<Daemon> {
-  const { config, log, state, hooks, undo, stopAll } = assembly;
-  const key = signingKeyFromSeed(state.identitySeed);
+  const { config, log, state, key, hooks, undo, stopAll } = assembly;
   const journal = await LevelJournal.open(state.journal);
   undo.push(() => journal.close());
   let node: StarlingNode | undefined;
@@ -115,8 +121,9 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const { transport, traffic } = metered(swarm);
 
   const { stopped, stop } = once(stopAll);
-  const lives = new LiveRounds();
-  const watchers = new Set<Watcher>([(job, notice) => lives.take(job, notice, Date.now())]);
+  const telemetry = await DaemonTelemetry.open({ config, log, self: key.peerId });
+  undo.push(() => telemetry.stop());
+  const { lives, watchers } = watching(telemetry);
   const running = new StarlingNode(
     {
       clock: systemClock,
@@ -143,7 +150,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   governor.start();
   await blobs.trim();
   const socket = await serve(assembly, {
-    ...{ governor, blobs, swarm, data, watchers, lives, stop },
+    ...{ governor, blobs, swarm, data, watchers, lives, stop, telemetry, journal },
     ...{ node: running, swarmHandlers: service, events: () => events.status() },
     proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),
   });
@@ -152,7 +159,14 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
 
 type Watcher = (job: JobId, notice: Notice) => void;
 
-type Served = Omit<
+/** Who is told what happens in jobs, from the start on. */
+function watching(telemetry: DaemonTelemetry) {
+  const lives = new LiveRounds();
+  const toLives: Watcher = (job, notice) => lives.take(job, notice, Date.now());
+  return { lives, watchers: new Set<Watcher>([toLives, telemetry.take]) };
+}
+
+type Served = { readonly telemetry: DaemonTelemetry; readonly journal: LevelJournal } & Omit<
   ControlParts,
   'apiUrl' | 'config' | 'policy' | 'state' | 'started' | 'loopDelay'
 >;
@@ -164,10 +178,11 @@ async function serve(assembly: Assembly, served: Served): Promise<string> {
   const loopDelay = monitorEventLoopDelay({ resolution: 10 });
   loopDelay.enable();
   let server: ControlServer | undefined;
-  const handlers = controlHandlers({
+  const parts = {
     ...{ ...served, config, policy, state, loopDelay, started: performance.now() },
     apiUrl: () => server?.url ?? null,
-  });
+  };
+  const handlers = served.telemetry.withTelemetry(controlHandlers(parts), parts);
   server = await createControlServer(socket, handlers, await apiOptions(config, state.path));
   undo.push(async () => server?.close());
   const { swarm } = served;
@@ -258,14 +273,12 @@ const PROGRESS_MS = 30_000;
 function noticeLog(log: Log, self: PeerId): (job: JobId, notice: Notice) => void {
   let lastProgress = Number.NEGATIVE_INFINITY;
   return (job, notice) => {
-    const { kind, ...rest } = notice;
-    const fields = 'certificate' in rest ? { round: rest.certificate.statement.round } : rest;
-    if (kind === 'progress') {
+    if (notice.kind === 'progress') {
       const now = performance.now();
       if (now - lastProgress < PROGRESS_MS) return;
       lastProgress = now;
     }
-    log.info(kind, { job: job.slice(0, 8), ...fields });
+    log.info(notice.kind, noticeFields(job, notice));
     if (notice.kind !== 'banned' || notice.peer !== self) return;
     const remedy = 'does another daemon run with a copy of this state directory? Stop it';
     log.warn('the others leave this peer out: its own messages contradict each other', { remedy });

@@ -5,11 +5,12 @@ import { hashHex } from '@starling/crypto';
 import type { InputObserver } from '@starling/node';
 import type { Notice, Slot } from '@starling/rounds';
 import { bytesOfWords } from '@starling/secagg';
+import { createLog } from '@starling/telemetry';
 import { inspectOffer } from '@starling/trainer';
 import { configSchema } from './config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import type { DemoMessage, DemoStart } from './demo-messages.ts';
-import { createLog } from './ports.ts';
+import { VERSION } from './version.ts';
 
 /**
  * Entry of a daemon of the demo: the same daemon, and an observer that shows its unmasked input to
@@ -43,8 +44,10 @@ async function run(start: DemoStart): Promise<void> {
     const bytesOut = daemon?.traffic().bytesOut ?? 0;
     tell({ kind: 'notice', job, notice, atMs: performance.now(), bytesOut });
   };
-  const log = createLog(config.log);
-  const options = { config, stateDirectory: start.stateDirectory, log };
+  const { log: level, logFormat: format } = config;
+  const log = await createLog({ level, format, version: VERSION });
+  const { stateDirectory } = start;
+  const options = { config, stateDirectory, log, onIdentity: log.identify };
   const observer = start.observed ? { observer: observerFor(start.capture) } : {};
   daemon = await startDaemon(options, { ...observer, onNotice });
   const { name, path, task } = start.dataset;

@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
 import { defaultStateDirectory } from '@starling/control';
 import { ConfigError, errorMessage } from '@starling/core';
+import { createLog, takeWarnings } from '@starling/telemetry';
 import { loadConfig, withOverrides } from './config.ts';
 import { startDaemon } from './daemon.ts';
-import { createLog } from './ports.ts';
+import { VERSION } from './version.ts';
 
 /** Entry of the daemon's process: `starling up` runs it. */
 const { values } = parseArgs({
@@ -17,9 +18,11 @@ const { values } = parseArgs({
 try {
   const file = loadConfig(values.config);
   const config = withOverrides(file, values.set);
-  const log = createLog(config.log);
+  const { log: level, logFormat: format } = config;
+  const log = await createLog({ level, format, version: VERSION });
+  takeWarnings(log);
   const stateDirectory = values.state ?? defaultStateDirectory();
-  const daemon = await startDaemon({ config, stateDirectory, log });
+  const daemon = await startDaemon({ config, stateDirectory, log, onIdentity: log.identify });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     // Again and again: a second Ctrl-C must not cut the shutdown short.
     process.on(signal, () => void daemon.stop());

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { type Clock, type Log, millis, type Random } from '@starling/core';
+import { type Clock, millis, type Random } from '@starling/core';
 import type { MachineFiles } from '@starling/node';
 import { residentBytes } from '@starling/trainer';
-import { pino } from 'pino';
 
 /** The machine's monotonic clock. */
 export const systemClock: Clock = {
@@ -39,14 +38,3 @@ export const memoryOf = (children: readonly number[]): number =>
   children.reduce((sum, pid) => sum + (residentBytes(pid) ?? 0), process.memoryUsage.rss());
 
 export const systemRandom: Random = { bytes: (length) => new Uint8Array(randomBytes(length)) };
-
-/** Structured lines on standard error; standard output belongs to `--json`. */
-export function createLog(level: string): Log {
-  const log = pino({ level, base: null }, pino.destination({ dest: 2, sync: true }));
-  return {
-    debug: (message, fields) => log.debug(fields ?? {}, message),
-    info: (message, fields) => log.info(fields ?? {}, message),
-    warn: (message, fields) => log.warn(fields ?? {}, message),
-    error: (message, fields) => log.error(fields ?? {}, message),
-  };
-}

@@ -56,6 +56,8 @@ export const manifestViewSchema = z.object({
   stop: z.object({
     rounds: count,
     target: z.object({ metric: z.enum(TARGET_METRICS), value: z.number() }).nullable(),
+    /** Null where no time ends it. */
+    minutes: z.number().nullable(),
   }),
 });
 export type ManifestView = z.infer<typeof manifestViewSchema>;
@@ -71,10 +73,12 @@ interface Launched {
 /** A manifest as the API shows it. */
 export function manifestView(launched: Launched): ManifestView {
   const { job, launcher, manifest, modelBytes, parameters } = launched;
-  const { model, data, nonce: _, ...rest } = manifest;
+  const { model, data, stop, nonce: _, ...rest } = manifest;
+  const { seconds, ...ends } = stop;
   return {
     ...{ job, launcher, ...rest },
     model: { hash: model, bytes: modelBytes ?? null, parameters: parameters ?? null },
     data: { ...data, inputShape: [...data.inputShape] },
+    stop: { ...ends, minutes: seconds === 0 ? null : seconds / 60 },
   };
 }

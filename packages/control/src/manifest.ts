@@ -41,7 +41,10 @@ export function manifestOf(file: JobFile, model: Uint8Array): Manifest {
     aggregation: aggregationOf(file.aggregation),
     privacy: privacyOf(file),
     admission: file.admission,
-    stop: { rounds: file.stop.rounds, target: file.stop.target ?? null },
+    stop: {
+      ...{ rounds: file.stop.rounds, target: file.stop.target ?? null },
+      seconds: Math.ceil(60 * (file.stop.minutes ?? 0)),
+    },
     nonce: new Uint8Array(randomBytes(16)),
   };
 }

@@ -53,6 +53,8 @@ export const jobFileSchema = z
       target: z
         .strictObject({ metric: z.enum(TARGET_METRICS), value: z.number().nonnegative() })
         .optional(),
+      /** Ends the job before, when its rounds took so long, by the clocks of their peers. */
+      minutes: positive.max(10_000_000).optional(),
     }),
   })
   .superRefine(({ aggregation, training }, context) => {

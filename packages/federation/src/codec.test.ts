@@ -12,6 +12,7 @@ import {
   type UpdateCodec,
   updateCodec,
 } from './index.ts';
+import { NUMBER_MAX } from './numbers.ts';
 
 const uniformOf = (seed: number, count: number): Uint8Array =>
   keystream(new Secret(new Uint8Array(32).fill(seed)), 0, 4 * count);
@@ -141,6 +142,7 @@ describe('metrics', () => {
           lossSum: total('lossSum'),
           correct: total('correct'),
           examples: total('examples'),
+          seconds: 0,
         });
       }),
     );
@@ -154,6 +156,18 @@ describe('metrics', () => {
     expect(loss(1e9)).toBe(160);
     expect(loss(Number.NaN)).toBe(160);
     expect(loss(Number.POSITIVE_INFINITY)).toBe(160);
+  });
+
+  test('a timed job counts seconds too, each peer as many as a number holds', () => {
+    const form = { timed: true } as const;
+    const none = { lossSum: 0, correct: 0, examples: 0 };
+    const parts = [12.4, 3, 1e9, Number.NaN].map((seconds) => {
+      return encodeMetrics({ ...none, seconds }, codec, form);
+    });
+    expect(parts.map((part) => part.length)).toEqual([4, 4, 4, 4]);
+    const { seconds } = decodeMetrics(ringSum(parts, codec), 4, codec, form);
+    expect(seconds).toBe(12 + 3 + NUMBER_MAX);
+    expect(encodeMetrics({ ...none, seconds: 9 }, codec)).toHaveLength(3);
   });
 
   test('impossible counts are our bug, impossible sums are theirs', () => {

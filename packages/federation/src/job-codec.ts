@@ -2,14 +2,20 @@ import { assert, ProtocolError } from '@starling/core';
 import { ringBudget } from '@starling/secagg';
 import { type CodecOptions, checkSums, plainGrid, type UpdateCodec, updateCodec } from './codec.ts';
 import type { Combination } from './combine.ts';
-import { decodeMetrics, encodeMetrics, type Metrics, metricWords } from './metrics.ts';
+import {
+  decodeMetrics,
+  encodeMetrics,
+  type Metrics,
+  type MetricsForm,
+  metricWords,
+} from './metrics.ts';
 import { joinNumbers, NUMBER_BITS, NUMBER_MAX, splitNumbers, wordsOfNumber } from './numbers.ts';
 import { rotatedRange } from './rotation.ts';
 import type { ServerOptimizer } from './server-optimizer.ts';
 import { chosenCount } from './sparsity.ts';
 
 /** How a job's updates become words, and sums of words a new global model. */
-export interface JobCodec extends CodecOptions {
+export interface JobCodec extends CodecOptions, MetricsForm {
   /** How much one buffer (a statistic of BatchNormalization) may change in a round. */
   readonly bufferRange: number;
   readonly optimizer: ServerOptimizer;
@@ -112,7 +118,7 @@ export function tailWords(codec: JobCodec): number {
   if (noise !== undefined) return 0;
   const grid = updateCodec(codec);
   const numbers = (weightCap === undefined ? 0 : 1) + (referenceSteps === undefined ? 0 : 1);
-  return numbers * wordsOfNumber(grid) + metricWords(grid);
+  return numbers * wordsOfNumber(grid) + metricWords(grid, codec);
 }
 
 /** Bounded weighting: w = min(examples, cap) / cap, from 0 to 1; 1 when all count the same. */
@@ -142,10 +148,10 @@ export function encodeTail(codec: JobCodec, effort: Effort, metrics: Metrics): U
     const steps = Math.round(weightOf(codec, effort) * effort.localSteps);
     numbers.push(Math.min(steps, NUMBER_MAX));
   }
-  return Uint32Array.of(...splitNumbers(numbers, grid), ...encodeMetrics(metrics, grid));
+  return Uint32Array.of(...splitNumbers(numbers, grid), ...encodeMetrics(metrics, grid, codec));
 }
 
-const NO_METRICS: Metrics = { lossSum: 0, correct: 0, examples: 0 };
+const NO_METRICS: Required<Metrics> = { lossSum: 0, correct: 0, examples: 0, seconds: 0 };
 
 /** What the tail of a sum says of the sum. */
 export interface Tail {
@@ -153,7 +159,7 @@ export interface Tail {
   readonly divisor: number;
   /** FedNova's effective steps over the reference; 1 without it. */
   readonly steps: number;
-  readonly metrics: Metrics;
+  readonly metrics: Required<Metrics>;
 }
 
 /**
@@ -167,12 +173,13 @@ export function decodeTail(codec: JobCodec, sums: Uint32Array, count: number): T
   const grid = updateCodec(codec);
   checkSums(sums, count, grid);
   const { weightCap, referenceSteps } = codec;
-  const metricsAt = sums.length - metricWords(grid);
+  const metricsAt = sums.length - metricWords(grid, codec);
   const numbers = [...joinNumbers(sums.subarray(0, metricsAt), count, grid)];
   const divisor = weightCap === undefined ? count : numbers.shift()! / weightCap;
   if (divisor === 0 || divisor > count) {
     throw new ProtocolError('sum-out-of-range', `weights of ${count} peers add up to ${divisor}`);
   }
   const steps = referenceSteps === undefined ? 1 : numbers.shift()! / divisor / referenceSteps;
-  return { divisor, steps, metrics: decodeMetrics(sums.subarray(metricsAt), count, grid) };
+  const metrics = decodeMetrics(sums.subarray(metricsAt), count, grid, codec);
+  return { divisor, steps, metrics };
 }

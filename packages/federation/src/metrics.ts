@@ -9,29 +9,46 @@ export interface Metrics {
   /** Examples classified correctly. */
   readonly correct: number;
   readonly examples: number;
+  /** How long the round took; counts in a job that is timed. */
+  readonly seconds?: number;
+}
+
+/** What of the metrics a job's vector carries. */
+export interface MetricsForm {
+  /** Whether the job ends after a time, and so counts it. */
+  readonly timed?: true;
 }
 
 /** Ring words that the metrics take at the end of a job's vector. */
-export const metricWords = (codec: Pick<UpdateCodec, 'valueBits'>): number =>
-  3 * wordsOfNumber(codec);
+export const metricWords = (
+  codec: Pick<UpdateCodec, 'valueBits'>,
+  { timed }: MetricsForm = {},
+): number => (timed ? 4 : 3) * wordsOfNumber(codec);
 /** The trainer clamps each example's loss to [0, LOSS_MAX]. */
 export const LOSS_MAX = 16;
 /** Examples that a peer may count, so that even the greatest loss sum fits a number. */
 export const EXAMPLES_MAX = Math.floor(NUMBER_MAX / LOSS_MAX);
 
 /**
- * The numbers lossSum, correct, examples of one peer as words; the loss rounded to the nearest. A
- * loss that is not finite counts as the greatest: the model diverged, the round goes on.
+ * The numbers lossSum, correct, examples of one peer as words, and its seconds where the job is
+ * timed; loss and seconds rounded to the nearest. A loss that is not finite counts as the greatest:
+ * the model diverged, the round goes on.
  * @throws InvariantError on more examples than EXAMPLES_MAX, or impossible counts
  */
-export function encodeMetrics(metrics: Metrics, codec: UpdateCodec): Uint32Array {
+export function encodeMetrics(
+  metrics: Metrics,
+  codec: UpdateCodec,
+  { timed }: MetricsForm = {},
+): Uint32Array {
   const { lossSum, correct, examples } = metrics;
   const isPossible = Number.isInteger(examples) && examples >= 0 && examples <= EXAMPLES_MAX;
   assert(isPossible, `examples: ${examples}`);
   assert(Number.isInteger(correct) && correct >= 0 && correct <= examples, `correct: ${correct}`);
   const worst = LOSS_MAX * examples;
   const loss = Number.isFinite(lossSum) ? Math.min(worst, Math.max(0, lossSum)) : worst;
-  return splitNumbers([Math.round(loss), correct, examples], codec);
+  const counts = [Math.round(loss), correct, examples];
+  const seconds = Math.min(NUMBER_MAX, Math.max(0, Math.round(metrics.seconds || 0)));
+  return splitNumbers(timed ? [...counts, seconds] : counts, codec);
 }
 
 /**
@@ -39,9 +56,14 @@ export function encodeMetrics(metrics: Metrics, codec: UpdateCodec): Uint32Array
  * lying peer can claim any counts within its own share of the range.
  * @throws ProtocolError 'sum-out-of-range' where no `count` values can add up to the sum
  */
-export function decodeMetrics(sums: Uint32Array, count: number, codec: UpdateCodec): Metrics {
-  assert(sums.length === metricWords(codec), `${sums.length} metric words`);
+export function decodeMetrics(
+  sums: Uint32Array,
+  count: number,
+  codec: UpdateCodec,
+  form: MetricsForm = {},
+): Required<Metrics> {
+  assert(sums.length === metricWords(codec, form), `${sums.length} metric words`);
   checkSums(sums, count, codec);
-  const [lossSum, correct, examples] = joinNumbers(sums, count, codec);
-  return { lossSum: lossSum!, correct: correct!, examples: examples! };
+  const [lossSum, correct, examples, seconds = 0] = joinNumbers(sums, count, codec);
+  return { lossSum: lossSum!, correct: correct!, examples: examples!, seconds };
 }

@@ -15,7 +15,7 @@ import { Prng } from '../../sim/src/prng.ts';
 const PARAMETERS = 50;
 const hidden = (rounds: number, updatesMax = rounds): Partial<Manifest> => ({
   privacy: { mechanism: 'distributed-gaussian', noiseMultiplier: 2, delta: 1e-5, updatesMax },
-  stop: { rounds, target: null },
+  stop: { rounds, target: null, seconds: 0 },
 });
 const { rho } = guaranteeOf(virtualManifest(hidden(1)), PARAMETERS)!;
 const budgetFor = (updates: number): Policy => ({

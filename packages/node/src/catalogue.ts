@@ -1,4 +1,12 @@
-import { type JobId, type Journal, utf8 } from '@starling/core';
+import {
+  errorMessage,
+  type JobId,
+  type Journal,
+  type Log,
+  ProtocolError,
+  utf8,
+} from '@starling/core';
+import { type Job, readJob } from '@starling/protocol-rounds';
 
 /** What the owner of this machine said about a job. */
 export type Decision =
@@ -8,6 +16,25 @@ export type Decision =
 export interface CatalogueEntry {
   readonly manifest: Uint8Array;
   readonly decision: Decision | undefined;
+}
+
+/**
+ * A job that was kept. One of another version of the protocol stays on disk and is left alone: an
+ * update of the program must not keep the daemon from its other jobs.
+ */
+export function keptJob({ manifest }: CatalogueEntry, log: Log): Job | undefined {
+  try {
+    const job = readJob(manifest);
+    if (job !== undefined) return job;
+    log.warn('a job that was kept is signed for another version of the protocol; it is left out');
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    const reason = errorMessage(error);
+    log.warn('a job that was kept is of another version of the protocol; it is left out', {
+      reason,
+    });
+  }
+  return undefined;
 }
 
 /** Jobs this node knows, on disk: signed manifests and the owner's decisions. */

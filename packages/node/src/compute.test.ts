@@ -115,7 +115,7 @@ test('masked, added, unmasked and applied, updates become their plain mean', asy
     inputs.reduce((sum, { words }) => sum + words[i]!, 0),
   );
   expect(opened).toEqual({ words: plain, inRange: true });
-  expect(applied.metrics).toEqual({ lossSum: 90, correct: 21, examples: 30 });
+  expect(applied.metrics).toEqual({ lossSum: 90, correct: 21, examples: 30, seconds: 0 });
   const { model, round } = decodeState(applied.state);
   expect(round).toBe(1);
   const off = model.map((weight, i) => {

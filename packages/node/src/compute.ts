@@ -176,7 +176,7 @@ export interface ComputeTasks {
     out: {
       readonly state: Uint8Array;
       readonly stateHash: string;
-      readonly metrics: Metrics;
+      readonly metrics: Required<Metrics>;
       /** Cells whose mean no honest peers can have. */
       readonly spoilt: readonly number[];
     };

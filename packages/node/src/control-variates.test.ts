@@ -41,7 +41,7 @@ function after(chain: Chain, link: Link = {}): Chain {
       ...{ jobId: id, round, restarts, attempt, parent, roster },
       stateHash: hashHex(new TextEncoder().encode(`${branch}${round}`)) as BlobHash,
       survivors: Uint8Array.of(bits),
-      metrics: { lossSum: 0, correct: 0, examples: 0 },
+      metrics: { lossSum: 0, correct: 0, examples: 0, seconds: 0 },
     },
     signatures: [],
   };

@@ -17,7 +17,7 @@ const SETTINGS = { ringBits: 12, rotation: 'hadamard', errorFeedback: true } as 
 const random = seededRandom(3, 0, 0);
 const stateHash = hashHex(new Uint8Array([1])) as BlobHash;
 const effort = { examples: 10, localSteps: 1 };
-const metrics = { lossSum: 0, correct: 0, examples: 0 };
+const metrics = { lossSum: 0, correct: 0, examples: 0, seconds: 0 };
 
 /** One peer with error feedback, and what its host does. */
 function peer(more: { readonly sparsity?: number } = {}) {

@@ -74,7 +74,7 @@ const joinsOf = (peer: VirtualPeer) => peer.notices.filter(({ kind }) => kind ==
 
 test('an owner hides single examples in a job that knows nothing of it', async () => {
   const { swarm, careful, contexts, evaluations } = await swarmWith(hiding(100));
-  const { job } = await launch(swarm, { stop: { rounds: 3, target: null } });
+  const { job } = await launch(swarm, { stop: { rounds: 3, target: null, seconds: 0 } });
   const done = (peer: VirtualPeer) => peer.node.job(job)!.certificates.length === 3;
   await swarm.until(() => swarm.peers.every(done));
   expect(joinsOf(careful)).toBe(3);
@@ -102,7 +102,7 @@ test('it trains what the budget covers, each charge on disk before, then watches
     await put(key, value);
     if (key.startsWith('example-privacy/')) order.push(contexts.length);
   };
-  const { job } = await launch(swarm, { stop: { rounds: 4, target: null } });
+  const { job } = await launch(swarm, { stop: { rounds: 4, target: null, seconds: 0 } });
   const done = (peer: VirtualPeer) => peer.node.job(job)!.certificates.length === 4;
   await swarm.until(() => swarm.peers.every(done));
   expect(order).toEqual([0, 1]);
@@ -120,7 +120,7 @@ test('in a job with noise both accounts are charged', async () => {
   const privacy = { mechanism: 'distributed-gaussian', noiseMultiplier: 20 } as const;
   const { job } = await launch(swarm, {
     privacy: { ...privacy, delta: 1e-5, updatesMax: 4 },
-    stop: { rounds: 2, target: null },
+    stop: { rounds: 2, target: null, seconds: 0 },
   });
   await swarm.until(() => careful.node.job(job)!.certificates.length === 2);
   const { updates, examples } = careful.node.privacySpent();

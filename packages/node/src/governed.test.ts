@@ -5,7 +5,7 @@ test('a paused peer finishes its round, stays out of the next, and comes back', 
   const swarm = new VirtualSwarm(11);
   for (let i = 0; i < 4; i++) await swarm.add();
   const [first, , , last] = swarm.peers;
-  const manifest = virtualManifest({ stop: { rounds: 6, target: null } });
+  const manifest = virtualManifest({ stop: { rounds: 6, target: null, seconds: 0 } });
   const { job } = await swarm.run(first!.node.launch(manifest, TEST_MODEL));
   const certificates = () => first!.node.job(job)!.certificates;
   /** How many were in a round's sum. */

@@ -37,7 +37,7 @@ async function swarmOf(trainers: readonly Trainer[], stop = 1) {
     await swarm.stop();
     expect(swarm.fatal).toEqual([]);
   });
-  const manifest = virtualManifest({ stop: { rounds: stop, target: null } });
+  const manifest = virtualManifest({ stop: { rounds: stop, target: null, seconds: 0 } });
   const { job } = await swarm.run(swarm.peers[0]!.node.launch(manifest, TEST_MODEL));
   const chains = () => swarm.peers.map(({ node }) => node.job(job)!.certificates);
   return { swarm, chains };

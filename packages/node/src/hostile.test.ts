@@ -49,7 +49,7 @@ function badManifests({ key, swarm }: Scene): readonly Uint8Array[] {
     { aggregation: { ...aggregation, ringBits: 3 } },
     { aggregation: { ...aggregation, phaseSeconds: -1 } },
     { training: { ...training, learningRate: -1 } },
-    { stop: { rounds: 0, target: null } },
+    { stop: { rounds: 0, target: null, seconds: 0 } },
   ];
   const stranger = swarm.keyOf(98);
   const stolen = Buffer.from(good);

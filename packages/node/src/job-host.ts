@@ -40,6 +40,7 @@ import { OwnVectors } from './own-vectors.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
 import type { PrivacyGate } from './privacy-gate.ts';
 import { EventQueue } from './queue.ts';
+import { RoundTimer } from './round-timer.ts';
 import { SessionHost } from './session-host.ts';
 import { SyncClient } from './sync-client.ts';
 import { PERSONAL, trainRound } from './training.ts';
@@ -102,6 +103,7 @@ export class JobHost {
   readonly #sync: SyncClient;
   readonly #feedback: ErrorFeedback | undefined;
   readonly #session: SessionHost;
+  readonly #timer: RoundTimer;
   readonly #loop: Promise<void>;
   #state: EngineState;
   #part: Participation | undefined;
@@ -141,6 +143,7 @@ export class JobHost {
       this.#feedback = new ErrorFeedback({ ...node, job, self: node.transport.self });
     }
     this.#sync = new SyncClient({ node, job, blobs: parts.blobs, enqueue });
+    this.#timer = new RoundTimer(parts.node.clock);
     this.#session = new SessionHost({
       ...parts,
       enqueue,
@@ -392,6 +395,7 @@ export class JobHost {
       this.#progress = progress;
       options.onNotice?.(job.id, { kind: 'progress', round, ...progress });
     };
+    this.#timer.begins(round);
     try {
       // Before the training: what it leaves behind may tell of examples though it is never sent.
       const name = `${round}-${toHex(node.random.bytes(8))}`;
@@ -403,7 +407,7 @@ export class JobHost {
       const variates = this.#variates;
       const trained = await trainRound({
         ...{ node, job, vectors, prepared, stateHash, round, onProgress, chain, variates },
-        ...{ own: this.#own, leftOver },
+        ...{ own: this.#own, leftOver, seconds: () => this.#timer.measure(round) },
       });
       const { update } = trained;
       const offer = { trained, dataset, stateHash };

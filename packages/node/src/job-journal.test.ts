@@ -20,7 +20,7 @@ const certificate = (round: number, branch = 'a'): Certificate => {
     stateHash: named(`${branch} state ${round}`) as BlobHash,
     roster: [key.peerId],
     survivors: new Uint8Array([1]),
-    metrics: { lossSum: 1, correct: 2, examples: 3 },
+    metrics: { lossSum: 1, correct: 2, examples: 3, seconds: 0 },
   };
   return { statement, signatures: [{ member: 0, signature: signStatement(statement, key) }] };
 };

@@ -34,7 +34,12 @@ async function swarmWith(roles: readonly (readonly MemberRight[])[]): Promise<Vi
 }
 
 const launchBy = (swarm: VirtualSwarm, peer: VirtualPeer): Promise<{ readonly job: JobId }> =>
-  swarm.run(peer.node.launch(virtualManifest({ stop: { rounds: 1, target: null } }), TEST_MODEL));
+  swarm.run(
+    peer.node.launch(
+      virtualManifest({ stop: { rounds: 1, target: null, seconds: 0 } }),
+      TEST_MODEL,
+    ),
+  );
 
 test('who may not launch is told so; its manifest is refused by everybody [M-20]', async () => {
   const swarm = await swarmWith([TRAIN, [...TRAIN, 'launch'], TRAIN]);

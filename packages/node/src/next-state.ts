@@ -25,7 +25,7 @@ export function addSums(cells: readonly Pick<OpenedCell, 'words'>[]): Uint32Arra
 
 export interface NextState {
   readonly state: JobState;
-  readonly metrics: Metrics;
+  readonly metrics: Required<Metrics>;
   /** Cells whose mean is longer than honest peers' can be: at least one in each is a liar. */
   readonly spoilt: readonly number[];
 }

@@ -64,7 +64,7 @@ describe('launch', () => {
     const { node } = swarm.peers[0]!;
     const refused = (changes: Partial<Manifest>, model = TEST_MODEL) =>
       expect(swarm.run(node.launch(virtualManifest(changes), model))).rejects;
-    await refused({ stop: { rounds: 0, target: null } }).toThrow('stop.rounds');
+    await refused({ stop: { rounds: 0, target: null, seconds: 0 } }).toThrow('stop.rounds');
     await refused({}, utf8('{}')).toThrow('no dimension');
     const other = utf8('{"dim":51}');
     await refused({}, other).toThrow('job.model: is not the model given');
@@ -157,7 +157,7 @@ describe('the owner’s word', () => {
 describe('cancel', () => {
   test('ends a job at every peer, at one that was away too, and outlasts a restart', async () => {
     const swarm = await swarmOf(4);
-    const { job } = await launch(swarm, { stop: { rounds: 50, target: null } });
+    const { job } = await launch(swarm, { stop: { rounds: 50, target: null, seconds: 0 } });
     const [launcher, , , away] = swarm.peers as [
       VirtualPeer,
       VirtualPeer,

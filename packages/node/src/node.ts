@@ -34,7 +34,7 @@ import {
   type WeightPatterns,
 } from '@starling/rounds';
 import { type BlobExchange, createBlobExchange } from './blobs/exchange.ts';
-import { Catalogue, type Decision } from './catalogue.ts';
+import { Catalogue, type Decision, keptJob } from './catalogue.ts';
 import { openChunk, takeChunk } from './chunk-server.ts';
 import { JobHost } from './job-host.ts';
 import { type JobModel, type JobReport, type Launched, NOT_LOOKED_AT } from './job-report.ts';
@@ -89,9 +89,9 @@ export class StarlingNode {
     transport.handle(CHUNK_PROTOCOL, async (parcel, from) => takeChunk(hosts(), parcel, from));
     transport.handle(OPEN_PROTOCOL, async (parcel, from) => openChunk(hosts(), parcel, from));
     await this.#accounts.load();
-    for (const { manifest, decision } of await this.#catalogue.all()) {
-      const job = readJob(manifest);
-      if (job !== undefined) await this.#open(job, manifest, decision);
+    for (const entry of await this.#catalogue.all()) {
+      const job = keptJob(entry, this.#parts.log);
+      if (job !== undefined) await this.#open(job, entry.manifest, entry.decision);
     }
     this.#leave.push(
       transport.subscribe(jobsTopic, (manifest, from) => this.#hear(manifest, from)),

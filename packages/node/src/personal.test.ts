@@ -45,7 +45,7 @@ function markingTrainer(mark: number, fails: readonly number[] = []) {
 const manifest = (rounds: number) =>
   virtualManifest({
     training: { ...DEFAULT_TRAINING, personal: ['head.*'] },
-    stop: { rounds, target: null },
+    stop: { rounds, target: null, seconds: 0 },
   });
 
 async function swarmOf(trainers: readonly { readonly trainer: Trainer }[]) {

@@ -24,7 +24,7 @@ const certificate = (survivors: number, attempt = 0): Certificate => ({
     stateHash: named('state') as BlobHash,
     roster: [self, other],
     survivors: Uint8Array.of(survivors),
-    metrics: { lossSum: 0, correct: 0, examples: 0 },
+    metrics: { lossSum: 0, correct: 0, examples: 0, seconds: 0 },
   },
   signatures: [],
 });

@@ -69,7 +69,7 @@ const manifest = (rounds: number) =>
       ...{ ...DEFAULT_AGGREGATION, phaseSeconds: 2, clippingNorm: 100 },
       ...{ algorithm: 'scaffold', referenceSteps: 10 },
     },
-    stop: { rounds, target: null },
+    stop: { rounds, target: null, seconds: 0 },
   });
 
 async function swarmOf(seed: number) {

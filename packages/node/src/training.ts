@@ -32,6 +32,8 @@ interface RoundInput {
   readonly variates: ControlVariates | undefined;
   /** With error feedback: what earlier updates left over. */
   readonly leftOver?: () => Promise<Float32Array | undefined>;
+  /** Seconds of the round so far, for a job that ends after a time. */
+  readonly seconds: () => number;
   /** Told every few seconds while the training lasts. */
   readonly onProgress: (progress: TrainingProgress) => void;
 }
@@ -84,7 +86,8 @@ export async function trainRound(input: RoundInput): Promise<TrainedRound> {
     update: trained.update,
     trainable: prepared.layout.parameters,
     effort,
-    metrics: evaluation,
+    // Of examples that are hidden, how long they took to train stays hidden, too.
+    metrics: { ...evaluation, seconds: hidesExamples ? 0 : input.seconds() },
     seed: node.random.bytes(32),
     publicSeed: publicSeedOf(job.id, stateHash),
     residual: await leftOver?.(),

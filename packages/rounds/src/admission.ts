@@ -73,6 +73,10 @@ export function manifestFault(manifest: Manifest): string | undefined {
     [participation > 0 && participation <= 1, 'admission.participation must be above 0, at most 1'],
     [stop.rounds >= 1, 'stop.rounds must be at least 1'],
     [
+      stop.seconds === 0 || manifest.privacy.mechanism === 'none',
+      'stop.seconds needs the rounds to be timed, and noise hides no time',
+    ],
+    [
       stop.target === null || (Number.isFinite(stop.target.value) && stop.target.value >= 0),
       'stop.target.value must be a number of at least 0',
     ],

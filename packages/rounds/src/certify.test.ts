@@ -16,7 +16,7 @@ import { hashNamed, testJob, testKeys } from './testing/fixtures.ts';
 const keys = testKeys(5);
 const job = testJob(keys[0]!);
 const NEW_STATE = hashNamed('new state');
-const METRICS = { lossSum: 3, correct: 2, examples: 4 };
+const METRICS = { lossSum: 3, correct: 2, examples: 4, seconds: 0 };
 
 /** A member of a roster of five whose session has just opened its sum. */
 function applyingPeer(): EnginePeer {

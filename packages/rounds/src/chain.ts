@@ -23,14 +23,28 @@ export function headHash(chain: Chain, jobId: JobId): CertificateHash {
   return last ? statementHash(last.statement) : (jobId as string as CertificateHash);
 }
 
-/** Whether the job has ended: all rounds are done, or the last certificate shows its target. */
+/**
+ * Whether the job has ended: all rounds are done, the time is up, or the last certificate shows its
+ * target.
+ */
 export function isOver(chain: Chain, { stop }: Manifest): boolean {
   if (chain.length >= stop.rounds) return true;
+  if (stop.seconds > 0 && secondsOf(chain) >= stop.seconds) return true;
   const metrics = chain.at(-1)?.statement.metrics;
   if (stop.target === null || metrics === undefined || metrics.examples === 0) return false;
   const { metric, value } = stop.target;
   if (metric === 'accuracy') return metrics.correct / metrics.examples >= value;
   return metrics.lossSum / metrics.examples <= value;
+}
+
+/**
+ * How long the rounds of a timed job took: of each the mean over its survivors' own clocks, as
+ * their secure sum has it. Clocks need not agree, and a liar moves a mean by its own share alone.
+ */
+export function secondsOf(chain: Chain): number {
+  return chain.reduce((sum, { statement }) => {
+    return sum + statement.metrics.seconds / survivorCount(statement);
+  }, 0);
 }
 
 /** Why a certificate cannot follow `before`, or undefined when it can. */

@@ -1,7 +1,7 @@
 import type { SigningKey } from '@starling/crypto';
 import { type Envelope, sealEnvelope, signCancel } from '@starling/protocol-rounds';
 import { describe, expect, test } from 'vitest';
-import { certificateFault, signersOf } from './chain.ts';
+import { certificateFault, isOver, secondsOf, signersOf } from './chain.ts';
 import { drawOf } from './round-id.ts';
 import { EnginePeer, GENESIS } from './testing/engine-peer.ts';
 import { certificateAfter, hashNamed, testJob, testKeys } from './testing/fixtures.ts';
@@ -205,7 +205,7 @@ test('junk in our copy of a certificate does not hide a good signature in theirs
 
 describe('the end of a job [R-38]', () => {
   const metrics = (correct: number, lossSum: number) => ({
-    changes: { metrics: { lossSum, correct, examples: 10 } },
+    changes: { metrics: { lossSum, correct, examples: 10, seconds: 0 } },
   });
   test.each([
     ['accuracy', 0.8, metrics(7, 20), metrics(8, 20)],
@@ -227,6 +227,24 @@ describe('the end of a job [R-38]', () => {
     const rules = { jobId: target.id, manifest: target.manifest };
     expect(certificateFault(third, [first, second], rules)).toBe('follows the end of the job');
   });
+});
+
+test('a timed job ends when its rounds took so long, each by the mean of its survivors', () => {
+  const timed = testJob(keys[0]!, { rounds: 9, seconds: 60 });
+  const took = (seconds: number) => ({
+    changes: { metrics: { lossSum: 0, correct: 0, examples: 0, seconds } },
+  });
+  // Five survivors: 25 s, 30 s, then 5 s or a little less.
+  const first = certificateAfter([], { job: timed, roster, state: 'one', ...took(125) });
+  const second = certificateAfter([first], { job: timed, roster, state: 'two', ...took(150) });
+  const before = [first, second];
+  const last = (seconds: number) =>
+    certificateAfter(before, { job: timed, roster, state: 'three', ...took(seconds) });
+  expect(first.statement.roster).toHaveLength(5);
+  expect(isOver(before, timed.manifest)).toBe(false);
+  expect(isOver([...before, last(24)], timed.manifest)).toBe(false);
+  expect(isOver([...before, last(25)], timed.manifest)).toBe(true);
+  expect(secondsOf([...before, last(25)])).toBe(60);
 });
 
 describe('the launcher’s cancel', () => {

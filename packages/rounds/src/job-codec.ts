@@ -12,7 +12,7 @@ import type { VectorLayout } from './trainer.ts';
 
 /** The grids and the server optimiser of a job: the same in every round and roster. */
 export function codecOf(manifest: Manifest): JobCodec {
-  const { aggregation, privacy } = manifest;
+  const { aggregation, privacy, stop } = manifest;
   const { ringBits, clippingNorm, bufferRange, weighting, weightCap, rotation, errorFeedback } =
     aggregation;
   return {
@@ -24,6 +24,7 @@ export function codecOf(manifest: Manifest): JobCodec {
     ...(rotation !== 'none' && { rotation }),
     ...(errorFeedback && { errorFeedback }),
     ...(aggregation.sparsity < 1 && { sparsity: aggregation.sparsity }),
+    ...(stop.seconds > 0 && { timed: true }),
     ...(privacy.mechanism !== 'none' && {
       noise: { multiplier: privacy.noiseMultiplier, ...fewestInSum(manifest) },
     }),

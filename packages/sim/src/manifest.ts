@@ -50,7 +50,7 @@ export function manifestOf(options: SimOptions, model: Uint8Array): Manifest {
       ...{ minPeers: 3, maxPeers: ringBits < 16 ? NARROW_PEERS : Math.max(128, peers) },
       ...{ joinWindowSeconds: 5, participation: 1 },
     },
-    stop: { rounds, target: null },
+    stop: { rounds, target: null, seconds: 0 },
     nonce: new Uint8Array(16),
   };
 }

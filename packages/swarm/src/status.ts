@@ -4,6 +4,7 @@ import type { RefusedBy } from './gate.ts';
 import type { TopicStatus } from './gossip.ts';
 import type { BootstrapStatus } from './keeper.ts';
 import type { UnreachablePeer } from './known-peers.ts';
+import type { Reachability } from './reach.ts';
 import type { RelayStatus } from './relays.ts';
 
 export interface ConnectionStatus {
@@ -23,6 +24,8 @@ export interface SwarmStatus {
   readonly self: PeerId;
   readonly network: string;
   readonly listen: readonly string[];
+  /** As the last peers that were asked found it. */
+  readonly reachability: Reachability;
   readonly connections: readonly ConnectionStatus[];
   readonly knownPeers: number;
   readonly routingTableSize: number;

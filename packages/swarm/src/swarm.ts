@@ -274,6 +274,7 @@ class Libp2pSwarm implements Swarm {
       self: this.self,
       network: options.network,
       listen: this.addresses(),
+      reachability: this.#reach.verdict,
       connections: node
         .getConnections()
         .flatMap(({ remotePeer, remoteAddr, direction, direct, rtt: latencyMs }) => {

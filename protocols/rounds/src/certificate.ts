@@ -37,9 +37,10 @@ export const statementCodec = struct({
   /** One bit per member of `roster`, least significant bit of byte 0 first. */
   survivors: bytes(1, LIMITS.rosterPeersMax / 8),
   /**
-   * Of the state before this round, summed over the survivors' validation splits (decision 14b).
+   * Of the state before this round, summed over the survivors' validation splits (decision 14b);
+   * and the seconds that the round took, summed over the survivors, in a job that ends by them.
    */
-  metrics: struct({ lossSum: u32(), correct: u32(), examples: u32() }),
+  metrics: struct({ lossSum: u32(), correct: u32(), examples: u32(), seconds: u32() }),
 });
 export type Statement = Decoded<typeof statementCodec>;
 

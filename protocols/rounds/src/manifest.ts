@@ -71,6 +71,8 @@ export const manifestCodec = struct({
     rounds: u32(1_000_000),
     /** The job ends before, when a certificate shows this accuracy or more, this loss or less. */
     target: nullable(struct({ metric: oneOf(TARGET_METRICS), value: f64 })),
+    /** The job ends before, when its rounds took so long, by the survivors' clocks; 0 for never. */
+    seconds: u32(1_000_000_000),
   }),
   /** Makes two launches of the same file two jobs. */
   nonce: bytes(16),

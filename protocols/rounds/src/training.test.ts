@@ -55,7 +55,7 @@ describe('training in a manifest', () => {
       aggregation: { ...DEFAULT_AGGREGATION, clippingNorm: 1 / 3, bufferRange: 1 / 3 },
       privacy: { ...NO_PRIVACY, mechanism: 'distributed-gaussian', noiseMultiplier: 1 / 3 },
       admission: { minPeers: 3, maxPeers: 64, joinWindowSeconds: 1 / 3, participation: 1 / 3 },
-      stop: { rounds: 1_000_000, target: { metric: 'loss', value: 1 / 3 } },
+      stop: { rounds: 1_000_000, target: { metric: 'loss', value: 1 / 3 }, seconds: 0 },
       nonce: new Uint8Array(16),
     };
     const signed = signManifest(manifest, signingKeyFromSeed(new Uint8Array(32)));

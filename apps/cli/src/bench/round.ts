@@ -130,6 +130,7 @@ function setupOf(size: Size): Omit<CellSetup, 'protection'> {
     aggregation: { ...DEFAULT_AGGREGATION, ringBits: bits },
     admission: { maxPeers: peers },
     privacy: NO_PRIVACY,
+    stop: { rounds: 1, target: null, seconds: 0 },
   } as Manifest;
   const shape = ringShapeOf(manifest, dim, peers);
   // Windows of one vector: different inputs without the memory of as many vectors.

@@ -31,6 +31,7 @@ export interface ManifestChanges {
   readonly admission?: Partial<Manifest['admission']>;
   readonly rounds?: number;
   readonly target?: Manifest['stop']['target'];
+  readonly seconds?: number;
 }
 
 /** A manifest without fault, but for the changes. */
@@ -49,7 +50,11 @@ export const testManifest = (changes: ManifestChanges = {}): Manifest => ({
     participation: 1,
     ...changes.admission,
   },
-  stop: { rounds: changes.rounds ?? 10, target: changes.target ?? null },
+  stop: {
+    rounds: changes.rounds ?? 10,
+    target: changes.target ?? null,
+    seconds: changes.seconds ?? 0,
+  },
   nonce: new Uint8Array(16),
 });
 
@@ -81,7 +86,7 @@ export function certificateAfter(before: Chain, options: CertificateOptions): Ce
     stateHash: hashNamed(state),
     roster: roster.map(({ peerId }): PeerId => peerId),
     survivors: toBitmap(survivors, roster.length),
-    metrics: { lossSum: 1, correct: 1, examples: 2 },
+    metrics: { lossSum: 1, correct: 1, examples: 2, seconds: 0 },
     ...changes,
   };
   const signatures = signers.map((member) => ({
