@@ -373,6 +373,10 @@ const STOP: Group = {
   note: 'The job ends after so many rounds, or before, when it is good enough.',
   fields: [
     whole('stop.rounds', 'Rounds', { min: 1, max: 1_000_000, required: true }),
+    number('stop.minutes', 'Minutes', {
+      ...{ above: 0, max: 10_000_000, placeholder: 'as long as it takes' },
+      hint: "The job ends before, when its rounds took so long by their peers' clocks.",
+    }),
     choice('stop.target.metric', 'Stop early by', ['accuracy', 'loss'], {
       ...{ usual: '', placeholder: 'nothing' },
     }),

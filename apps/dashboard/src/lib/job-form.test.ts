@@ -2,6 +2,7 @@ import { type JobFile, jobFileSchema } from '@starling/control';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { z } from 'zod';
 import { ApiError } from './api.ts';
 import { FIELDS, type Field, type Values } from './fields.ts';
 import { faultFrom, faultsOf, jobFileOf, plainOf } from './job-form.ts';
@@ -89,7 +90,24 @@ describe('the form says what the schema says', () => {
     }
   });
 
-  test('every key of the schema is a field, and every default the same', () => {
+  test('every key of the schema is a field, but for two that are files', () => {
+    interface Schema {
+      readonly properties?: Readonly<Record<string, Schema>>;
+    }
+    const keysOf = ({ properties }: Schema, path: string): readonly string[] =>
+      properties === undefined
+        ? [path]
+        : Object.entries(properties).flatMap(([key, inner]) =>
+            keysOf(inner, path === '' ? key : `${path}.${key}`),
+          );
+    const schema = z.toJSONSchema(jobFileSchema, { io: 'input', unrepresentable: 'any' });
+    const keys = keysOf(schema as Schema, '');
+    // The model is chosen as a file, and one with other outputs must be cut before.
+    const fields = [...FIELDS.map(({ path }) => path), 'model', 'output'];
+    expect([...keys].sort()).toEqual(fields.sort());
+  });
+
+  test('every default is the same', () => {
     const leaves = (value: unknown, path: string): [string, unknown][] =>
       typeof value === 'object' && value !== null && !Array.isArray(value)
         ? Object.entries(value).flatMap(([key, inner]) =>

@@ -90,7 +90,11 @@ function Manifest({ manifest }: { readonly manifest: ManifestView }) {
   const { data, loss, training, aggregation, privacy, admission, stop } = manifest;
   const { learningRate, batchSize } = training;
   const epochs = plural(training.epochs, 'epoch');
-  const target = stop.target === null ? '' : `, or ${stop.target.metric} ${stop.target.value}`;
+  const ends = [
+    plural(stop.rounds, 'round'),
+    ...(stop.minutes === null ? [] : [plural(stop.minutes, 'minute')]),
+    ...(stop.target === null ? [] : [`${stop.target.metric} ${stop.target.value}`]),
+  ];
   return (
     <>
       <Facts
@@ -107,7 +111,7 @@ function Manifest({ manifest }: { readonly manifest: ManifestView }) {
           ['Aggregation', `${aggregation.algorithm}, ${aggregation.weighting} weights`],
           ['Noise', privacy.mechanism],
           ['Peers', `${admission.minPeers} to ${admission.maxPeers}`],
-          ['Stops after', `${plural(stop.rounds, 'round')}${target}`],
+          ['Stops after', ends.join(' or ')],
           ['Model', <Hash key="model" value={manifest.model.hash} what="model" />],
         ]}
       />
