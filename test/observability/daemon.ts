@@ -26,11 +26,16 @@ export class LoggedDaemon {
     this.#gone = new Promise((resolve) => child.once('exit', () => resolve()));
   }
 
-  static async start(config: ConfigInput): Promise<LoggedDaemon> {
+  /** @param prepare told the state directory before the daemon is started */
+  static async start(
+    config: ConfigInput,
+    prepare: (state: string) => Promise<void> = async () => {},
+  ): Promise<LoggedDaemon> {
     const root = await temporaryDirectory();
     const [state, file, log] = ['state', 'starling.yaml', 'log'].map((name) => join(root, name));
     const all = { mdns: false, listen: ['/ip4/127.0.0.1/tcp/0'], log: 'debug', ...config };
     writeFileSync(file!, stringify(all));
+    await prepare(state!);
     const lines = openSync(log!, 'a');
     const child = fork(ENTRY, ['--state', state!, '--config', file!], {
       execArgv: [],
