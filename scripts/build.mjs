@@ -3,6 +3,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build } from 'esbuild';
+import { build as buildPages } from 'vite';
 
 const entries = {
   starling: 'apps/cli/src/main.ts',
@@ -18,6 +19,8 @@ const REQUIRE = [
   'const require = requireFrom(import.meta.url);',
 ].join('\n');
 const outdir = 'apps/cli/dist';
+// The pages of the daemon's address, into a folder of their own there.
+const pages = buildPages({ configFile: 'apps/dashboard/vite.config.ts' });
 const { metafile } = await build({
   entryPoints: entries,
   outdir,
@@ -43,5 +46,6 @@ const { metafile } = await build({
 // Old chunks go last, so that a process that starts meanwhile finds all it imports.
 const current = new Set(Object.keys(metafile.outputs).map((path) => basename(path)));
 for (const name of readdirSync(outdir)) {
-  if (!current.has(name)) rmSync(join(outdir, name));
+  if (!current.has(name) && name !== 'dashboard') rmSync(join(outdir, name));
 }
+await pages;

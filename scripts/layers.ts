@@ -75,7 +75,8 @@ export function checkLayers(root: string): string[] {
     }
   }
   for (const owner of packages.values()) {
-    for (const path of filesBelow(root, '.ts', `${owner.folder}/src`)) {
+    const start = `${owner.folder}/src`;
+    for (const path of ['.ts', '.tsx'].flatMap((ending) => filesBelow(root, ending, start))) {
       if (path.endsWith('.test.ts')) continue;
       const source = readSource(root, path);
       faults.push(...importFaults(source, owner, packages));

@@ -19,7 +19,8 @@ const FUNCTION_LINES_MAX = 70;
 
 /** `path:line message` of every breach below `root`. */
 export function checkTidy(root: string): string[] {
-  const sources = filesBelow(root, '.ts').map((path) => readSource(root, path));
+  const paths = ['.ts', '.tsx'].flatMap((ending) => filesBelow(root, ending));
+  const sources = paths.map((path) => readSource(root, path));
   return [
     ...sources.flatMap((source) => [
       ...sizeFaults(source),

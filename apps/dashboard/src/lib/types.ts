@@ -1,0 +1,22 @@
+/** What the daemon answers. Types alone: the schemas' library must not get into the bundle. */
+export type {
+  DataSetView,
+  GuaranteeView,
+  InspectionView,
+  JobEvent,
+  JobFileInput,
+  JobView,
+  LaunchedView,
+  LiveRound,
+  ManifestView,
+  MemberView,
+  NetworkView,
+  PeersView,
+  PolicyView,
+  PrivacyView,
+  Pulled,
+  Round,
+  RoundPhase,
+  Status,
+  SwarmView,
+} from '@starling/control';
