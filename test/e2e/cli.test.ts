@@ -49,7 +49,7 @@ const COMMANDS = [
     'jobs',
   ],
   ...['jobs approve', 'jobs refuse', 'watch', 'cancel', 'model pull', 'model verify', 'gradcheck'],
-  ...['model eval', 'model export', 'model diff', 'doctor'],
+  ...['model eval', 'model export', 'model diff', 'credits', 'doctor'],
   ...[
     'autodiff',
     'sim',

@@ -3,6 +3,7 @@ import pkg from '../package.json' with { type: 'json' };
 import { registerAutodiff } from './commands/autodiff.ts';
 import { registerBench } from './commands/bench.ts';
 import { registerCancel } from './commands/cancel.ts';
+import { registerCredits } from './commands/credits.ts';
 import { registerData } from './commands/data.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerExperiment } from './commands/experiment.ts';
@@ -34,7 +35,7 @@ export function createProgram(): Command {
     ...[registerDemo, registerUp, registerStatus, registerStop, registerDoctor, registerSwarm],
     registerData,
     ...[registerLaunch, registerJobs, registerWatch, registerCancel, registerModel],
-    ...[registerPrivacy, registerPolicy],
+    ...[registerPrivacy, registerCredits, registerPolicy],
     ...[registerGradcheck, registerAutodiff, registerSim, registerExperiment, registerBench],
   ];
   for (const register of registrations) register(program);
