@@ -8,7 +8,7 @@ import { passSignals, readiness, spawnDaemon, untilEnd } from './daemon-process.
 import { EXIT } from './failures.ts';
 import { reasonOf } from './files.ts';
 import type { JsonOption, StateOption } from './options.ts';
-import { coloured, note, print, printFacts, printJson } from './output.ts';
+import { note, print, printFacts, printJson, warn } from './output.ts';
 
 export interface UpOptions extends JsonOption, StateOption {
   readonly config?: string;
@@ -167,7 +167,7 @@ async function announce(state: string, options: UpOptions, log?: string): Promis
   for (const address of addresses) print(`  ${address}`);
   // In front the log is on the terminal, and has said so.
   if (log !== undefined) {
-    for (const warning of warnings) note(coloured('yellow', `warning: ${warning}`));
+    for (const warning of warnings) warn(`warning: ${warning}`);
   }
   if (log !== undefined) note('`starling status` shows it, `starling stop` ends it');
 }

@@ -1,0 +1,92 @@
+import process from 'node:process';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Key, readKeys } from '../terminal/keys.ts';
+import { LiveScreen, type Size, sizeOf } from '../terminal/live-screen.ts';
+import { isUnicode, wantsColour } from '../terminal/style.ts';
+import type { Look } from './look.ts';
+
+/** Times of the phase go on while nothing happens. */
+const TICK_MS = 500;
+const POLL_MS = 1000;
+/** A poll that takes long comes more seldom, so that watching is never what keeps a daemon busy. */
+const POLL_SHARE = 20;
+
+/** How a screen was left. */
+export type Leaving = 'ended' | 'left' | 'interrupted';
+
+export interface OnScreen {
+  readonly render: (look: Look) => readonly string[];
+  /** Asks for what no event brings. */
+  readonly poll: () => Promise<void>;
+  /** Takes events until there is an end, or until the signal; `changed` has the screen redrawn. */
+  readonly follow: (signal: AbortSignal, changed: () => void) => Promise<void>;
+}
+
+/**
+ * Shows a screen on the terminal until what it follows has ended, or until q or Ctrl-C. The last
+ * screen stays on the terminal.
+ */
+export async function onScreen({ render, poll, follow }: OnScreen): Promise<Leaving> {
+  const screen = new LiveScreen(process.stdout, (size) => render(lookOf(size)));
+  const ending = new AbortController();
+  let leaving: Leaving = 'ended';
+  const leave = (how: Leaving): void => {
+    leaving = how;
+    ending.abort();
+  };
+  const open = () => {
+    screen.open();
+    return readKeys(process.stdin, take);
+  };
+  const take = (key: Key): void => {
+    if (key === 'suspend') suspend();
+    else leave(key === 'leave' ? 'left' : 'interrupted');
+  };
+  const suspend = (): void => {
+    closeKeys();
+    screen.close();
+    process.once('SIGCONT', () => {
+      closeKeys = open();
+    });
+    process.kill(process.pid, 'SIGSTOP');
+  };
+  const interrupt = () => leave('interrupted');
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, interrupt);
+  let closeKeys = open();
+  const ticks = setInterval(() => screen.refresh(), TICK_MS);
+  const polling = polls(poll, ending.signal, () => screen.refresh());
+  try {
+    await follow(ending.signal, () => screen.refresh());
+  } finally {
+    ending.abort();
+    clearInterval(ticks);
+    await polling;
+    closeKeys();
+    screen.close();
+    for (const signal of signals) process.off(signal, interrupt);
+    const last = render(lookOf(sizeOf(process.stdout)));
+    process.stdout.write(`${last.join('\n')}\n`);
+  }
+  return leaving;
+}
+
+/** An answer that fails is not the screen's matter: the events tell when the daemon is gone. */
+async function polls(
+  poll: () => Promise<void>,
+  signal: AbortSignal,
+  changed: () => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    const began = performance.now();
+    await poll().then(changed, () => {});
+    const wait = Math.max(POLL_MS, POLL_SHARE * (performance.now() - began));
+    await pause(wait, undefined, { signal }).catch(() => {});
+  }
+}
+
+export const lookOf = ({ columns, rows }: Size): Look => ({
+  ...{ columns, rows },
+  unicode: isUnicode(process.env),
+  colour: wantsColour(process.stdout, process.env),
+});
