@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { defaultStateDirectory } from '@starling/control';
 import { ConfigError, errorMessage } from '@starling/core';
-import { loadConfig, withOverrides } from './config.ts';
+import { configFileOf, loadConfig, withOverrides } from './config.ts';
 import { startDaemon } from './daemon.ts';
 import { createLog } from './ports.ts';
 
@@ -15,10 +15,10 @@ const { values } = parseArgs({
 });
 
 try {
-  const file = loadConfig(values.config);
+  const stateDirectory = values.state ?? defaultStateDirectory();
+  const file = loadConfig(configFileOf(stateDirectory, values.config));
   const config = withOverrides(file, values.set);
   const log = createLog(config.log);
-  const stateDirectory = values.state ?? defaultStateDirectory();
   const daemon = await startDaemon({ config, stateDirectory, log });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     // Again and again: a second Ctrl-C must not cut the shutdown short.

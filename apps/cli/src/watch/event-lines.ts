@@ -4,7 +4,7 @@ import { clientOf } from '../client.ts';
 import type { DaemonOptions } from '../options.ts';
 import { coloured, print, printJson, shortHash } from '../output.ts';
 import { oneLine } from '../table.ts';
-import { clockText } from './job-screen.ts';
+import { clockText } from '../terminal/clock.ts';
 
 export interface EventChoice {
   /** Kinds, each of which may end in `*`; all when there are none. */

@@ -2,6 +2,7 @@ import type { JobView, LiveRound, Status } from '@starling/control';
 import { bytesText, plural, shortHash } from '../output.ts';
 import { lengthOf, oneLine } from '../table.ts';
 import { bar, timeText } from '../terminal/bar.ts';
+import { clockText } from '../terminal/clock.ts';
 import { CURVE_ROWS_MIN, curveLines } from './curves.ts';
 import type { JobWatch, Notice } from './job-watch.ts';
 import { type Look, painter } from './look.ts';
@@ -147,6 +148,3 @@ function noticeLines(notices: readonly Notice[], rows: number, look: Look): read
     return `${paint('dim', time)}${paint(STYLES[tone], text)}`;
   });
 }
-
-/** Local time of day. */
-export const clockText = (at: number): string => new Date(at).toTimeString().slice(0, 8);
