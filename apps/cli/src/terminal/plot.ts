@@ -53,8 +53,8 @@ export function plot(
     // A curve that is flat runs through the middle.
     max === min ? rows >> 1 : Math.round(((max - value) / (max - min)) * (rows - 1));
   let before = rowOf(points[0]!);
-  for (let x = 0; x < columns; x++) {
-    const y = rowOf(valueAt(points, x / Math.max(1, columns - 1)));
+  for (const [x, value] of spread(points, columns).entries()) {
+    const y = rowOf(value);
     // Steep parts are drawn through, so that the curve hangs together.
     const step = Math.sign(y - before);
     for (let between = before + step; step !== 0 && between !== y; between += step) {
@@ -68,12 +68,19 @@ export function plot(
   );
 }
 
-/** @param part of the way from the first to the last */
-function valueAt(points: readonly number[], part: number): number {
-  const place = part * (points.length - 1);
-  const left = Math.floor(place);
-  const right = Math.min(left + 1, points.length - 1);
-  return points[left]! + (points[right]! - points[left]!) * (place - left);
+/** A value for each column: points are where they are, so that no peak is lost, lines between. */
+function spread(points: readonly number[], columns: number): readonly number[] {
+  const last = points.length - 1;
+  if (last === 0) return Array.from({ length: columns }, () => points[0]!);
+  const columnOf = (i: number) => Math.round((i / last) * (columns - 1));
+  const values: number[] = [];
+  for (let i = 0; i < last; i++) {
+    const [from, to] = [columnOf(i), columnOf(i + 1)];
+    for (let x = from; x < to; x++) {
+      values.push(points[i]! + ((points[i + 1]! - points[i]!) * (x - from)) / (to - from));
+    }
+  }
+  return [...values, points[last]!];
 }
 
 function meansOf(values: readonly number[], count: number): readonly number[] {

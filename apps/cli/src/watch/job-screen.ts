@@ -5,7 +5,7 @@ import { bar, timeText } from '../terminal/bar.ts';
 import { clockText } from '../terminal/clock.ts';
 import { CURVE_ROWS_MIN, curveLines } from './curves.ts';
 import type { JobWatch, Notice } from './job-watch.ts';
-import { type Look, painter } from './look.ts';
+import { type Look, painter, shownAs } from './look.ts';
 import { flow, stepperLines } from './stepper.ts';
 
 /** More does not show more. */
@@ -33,7 +33,8 @@ export function jobScreen(watch: JobWatch, now: number, look: Look): readonly st
   const curves = curveRows < CURVE_ROWS_MIN ? [] : curveLines(view, curveRows, look);
   const above = curves.length === 0 ? [] : [...air, ...curves];
   const notices = noticeLines(watch.notices, left - above.length, look);
-  return [...head, ...above, ...air, ...round, ...air, ...machine, ...air, ...notices];
+  const lines = [...head, ...above, ...air, ...round, ...air, ...machine, ...air, ...notices];
+  return shownAs(lines.slice(0, look.rows), look);
 }
 
 /** Name on the left, standing on the right; the right one gives way. */
@@ -116,7 +117,7 @@ function machineLines(status: Status | null, look: Look): readonly string[] {
   const { peers, resources } = status;
   const { upload, download, paused } = resources;
   const pace = ({ perSecond, total }: typeof upload) =>
-    `${bytesText(perSecond)}/s (${bytesText(total)} in all)`;
+    `${bytesText(perSecond)}/s (${bytesText(total)})`;
   const parts = [
     `${plural(peers.length, 'peer')} connected`,
     `up ${pace(upload)}`,

@@ -2,9 +2,11 @@ import type { JobView, Status } from '@starling/control';
 import { bytesText, decimal, percent, plural, shortHash } from '../output.ts';
 import { type Column, formatTable } from '../table.ts';
 import { bar, timeText } from '../terminal/bar.ts';
-import { type Look, painter } from './look.ts';
+import { type Look, painter, shownAs } from './look.ts';
 
 const BAR_COLUMNS = 12;
+/** Below this a job's name must do. */
+const ID_COLUMNS = 100;
 
 /** All jobs of a daemon, one line each; those that run stand before those that have ended. */
 export function jobsScreen(
@@ -17,13 +19,14 @@ export function jobsScreen(
   if (jobs.length === 0) return [head, '', 'no jobs are known here'];
   const sorted = jobs.toSorted((a, b) => Number(isOver(a)) - Number(isOver(b)));
   const [titles, ...lines] = formatTable(columnsFor(look), sorted, look.columns);
-  const room = look.rows - 4;
+  const room = Math.max(0, look.rows - 4);
   const more = lines.length - room;
-  return [
+  const shown = [
     ...[head, '', paint('dim', titles!)],
     ...lines.slice(0, room).map((line, i) => (isOver(sorted[i]!) ? paint('dim', line) : line)),
     ...(more > 0 ? [paint('dim', `and ${plural(more, 'job')} more`)] : []),
   ];
+  return shownAs(shown.slice(0, look.rows), look);
 }
 
 const isOver = ({ phase }: JobView): boolean => phase === 'finished' || phase === 'cancelled';
@@ -37,8 +40,8 @@ function headText(jobs: readonly JobView[], status: Status | null): string {
   return `${known}  ${plural(peers.length, 'peer')} connected  ${pace}`;
 }
 
-const columnsFor = ({ unicode }: Look): readonly Column<JobView>[] => [
-  { title: 'JOB', value: ({ id }) => shortHash(id).slice(0, 8) },
+const columnsFor = ({ unicode, columns }: Look): readonly Column<JobView>[] => [
+  ...(columns < ID_COLUMNS ? [] : [{ title: 'JOB', value: ({ id }: JobView) => shortHash(id) }]),
   { title: 'NAME', value: ({ name }) => name, flexible: true },
   { title: 'NOW', value: nowText, flexible: true },
   {

@@ -18,3 +18,14 @@ export const glyphsOf = ({ unicode }: Pick<Look, 'unicode'>) =>
   unicode
     ? { done: '✓', running: '▶', toCome: '·', rule: '─', top: '┐', side: '│', none: '–' }
     : { done: '+', running: '>', toCome: '.', rule: '-', top: '+', side: '|', none: '-' };
+
+const ASCII_FOR: Readonly<Record<string, string>> = { '…': '~', '–': '-', '×': 'x' };
+
+/** Lines as a terminal can show them: without UTF-8 a question mark stands for what it cannot. */
+export const shownAs = (lines: readonly string[], { unicode }: Pick<Look, 'unicode'>) =>
+  unicode
+    ? lines
+    : lines.map((line) =>
+        // Codes of colours are ASCII, too.
+        line.replaceAll(/[^\x00-\x7f]/gu, (character) => ASCII_FOR[character] ?? '?'),
+      );
