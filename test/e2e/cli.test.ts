@@ -62,6 +62,7 @@ const COMMANDS = [
   ],
   ...['swarm members', 'swarm revoke', 'swarm vouch', 'swarm vouches', 'swarm leave'],
   ...['privacy', 'privacy plan', 'privacy plan-examples', 'policy show', 'policy set'],
+  ...['init', 'dashboard', 'events', 'logs', 'completion'],
 ];
 
 describe('usage', () => {

@@ -66,7 +66,7 @@ export function swarmFault(swarm: string, now: number): string | undefined {
     const verdict = checkInvite(parseInvite(swarm), Math.floor(now / 1000));
     return verdict.ok ? undefined : verdict.reason;
   } catch (error) {
-    if (error instanceof DecodeError) return error.message;
+    if (error instanceof DecodeError) return `no whole invite (${error.message}): copy it again`;
     throw error;
   }
 }

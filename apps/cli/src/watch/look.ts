@@ -27,5 +27,5 @@ export const shownAs = (lines: readonly string[], { unicode }: Pick<Look, 'unico
     ? lines
     : lines.map((line) =>
         // Codes of colours are ASCII, too.
-        line.replaceAll(/[^\x00-\x7f]/gu, (character) => ASCII_FOR[character] ?? '?'),
+        line.replaceAll(/\P{ASCII}/gu, (character) => ASCII_FOR[character] ?? '?'),
       );
