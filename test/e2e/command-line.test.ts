@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { controlSocket, createControlServer, type JobEvent } from '@starling/control';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { SCRIPTS } from '../../apps/cli/src/completion/scripts.ts';
 import { harmless, ID, JOB } from '../../packages/control/src/testing/handlers.ts';
 import { missingPrograms } from '../helpers/debian.ts';
 import { temporaryDirectory } from '../helpers/temporary.ts';
@@ -97,32 +96,7 @@ describe('a shell that completes', () => {
     expect(await inBash(['starling', 'watch', ''], await temporaryDirectory())).toEqual([]);
   });
 
-  const lacks = isFull ? missingPrograms(['zsh', 'fish']) : 'only in the full size';
-
-  test.skipIf(lacks !== undefined)(`zsh: the same${lacks ? ` (${lacks})` : ''}`, async () => {
-    const { state } = await answering();
-    const bin = await programs();
-    const folder = await temporaryDirectory();
-    await writeFile(join(folder, '_starling'), SCRIPTS.zsh);
-    // What zsh would show goes to standard output in place of a menu.
-    const script = [
-      `fpath=(${folder} $fpath)`,
-      'autoload -Uz compinit && compinit -u -D',
-      `_describe() { print -l -- "\${(@P)5}" }`,
-      '_files() { print -- files }',
-      'autoload -Uz _starling',
-      'words=("$@") CURRENT=$#',
-      'funcstack=(_starling) _starling',
-    ].join('\n');
-    const at = async (...words: readonly string[]) => {
-      const { stdout } = await run('zsh', ['-f', '-c', script, 'zsh', 'starling', ...words], {
-        ...{ PATH: `${bin}:${process.env['PATH']}`, STARLING_STATE: state },
-      });
-      return stdout.trim().split('\n');
-    };
-    expect(await at('watch', '')).toEqual([expect.stringMatching(/^mnist:mnist\\?: part/)]);
-    expect(await at('launch', '')).toEqual(['files']);
-  });
+  const lacks = isFull ? missingPrograms(['fish']) : 'only in the full size';
 
   test.skipIf(lacks !== undefined)(`fish: the same${lacks ? ` (${lacks})` : ''}`, async () => {
     const { state } = await answering();

@@ -65,10 +65,17 @@ export async function onScreen({ render, poll, follow }: OnScreen): Promise<Leav
     closeKeys();
     screen.close();
     for (const signal of signals) process.off(signal, interrupt);
-    const last = render(lookOf(sizeOf(process.stdout)));
-    process.stdout.write(`${last.join('\n')}\n`);
+    process.stdout.write(`${lastOf(render).join('\n')}\n`);
   }
   return leaving;
+}
+
+/** A summary and a prompt come below, and the first line should still be seen then. */
+const ROWS_BELOW = 3;
+
+function lastOf(render: OnScreen['render']): readonly string[] {
+  const { columns, rows } = sizeOf(process.stdout);
+  return render(lookOf({ columns, rows: Math.max(1, rows - ROWS_BELOW) }));
 }
 
 /** An answer that fails is not the screen's matter: the events tell when the daemon is gone. */

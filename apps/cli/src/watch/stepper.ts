@@ -1,5 +1,6 @@
 import { type LiveRound, ROUND_PHASES } from '@starling/control';
 import { lengthOf } from '../table.ts';
+import { timeText } from '../terminal/bar.ts';
 import { glyphsOf, type Look, painter } from './look.ts';
 
 const GAP = '  ';
@@ -37,4 +38,4 @@ export function flow(words: readonly string[], columns: number): readonly string
 }
 
 const secondsText = (seconds: number): string =>
-  seconds < 100 ? `${seconds.toFixed(1)}s` : `${Math.round(seconds)}s`;
+  seconds < 100 ? `${seconds.toFixed(1)}s` : timeText(seconds);
