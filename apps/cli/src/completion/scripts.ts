@@ -31,12 +31,15 @@ complete -F _starling starling
 const ZSH = `#compdef starling
 # starling's completion for zsh. In ~/.zshrc, after compinit: source <(starling completion zsh)
 _starling() {
-  local line directive=:none
+  local line value summary directive=:none
   local -a candidates
   while IFS= read -r line; do
     case $line in
       :*) directive=$line ;;
-      *) candidates+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}") ;;
+      *)
+        value=\${line%%$'\\t'*} summary=\${line#*$'\\t'}
+        candidates+=("\${value//:/\\\\:}\${summary:+:$summary}")
+        ;;
     esac
   done < <("\${words[1]}" __complete zsh -- "\${(@)words[2,CURRENT]}" 2>/dev/null)
   (( \${#candidates} )) && _describe -t starling starling candidates

@@ -57,7 +57,7 @@ function seriesOf(rounds: readonly Round[], { title, pick, text }: Wanted): Seri
   };
 }
 
-/** After a steep fall nothing else could be seen. */
+/** After a steep fall, of the loss or of what is wrong, nothing else could be seen. */
 const isSteep = (values: readonly number[]): boolean =>
   Math.min(...values) > 0 && Math.max(...values) > 8 * Math.min(...values);
 
@@ -66,8 +66,10 @@ function block({ title, rounds, values, text, style }: Series, rows: number, loo
   const { side, rule } = glyphsOf(look);
   const { columns, unicode } = look;
   const width = Math.max(1, columns - LABEL_COLUMNS - 2);
-  const isLogarithmic = title === 'loss' && isSteep(values);
-  const drawn = isLogarithmic ? values.map(Math.log) : values;
+  const errors = title === 'loss' ? values : values.map((accuracy) => 1 - accuracy);
+  const isLogarithmic = isSteep(errors);
+  const sign = title === 'loss' ? 1 : -1;
+  const drawn = isLogarithmic ? errors.map((error) => sign * Math.log(error)) : values;
   const lines = plot(drawn, { width, height: rows - FRAME_ROWS, unicode });
   const [min, max] = [Math.min(...values), Math.max(...values)];
   const scale = isLogarithmic ? ' (log)' : '';

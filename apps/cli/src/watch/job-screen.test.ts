@@ -29,7 +29,7 @@ describe('the screen of a job', () => {
     ['who is in the round', /roster 3 peers {2}chunks 3\/8 sent, 2 summed, 1 fetched/],
     ['how far training is', /training ━+─+ 25 % {2}5,210 examples\/s {2}12 s left/],
     ['bytes', /2 peers connected {2}up 2\.0 KiB\/s \(4\.0 KiB\) {2}down 1\.0 KiB\/s/],
-    ['the last rounds', /round 12 certified: 4 of 5 peers, before it loss 0\.1667/],
+    ['the last rounds', /round 12: 4 of 5 peers, before it loss 0\.1667/],
   ])('shows %s', (_, pattern) => {
     expect(text).toMatch(pattern);
   });
@@ -122,7 +122,7 @@ describe('what is kept of events', () => {
     watch.take({ ...event('certified'), view: job({ rounds: rounds(1) }) }, NOW);
     expect(watch.notices.map(({ text, tone }) => [text, tone])).toEqual([
       ['attempt lost', 'bad'],
-      ['round 1 certified: 4 of 5 peers, before it loss 2.0000, accuracy 10.00 %', 'good'],
+      ['round 1: 4 of 5 peers, before it loss 2.0000, accuracy 10.00 %', 'good'],
     ]);
   });
 

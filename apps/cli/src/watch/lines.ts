@@ -70,7 +70,7 @@ export function roundText(round: Round): string {
   const { survivors, participants, loss, accuracy } = round;
   const peers = `${survivors} of ${participants} peers`;
   const figures = `before it loss ${decimal(loss)}, accuracy ${percent(accuracy)}`;
-  return [`round ${round.round} certified: ${peers}`, figures, ...troublesOf(round)].join(', ');
+  return [`round ${round.round}: ${peers}`, figures, ...troublesOf(round)].join(', ');
 }
 
 const troublesOf = ({ attempt, restarts, settled }: Round): readonly string[] => [
