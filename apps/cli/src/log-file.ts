@@ -89,7 +89,7 @@ export function parseLogLine(line: string): LogLine | undefined {
   }
 }
 
-/** What is no line of the daemon itself is always wanted: it is there since something went wrong. */
+/** What is no line of the daemon itself is always wanted: it tells that something went wrong. */
 function isWanted(line: string, { level }: LogsOptions): boolean {
   if (line === '') return false;
   const parsed = parseLogLine(line);

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { parseYaml } from '../yaml-file.ts';
 import { amountText, type MachineFacts } from './machine.ts';
 
-/** What a volunteer is asked; a file of `--answers` has the same keys, all of which may be absent. */
+/** What a volunteer is asked. A file of `--answers` has some of these keys. */
 export const answersSchema = z.strictObject({
   /** The name of a swarm, or an invite to one. */
   swarm: z.string(),

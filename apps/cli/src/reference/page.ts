@@ -6,12 +6,16 @@ export function commandPage(program: CommandEntry): string {
   return `${[HEAD, ...list(entries), '', ...entries.flatMap(section)].join('\n').trimEnd()}\n`;
 }
 
-const HEAD = `# Command line
+const INTRODUCTION = [
+  'Made from the commands themselves by `npm run docs:reference`; `starling help COMMAND` says the',
+  'same. Every command has `--json`: one object on standard output, or one a line for what goes on',
+  '(`watch`, `events`, `logs`, `gradcheck`, `experiment`). All else goes to standard error. The exit',
+  'code is 0 on success, 1 on failure, 2 on wrong usage, 130 after Ctrl-C. Colours are for terminals',
+  'only; `NO_COLOR` turns them off, `FORCE_COLOR` on. `starling completion bash` (or `zsh`, `fish`)',
+  'prints a script that completes commands, options, and names that the daemon knows.',
+].join(' ');
 
-Made from the commands themselves by \`npm run docs:reference\`; \`starling help COMMAND\` says the same. Every command has \`--json\`: one object on standard output, or one a line for what goes on (\`watch\`, \`events\`, \`logs\`, \`gradcheck\`, \`experiment\`). All else goes to standard error. The exit code is 0 on success, 1 on failure, 2 on wrong usage, 130 after Ctrl-C. Colours are for terminals only; \`NO_COLOR\` turns them off, \`FORCE_COLOR\` on. \`starling completion bash\` (or \`zsh\`, \`fish\`) prints a script that completes commands, options, and names that the daemon knows.
-
-| command | does |
-| --- | --- |`;
+const HEAD = `# Command line\n\n${INTRODUCTION}\n\n| command | does |\n| --- | --- |`;
 
 /** A group has nothing to tell but its commands. */
 const withBelow = (entry: CommandEntry): readonly CommandEntry[] => [
