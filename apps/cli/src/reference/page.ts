@@ -7,12 +7,13 @@ export function commandPage(program: CommandEntry): string {
 }
 
 const INTRODUCTION = [
-  'Made from the commands themselves by `npm run docs:reference`; `starling help COMMAND` says the',
-  'same. Every command has `--json`: one object on standard output, or one a line for what goes on',
-  '(`watch`, `events`, `logs`, `gradcheck`, `experiment`). All else goes to standard error. The exit',
-  'code is 0 on success, 1 on failure, 2 on wrong usage, 130 after Ctrl-C. Colours are for terminals',
-  'only; `NO_COLOR` turns them off, `FORCE_COLOR` on. `starling completion bash` (or `zsh`, `fish`)',
-  'prints a script that completes commands, options, and names that the daemon knows.',
+  'Made from the commands themselves by `npm run docs:reference`; `starling help COMMAND` says',
+  'the same. Every command has `--json`: one object on standard output, or one a line for what',
+  'goes on (`watch`, `events`, `logs`, `gradcheck`, `experiment`). All else goes to standard',
+  'error. The exit code is 0 on success, 1 on failure, 2 on wrong usage, 130 after Ctrl-C. Colours',
+  'are for terminals only; `NO_COLOR` turns them off, `FORCE_COLOR` on. `starling completion bash`',
+  '(or `zsh`, `fish`) prints a script that completes commands, options, and names that the daemon',
+  'knows.',
 ].join(' ');
 
 const HEAD = `# Command line\n\n${INTRODUCTION}\n\n| command | does |\n| --- | --- |`;
