@@ -102,9 +102,9 @@ describe('usage', () => {
   });
 
   test('with --json the error is on standard output too', async () => {
-    const outcome = await starling('bogus', '--json');
+    const outcome = await starling('nonsense', '--json');
     expect(outcome.code).toBe(2);
-    expect(json(outcome)).toEqual({ error: "unknown command 'bogus'" });
+    expect(json(outcome)).toEqual({ error: "unknown command 'nonsense'" });
   });
 
   test('a group without a command shows its help and exits 2', async () => {
