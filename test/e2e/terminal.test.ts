@@ -148,6 +148,28 @@ describe.skipIf(lacks !== undefined)(`on a terminal${lacks ? ` (${lacks})` : ''}
       expect(screen.state()).toEqual({ isAlternate: false, hasCursor: true });
     });
 
+    test('q leaves also where the daemon does not answer any more', async () => {
+      const state = await temporaryDirectory();
+      let isAsked = false;
+      const server = await createControlServer(
+        controlSocket(state),
+        harmless({
+          job: async () => running,
+          status: () => {
+            isAsked = true;
+            return new Promise(() => {});
+          },
+        }),
+      );
+      onTestFinished(() => server.close());
+      const screen = await terminal(SMALL, { STARLING_STATE: state });
+      screen.type('starling watch digits');
+      screen.press('Enter');
+      await until(() => isAsked);
+      screen.press('q');
+      await screen.shows(/^\[0\]>$/m);
+    });
+
     test('ends with the job, and says what has become of it', async () => {
       const { screen, tell, readers } = await watching();
       await screen.shows(/2 peers connected/);

@@ -11,8 +11,8 @@ const POLL_MS = 1000;
 /** A poll that takes long comes more seldom, so that watching is never what keeps a daemon busy. */
 const POLL_SHARE = 20;
 
-/** How a screen was left. */
-export type Leaving = 'ended' | 'left' | 'interrupted';
+/** Signals that end the watching, with the exit codes that shells give to what they end. */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 export interface OnScreen {
   readonly render: (look: Look) => readonly string[];
@@ -23,15 +23,16 @@ export interface OnScreen {
 }
 
 /**
- * Shows a screen on the terminal until what it follows has ended, or until q or Ctrl-C. The last
- * screen stays on the terminal.
+ * Shows a screen on the terminal until what it follows has ended. The last screen stays on the
+ * terminal. With q, Ctrl-C or a signal the process ends: a daemon that does not answer would keep
+ * it waiting.
  */
-export async function onScreen({ render, poll, follow }: OnScreen): Promise<Leaving> {
+export async function onScreen({ render, poll, follow }: OnScreen): Promise<void> {
   const screen = new LiveScreen(process.stdout, (size) => render(lookOf(size)));
   const ending = new AbortController();
-  let leaving: Leaving = 'ended';
-  const leave = (how: Leaving): void => {
-    leaving = how;
+  let exitCode: number | undefined;
+  const leave = (code: number): void => {
+    exitCode = code;
     ending.abort();
   };
   const open = () => {
@@ -40,9 +41,11 @@ export async function onScreen({ render, poll, follow }: OnScreen): Promise<Leav
   };
   const take = (key: Key): void => {
     if (key === 'suspend') suspend();
-    else leave(key === 'leave' ? 'left' : 'interrupted');
+    else leave(key === 'leave' ? 0 : SIGNALS.SIGINT);
   };
   const suspend = (): void => {
+    // Windows has no way to do it.
+    if (process.platform === 'win32') return;
     closeKeys();
     screen.close();
     process.once('SIGCONT', () => {
@@ -50,24 +53,23 @@ export async function onScreen({ render, poll, follow }: OnScreen): Promise<Leav
     });
     process.kill(process.pid, 'SIGSTOP');
   };
-  const interrupt = () => leave('interrupted');
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const signals = Object.keys(SIGNALS) as (keyof typeof SIGNALS)[];
+  const interrupt = (signal: keyof typeof SIGNALS) => leave(SIGNALS[signal]);
   for (const signal of signals) process.on(signal, interrupt);
   let closeKeys = open();
   const ticks = setInterval(() => screen.refresh(), TICK_MS);
-  const polling = polls(poll, ending.signal, () => screen.refresh());
+  void polls(poll, ending.signal, () => screen.refresh());
   try {
     await follow(ending.signal, () => screen.refresh());
   } finally {
     ending.abort();
     clearInterval(ticks);
-    await polling;
     closeKeys();
     screen.close();
     for (const signal of signals) process.off(signal, interrupt);
     process.stdout.write(`${lastOf(render).join('\n')}\n`);
   }
-  return leaving;
+  if (exitCode !== undefined) process.exit(exitCode);
 }
 
 /** A summary and a prompt come below, and the first line should still be seen then. */

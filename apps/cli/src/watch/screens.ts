@@ -7,17 +7,14 @@ import { oneLine } from '../table.ts';
 import { jobScreen } from './job-screen.ts';
 import { JobWatch } from './job-watch.ts';
 import { jobsScreen } from './jobs-screen.ts';
-import { type Leaving, onScreen } from './on-screen.ts';
-
-/** As shells tell of a program that Ctrl-C ended. */
-const INTERRUPTED = 130;
+import { onScreen } from './on-screen.ts';
 
 /** One job on the whole terminal, until it has ended. */
 export async function watchJob(name: string, options: DaemonOptions): Promise<void> {
   const client = clientOf(options);
   const watch = new JobWatch(await client.job(name));
   const { id } = watch.view;
-  const leaving = await onScreen({
+  await onScreen({
     render: (look) => jobScreen(watch, Date.now(), look),
     poll: async () => {
       const [view, status, privacy] = await Promise.all([
@@ -36,7 +33,6 @@ export async function watchJob(name: string, options: DaemonOptions): Promise<vo
       if (!signal.aborted) throw daemonEnded();
     },
   });
-  finish(leaving);
   if (watch.isFinished) print(summaryOf(watch.view));
 }
 
@@ -45,7 +41,7 @@ export async function watchJobs(options: DaemonOptions): Promise<void> {
   const client = clientOf(options);
   let jobs: readonly JobView[] = await client.jobs();
   let status: Status | null = null;
-  const leaving = await onScreen({
+  await onScreen({
     render: (look) => jobsScreen(jobs, status, look),
     poll: async () => {
       [jobs, status] = await Promise.all([client.jobs(), client.status()]);
@@ -60,11 +56,6 @@ export async function watchJobs(options: DaemonOptions): Promise<void> {
       if (!signal.aborted) throw daemonEnded();
     },
   });
-  finish(leaving);
-}
-
-function finish(leaving: Leaving): void {
-  if (leaving === 'interrupted') process.exitCode = INTERRUPTED;
 }
 
 const daemonEnded = (): ProtocolError =>
