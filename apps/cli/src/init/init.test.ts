@@ -1,6 +1,8 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { signingKeyFromSeed } from '@starling/crypto';
 import { configSchema } from '@starling/daemon';
+import { inviteText, signInvite } from '@starling/protocol-membership';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { temporaryDirectory } from '../../../../test/helpers/temporary.ts';
@@ -194,6 +196,48 @@ describe('without anybody to ask', () => {
     expect(() => parseAnswers('swarm: w\nmemmory: 4 GiB\n', 'a.yaml')).toThrow(
       /a\.yaml, line 2, memmory: there is no such key/,
     );
+  });
+});
+
+describe('an invite', () => {
+  const admin = signingKeyFromSeed(new Uint8Array(32).fill(1));
+  const issued = NOW / 1000 - 3600;
+  const invite = inviteText(
+    signInvite(
+      {
+        body: {
+          swarm: {
+            ...{ name: 'ward-7', access: 'members', admins: [admin.peerId], threshold: 1 },
+            nonce: new Uint8Array(8),
+          },
+          ...{ role: 'trainer', singleUse: false, issuer: admin.peerId, issued },
+          ...{ expires: issued + 7200, memberUntil: issued + 86_400, key: null },
+          ...{ bootstrap: [], nonce: new Uint8Array(12) },
+        },
+        signatures: [],
+      },
+      admin,
+    ),
+  );
+
+  test('is kept in a file of its owner, not in the configuration, nor shown', async () => {
+    const state = await temporaryDirectory();
+    const parts = { prompter: undefined, machine: MACHINE, now: NOW };
+    await runInit({ swarm: invite }, { state, yes: true }, parts);
+    const file = join(state, 'invite.txt');
+    expect(await readFile(file, 'utf8')).toBe(`${invite}\n`);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(await readFile(join(state, 'starling.yaml'), 'utf8')).not.toMatch(/network|starling1/);
+    expect(printed).not.toContain(invite);
+    expect(printed).toContain(`starling swarm join - --state ${state} < ${file}`);
+  });
+
+  test('that has expired is refused before anything is written', async () => {
+    const state = await temporaryDirectory();
+    const late = { prompter: undefined, machine: MACHINE, now: NOW + 86_400_000 };
+    const run = runInit({ swarm: invite }, { state, yes: true }, late);
+    await expect(run).rejects.toThrow(/^swarm: .*expired/);
+    expect(await readdir(state)).toEqual([]);
   });
 });
 
