@@ -37,8 +37,9 @@ const JOB_FILE = [
 ].join(' ');
 
 const CONFIGURATION = [
-  'YAML, for a daemon: `starling up --config FILE`. Everything has a default that works. The',
-  'options of `up` go before the file, and `--trust` adds to its list.',
+  'YAML, for a daemon: `starling.yaml` in its state directory, where `starling init` writes it, or',
+  '`starling up --config FILE`. Everything has a default that works. The options of `up` go before',
+  'the file, and `--trust` adds to its list.',
   editorLine('configuration.schema.json'),
 ].join(' ');
 
