@@ -1,9 +1,12 @@
-/** Writes docs/reference: the keys of job files and of the configuration, from their schemas. */
+/** Writes docs/reference: the keys of job files and of the configuration, and the commands. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jobFileSchema } from '@starling/control';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { createProgram } from '../apps/cli/src/program.ts';
+import { commandPage } from '../apps/cli/src/reference/page.ts';
+import { describe } from '../apps/cli/src/reference/tree.ts';
 import { configSchema } from '../apps/daemon/src/config.ts';
 import { type JsonSchema, pageOf, schemaWithWords } from './reference/page.ts';
 import { isMain } from './source-text.ts';
@@ -18,6 +21,7 @@ export function referenceFiles(): ReadonlyMap<string, string> {
   return new Map([
     ['job-file.md', pageOf('Job file', JOB_FILE, job)],
     ['configuration.md', pageOf('Configuration file', CONFIGURATION, configuration)],
+    ['cli.md', commandPage(describe(createProgram()))],
     ['job-file.schema.json', `${JSON.stringify(job, null, 2)}\n`],
     ['configuration.schema.json', `${JSON.stringify(configuration, null, 2)}\n`],
   ]);
@@ -33,8 +37,9 @@ const JOB_FILE = [
 ].join(' ');
 
 const CONFIGURATION = [
-  'YAML, for a daemon: `starling up --config FILE`. Everything has a default that works. The',
-  'options of `up` go before the file, and `--trust` adds to its list.',
+  'YAML, for a daemon: `starling.yaml` in its state directory, where `starling init` writes it, or',
+  '`starling up --config FILE`. Everything has a default that works. The options of `up` go before',
+  'the file, and `--trust` adds to its list.',
   editorLine('configuration.schema.json'),
 ].join(' ');
 

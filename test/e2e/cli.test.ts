@@ -62,6 +62,7 @@ const COMMANDS = [
   ],
   ...['swarm members', 'swarm revoke', 'swarm vouch', 'swarm vouches', 'swarm leave'],
   ...['privacy', 'privacy plan', 'privacy plan-examples', 'policy show', 'policy set'],
+  ...['init', 'dashboard', 'events', 'logs', 'completion'],
 ];
 
 describe('usage', () => {
@@ -101,9 +102,9 @@ describe('usage', () => {
   });
 
   test('with --json the error is on standard output too', async () => {
-    const outcome = await starling('bogus', '--json');
+    const outcome = await starling('nonsense', '--json');
     expect(outcome.code).toBe(2);
-    expect(json(outcome)).toEqual({ error: "unknown command 'bogus'" });
+    expect(json(outcome)).toEqual({ error: "unknown command 'nonsense'" });
   });
 
   test('a group without a command shows its help and exits 2', async () => {

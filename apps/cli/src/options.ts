@@ -99,11 +99,23 @@ export function fraction(text: string): number {
   throw new InvalidArgumentError('expected a number from 0 to 1');
 }
 
+/** Words that a parser takes, for whoever completes them. */
+const WORDS = new WeakMap<object, readonly string[]>();
+
 /** Parser of an option that takes one of a few words. */
-export const oneOfWords =
-  <const W extends readonly string[]>(words: W) =>
-  (text: string): W[number] => {
+export const oneOfWords = <const W extends readonly string[]>(words: W) =>
+  takingWords(words, (text: string): W[number] => {
     const found = words.find((word) => word === text);
     if (found !== undefined) return found;
     throw new InvalidArgumentError(`expected ${words.join(' or ')}`);
-  };
+  });
+
+/** A parser of its own that takes these words only. */
+export function takingWords<P extends object>(words: readonly string[], parse: P): P {
+  WORDS.set(parse, words);
+  return parse;
+}
+
+/** The words that an option or an argument takes; undefined where it takes others, too. */
+export const wordsFor = ({ parseArg }: { readonly parseArg?: unknown }) =>
+  typeof parseArg === 'function' ? WORDS.get(parseArg) : undefined;

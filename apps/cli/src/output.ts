@@ -1,7 +1,5 @@
-import { styleText } from 'node:util';
 import { type Column, cut, formatTable } from './table.ts';
-
-type Style = Parameters<typeof styleText>[0];
+import { canRedraw, type Outlet, type Style, styled, wantsColour } from './terminal/style.ts';
 
 /** Results go to standard output, everything else to standard error. */
 export const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -22,18 +20,22 @@ export function printFacts(facts: readonly (readonly [name: string, value: strin
 const terminalWidth = (): number | undefined =>
   process.stdout.isTTY ? process.stdout.columns : undefined;
 
-/** Colour on a terminal only, and not where NO_COLOR is set (no-color.org). */
-export function coloured(style: Style, text: string): string {
-  const wanted = process.stdout.isTTY && !process.env['NO_COLOR'];
-  return wanted ? styleText(style, text) : text;
-}
+/**
+ * @param outlet where the text goes; on a terminal it is coloured, unless the environment says
+ *   otherwise
+ */
+export const coloured = (style: Style, text: string, outlet: Outlet = process.stdout): string =>
+  wantsColour(outlet, process.env) ? styled(style, text) : text;
+
+/** What its reader should know, on standard error. */
+export const warn = (text: string): void => note(coloured('yellow', text, process.stderr));
 
 /** A line that the next one replaces: on a terminal only, elsewhere a line like any other. */
 export class LiveLine {
   #shown = false;
 
   show(text: string): void {
-    if (!process.stdout.isTTY) {
+    if (!canRedraw(process.stdout, process.env)) {
       print(text);
       return;
     }

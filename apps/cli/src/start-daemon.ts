@@ -1,14 +1,14 @@
-import { mkdir, open, readFile, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { open, readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { ConfigError, ProtocolError } from '@starling/core';
-import { configSchema } from '@starling/daemon';
+import { configFileOf, configSchema } from '@starling/daemon';
 import { CommanderError } from 'commander';
 import { clientOf, stateDirectoryOf } from './client.ts';
 import { passSignals, readiness, spawnDaemon, untilEnd } from './daemon-process.ts';
 import { EXIT } from './failures.ts';
-import { reasonOf } from './files.ts';
+import { makeDirectory, notWritable } from './make-directory.ts';
 import type { JsonOption, StateOption } from './options.ts';
-import { coloured, note, print, printFacts, printJson } from './output.ts';
+import { note, print, printFacts, printJson, warn } from './output.ts';
 
 export interface UpOptions extends JsonOption, StateOption {
   readonly config?: string;
@@ -106,33 +106,6 @@ async function inBackground({ state, args, options }: Start): Promise<void> {
   );
 }
 
-const notWritable = (state: string, error: unknown): ConfigError =>
-  new ConfigError(
-    'stateDirectory',
-    `cannot write to ${state} (${reasonOf(error)})`,
-    'Give this user the right to write there, or choose another --state',
-  );
-
-/** Not by Node 20's recursive mkdir: it never returns where making answers ENOENT, as in /proc. */
-async function makeDirectory(state: string): Promise<void> {
-  const make = async (path: string, retry: boolean): Promise<void> => {
-    try {
-      await mkdir(path, { mode: 0o700 });
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EEXIST') return;
-      if (code !== 'ENOENT' || !retry) throw error;
-      await make(dirname(path), dirname(path) !== path);
-      await make(path, false);
-    }
-  };
-  try {
-    await make(state, true);
-  } catch (error) {
-    throw notWritable(state, error);
-  }
-}
-
 async function openLog(state: string) {
   const path = join(state, 'daemon.log');
   try {
@@ -157,17 +130,19 @@ async function announce(state: string, options: UpOptions, log?: string): Promis
     const told = { peerId, addresses, network, pid, warnings, apiUrl };
     return printJson({ ...told, stateDirectory: state, log: log ?? null });
   }
+  const config = configFileOf(state, options.config);
   printFacts([
     ['peer id', peerId],
     ['network', network],
     ['state', state],
+    ...(config === undefined ? [] : ([['configuration', config]] as const)),
     ...(log === undefined ? [] : ([['log', log]] as const)),
     ...(apiUrl === null ? [] : ([['api', apiUrl]] as const)),
   ]);
   for (const address of addresses) print(`  ${address}`);
   // In front the log is on the terminal, and has said so.
   if (log !== undefined) {
-    for (const warning of warnings) note(coloured('yellow', `warning: ${warning}`));
+    for (const warning of warnings) warn(`warning: ${warning}`);
   }
   if (log !== undefined) note('`starling status` shows it, `starling stop` ends it');
 }

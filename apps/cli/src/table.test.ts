@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Column, cut, formatTable, oneLine } from './table.ts';
+import { type Column, cut, formatTable, lengthOf, oneLine } from './table.ts';
 
 interface Row {
   readonly name: string;
@@ -43,4 +43,28 @@ test('a name from elsewhere cannot steer the terminal', () => {
 test('cutting counts characters and says so', () => {
   expect(cut('abcdef', 4)).toBe('abc…');
   expect(cut('äöüß', 4)).toBe('äöüß');
+});
+
+describe('a table on a narrow terminal', () => {
+  const rows = [{ name: 'scans of the ward', count: 1234 }];
+  const wide: readonly Column<(typeof rows)[number]>[] = [
+    { title: 'A LONG TITLE', value: ({ name }) => name },
+    { title: 'NAME', value: ({ name }) => name, flexible: true },
+    { title: 'ANOTHER TITLE', value: ({ count }) => String(count), align: 'right' },
+  ];
+
+  test.each([80, 60, 40, 30, 20, 10, 3])('keeps within %d columns', (width) => {
+    for (const line of formatTable(wide, rows, width)) {
+      expect(lengthOf(line)).toBeLessThanOrEqual(width);
+    }
+  });
+
+  test('counts two columns for a character of Chinese', () => {
+    const lines = formatTable(columns, [
+      { name: '肺部扫描', count: 1 },
+      { name: 'lungs', count: 2 },
+    ]);
+    expect(lines.map(lengthOf)).toEqual([15, 15, 15]);
+    expect(cut('肺部扫描', 5)).toBe('肺部…');
+  });
 });

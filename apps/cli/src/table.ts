@@ -1,3 +1,6 @@
+import sliceAnsi from 'slice-ansi';
+import stringWidth from 'string-width';
+
 /** One column of a table. */
 export interface Column<Row> {
   readonly title: string;
@@ -10,6 +13,8 @@ export interface Column<Row> {
 
 const GAP = '  ';
 const FLEXIBLE_MIN = 8;
+/** Where the flexible columns do not suffice, the others give way down to this. */
+const RIGID_MIN = 4;
 
 /**
  * Lines of a table, its titles first.
@@ -26,28 +31,34 @@ export function formatTable<Row>(
   ];
   const widths = columns.map((_, i) => Math.max(...cells.map((line) => lengthOf(line[i]!))));
   if (width !== undefined) shrink(widths, columns, width);
-  return cells.map((line) =>
-    line
-      .map((cell, i) => pad(cut(cell, widths[i]!), widths[i]!, columns[i]!.align))
-      .join(GAP)
-      .trimEnd(),
-  );
+  return cells
+    .map((line) =>
+      line
+        .map((cell, i) => pad(cut(cell, widths[i]!), widths[i]!, columns[i]!.align))
+        .join(GAP)
+        .trimEnd(),
+    )
+    .map((line) => (width === undefined ? line : cut(line, width)));
 }
 
-/** `text` in at most `width` characters, with an ellipsis where something is missing. */
+/** `text` in at most `width` columns, with an ellipsis where something is missing. */
 export function cut(text: string, width: number): string {
   if (lengthOf(text) <= width) return text;
-  return `${[...text].slice(0, Math.max(0, width - 1)).join('')}…`;
+  return width <= 0 ? '' : `${sliceAnsi(text, 0, width - 1)}…`;
 }
 
 function shrink<Row>(widths: number[], columns: readonly Column<Row>[], width: number): void {
-  let excess = widths.reduce((sum, each) => sum + each + GAP.length, -GAP.length) - width;
-  for (const [i, { flexible }] of [...columns.entries()].reverse()) {
-    if (flexible === undefined || excess <= 0) continue;
-    const given = Math.min(excess, Math.max(0, widths[i]! - FLEXIBLE_MIN));
-    widths[i]! -= given;
-    excess -= given;
-  }
+  const give = (isFlexible: boolean, least: number): void => {
+    let excess = widths.reduce((sum, each) => sum + each + GAP.length, -GAP.length) - width;
+    for (const [i, { flexible }] of [...columns.entries()].reverse()) {
+      if ((flexible === true) !== isFlexible || excess <= 0) continue;
+      const given = Math.min(excess, Math.max(0, widths[i]! - least));
+      widths[i]! -= given;
+      excess -= given;
+    }
+  };
+  give(true, FLEXIBLE_MIN);
+  give(false, RIGID_MIN);
 }
 
 function pad(text: string, width: number, align: 'right' | undefined): string {
@@ -55,7 +66,9 @@ function pad(text: string, width: number, align: 'right' | undefined): string {
   return align === 'right' ? `${blanks}${text}` : `${text}${blanks}`;
 }
 
-const lengthOf = (text: string): number => [...text].length;
+/** Columns of a terminal that `text` takes: two for a character of Chinese or Japanese. */
+export const lengthOf = (text: string): number =>
+  /^[\x20-\x7e]*$/.test(text) ? text.length : stringWidth(text);
 
 /**
  * Names of jobs and data sets come from other peers: no line break, and nothing that a terminal

@@ -4,6 +4,7 @@ import { ConfigError } from '@starling/core';
 import { describe, expect, test } from 'vitest';
 import { temporaryDirectory } from '../../../test/helpers/temporary.ts';
 import {
+  configFileOf,
   configSchema,
   limitsOf,
   loadConfig,
@@ -15,6 +16,15 @@ import {
 const PEER = '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN';
 const OTHER = '12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X';
 const defaults = configSchema.parse({});
+
+test('the file is the one named, else that of the state directory, else none', async () => {
+  const state = await temporaryDirectory();
+  expect(configFileOf(state)).toBeUndefined();
+  const own = join(state, 'starling.yaml');
+  await writeFile(own, 'network: own\n');
+  expect(configFileOf(state)).toBe(own);
+  expect(configFileOf(state, '/etc/other.yaml')).toBe('/etc/other.yaml');
+});
 
 test('nothing at all is a configuration', async () => {
   expect(loadConfig(undefined)).toEqual(defaults);

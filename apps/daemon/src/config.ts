@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { ConfigError, errorMessage, type PeerId } from '@starling/core';
 import { parsePeerId } from '@starling/crypto';
 import { eventsConfigSchema } from '@starling/events';
@@ -233,6 +234,16 @@ function contentOf(document: Document, file: string): unknown {
   } catch (error) {
     throw new ConfigError(file, errorMessage(error));
   }
+}
+
+/** Where `starling init` writes the configuration of a daemon. */
+export const ownConfigFile = (stateDirectory: string): string =>
+  join(stateDirectory, 'starling.yaml');
+
+/** The file that was named, else that of the state directory, else none. */
+export function configFileOf(stateDirectory: string, named?: string): string | undefined {
+  const own = ownConfigFile(stateDirectory);
+  return named ?? (existsSync(own) ? own : undefined);
 }
 
 /** The configuration of a file; the defaults when there is none. */

@@ -1,5 +1,12 @@
 /** What the command line needs to know of the daemon without loading it. */
-export { type Config, type ConfigInput, configSchema, loadConfig } from './config.ts';
+export {
+  type Config,
+  type ConfigInput,
+  configFileOf,
+  configSchema,
+  loadConfig,
+  ownConfigFile,
+} from './config.ts';
 export * from './demo-messages.ts';
 export { type OwnProbe, openOwnProbe } from './own-probe.ts';
 export { VERSION } from './version.ts';

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { defaultStateDirectory } from '@starling/control';
 import { ConfigError, errorMessage } from '@starling/core';
 import { createLog, takeWarnings } from '@starling/telemetry';
-import { loadConfig, withOverrides } from './config.ts';
+import { configFileOf, loadConfig, withOverrides } from './config.ts';
 import { startDaemon } from './daemon.ts';
 import { VERSION } from './version.ts';
 
@@ -16,12 +16,12 @@ const { values } = parseArgs({
 });
 
 try {
-  const file = loadConfig(values.config);
+  const stateDirectory = values.state ?? defaultStateDirectory();
+  const file = loadConfig(configFileOf(stateDirectory, values.config));
   const config = withOverrides(file, values.set);
   const { log: level, logFormat: format } = config;
   const log = await createLog({ level, format, version: VERSION });
   takeWarnings(log);
-  const stateDirectory = values.state ?? defaultStateDirectory();
   const daemon = await startDaemon({ config, stateDirectory, log, onIdentity: log.identify });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     // Again and again: a second Ctrl-C must not cut the shutdown short.

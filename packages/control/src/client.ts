@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { ConfigError, errorMessage } from '@starling/core';
 import type { Dataset } from '@starling/trainer';
 import { z } from 'zod';
-import { type Ask, type ControlTarget, nameOf, open } from './connection.ts';
+import { type Ask, type ControlTarget, nameOf, open, type Progress } from './connection.ts';
 import { type DataSetView, dataViewSchema } from './data-schema.ts';
 import { errorOf, foreignAnswer } from './failure.ts';
 import { type Inspect, type InspectionView, inspectionSchema } from './inspection-schema.ts';
@@ -55,14 +55,15 @@ export interface ControlClient {
   jobs(): Promise<readonly JobView[]>;
   job(id: string): Promise<JobView>;
   manifest(id: string): Promise<ManifestView>;
-  launch(job: JobFile, model: Uint8Array): Promise<LaunchedView>;
+  /** @param progress of the model on its way to the daemon */
+  launch(job: JobFile, model: Uint8Array, progress?: Progress): Promise<LaunchedView>;
   approve(id: string, dataset?: string): Promise<JobView>;
   refuse(id: string): Promise<JobView>;
   cancel(id: string): Promise<JobView>;
   events(id: string, signal?: AbortSignal): AsyncIterable<JobEvent>;
   /** Of all jobs. */
   allEvents(signal?: AbortSignal): AsyncIterable<JobEvent>;
-  pull(id: string, options?: PullOptions): Promise<Pulled>;
+  pull(id: string, options?: PullOptions, progress?: Progress): Promise<Pulled>;
   addData(data: Dataset): Promise<DataSetView>;
   /** The files stay where they are. */
   removeData(name: string): Promise<DataSetView>;
@@ -104,15 +105,19 @@ export function createControlClient(target: ControlTarget): ControlClient {
     jobs: () => get('/v1/jobs', z.array(jobSchema)),
     job: (id) => get(jobPath(id), jobSchema),
     manifest: (id) => get(jobPath(id, '/manifest'), manifestViewSchema),
-    launch: (job, model) =>
-      post('/v1/jobs', { job, model: Buffer.from(model).toString('base64') }, launchedSchema),
+    launch: (job, model, onSent) => {
+      const body = { job, model: Buffer.from(model).toString('base64') };
+      return call(target, launchedSchema, { method: 'POST', path: '/v1/jobs', body, onSent });
+    },
     approve: (id, dataset) => post(jobPath(id, '/approve'), { dataset }, jobSchema),
     refuse: (id) => post(jobPath(id, '/refuse'), {}, jobSchema),
     cancel: (id) => post(jobPath(id, '/cancel'), {}, jobSchema),
     events: (id, signal) => events(target, { method: 'GET', path: jobPath(id, '/events'), signal }),
     allEvents: (signal) => events(target, { method: 'GET', path: '/v1/events', signal }),
-    pull: (id, { personal } = { personal: false }) =>
-      get(jobPath(id, personal ? '/model?personal=true' : '/model'), pulledSchema),
+    pull: (id, { personal } = { personal: false }, onReceived) => {
+      const path = jobPath(id, personal ? '/model?personal=true' : '/model');
+      return call(target, pulledSchema, { method: 'GET', path }, onReceived);
+    },
     addData: (data) => post('/v1/data', data, dataViewSchema),
     removeData: (name) =>
       call(target, dataViewSchema, {
@@ -140,9 +145,14 @@ export function createControlClient(target: ControlTarget): ControlClient {
   };
 }
 
-async function call<T>(target: ControlTarget, schema: z.ZodType<T>, ask: Ask): Promise<T> {
+async function call<T>(
+  target: ControlTarget,
+  schema: z.ZodType<T>,
+  ask: Ask,
+  onReceived?: Progress,
+): Promise<T> {
   const response = await open(target, ask);
-  const answer = parseJson(await textOf(target, response.stream));
+  const answer = parseJson(await textOf(target, response.stream, onReceived));
   if (response.status >= 400) throw errorOf(answer);
   return parsed(schema, answer);
 }
@@ -166,10 +176,19 @@ async function* events(target: ControlTarget, ask: Ask): AsyncGenerator<JobEvent
   }
 }
 
-async function textOf(target: ControlTarget, stream: IncomingMessage): Promise<string> {
+async function textOf(
+  target: ControlTarget,
+  stream: IncomingMessage,
+  onReceived?: Progress,
+): Promise<string> {
+  const total = Number(stream.headers['content-length'] ?? Number.NaN);
   stream.setEncoding('utf8');
   let text = '';
-  for await (const chunk of reading(target, stream)) text += chunk;
+  for await (const chunk of reading(target, stream)) {
+    text += chunk;
+    // What is long is base64: a byte for each character.
+    onReceived?.(text.length, total);
+  }
   return text;
 }
 

@@ -1,4 +1,5 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { ConfigError, errorMessage } from '@starling/core';
 import { isLoopback } from './addresses.ts';
@@ -20,7 +21,15 @@ export interface Ask {
   readonly path: string;
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
+  /** Told how much of a long body is on its way. */
+  readonly onSent?: Progress | undefined;
 }
+
+/** @param total bytes in all; NaN where they are not known */
+export type Progress = (done: number, total: number) => void;
+
+/** A body is sent in such pieces. */
+const PIECE_BYTES = 256 * 1024;
 
 export interface Response {
   readonly status: number;
@@ -37,11 +46,13 @@ export const nameOf = (target: ControlTarget): string =>
  */
 export async function open(target: ControlTarget, ask: Ask): Promise<Response> {
   const { method, path, body, signal } = ask;
-  const payload = body === undefined ? undefined : JSON.stringify(body);
+  const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
   const { send, options } = routeTo(target);
   const headers = {
     ...options.headers,
-    ...(payload !== undefined && { 'content-type': 'application/json' }),
+    ...(payload !== undefined && {
+      ...{ 'content-type': 'application/json', 'content-length': payload.length },
+    }),
   };
   return new Promise((resolve, reject) => {
     // One connection for each call: a kept one that the daemon closes fails with nobody to hear it.
@@ -55,8 +66,24 @@ export async function open(target: ControlTarget, ask: Ask): Promise<Response> {
       } else resolve({ status, stream });
     });
     request.on('error', (error) => reject(failureOf(target, error)));
-    request.end(payload);
+    void sendBody(request, payload, ask.onSent);
   });
+}
+
+/** Writes no faster than the other side reads, so that progress is what it says. */
+async function sendBody(
+  request: ClientRequest,
+  payload: Buffer | undefined,
+  onSent: Progress | undefined,
+): Promise<void> {
+  const total = payload?.length ?? 0;
+  for (let at = 0; at < total && !request.destroyed; at += PIECE_BYTES) {
+    const isTaken = request.write(payload!.subarray(at, at + PIECE_BYTES));
+    onSent?.(Math.min(at + PIECE_BYTES, total), total);
+    // A connection that breaks drains nothing; its error is told elsewhere.
+    if (!isTaken) await Promise.race([once(request, 'drain'), once(request, 'close')]);
+  }
+  request.end();
 }
 
 interface Way {

@@ -54,6 +54,30 @@ describe('every route', () => {
     expect(await client.inspectData({ path: '/d', name: 'a' })).toEqual(INSPECTION);
   });
 
+  test('tells how much of a model is on its way, in both directions', async () => {
+    const model = new Uint8Array(3_000_000).map((_, i) => i);
+    let received = 0;
+    const { client } = await running({
+      launch: async (_, bytes) => {
+        received = bytes.length;
+        return { job: ID, copies: 2, peers: 3, privacy: null };
+      },
+      pull: async () => ({ round: 1, proof: 'AAAA', model: Buffer.from(model).toString('base64') }),
+    });
+    const steps: { done: number; total: number }[] = [];
+    const note = (done: number, total: number) => void steps.push({ done, total });
+    await client.launch(FILE, model, note);
+    expect(received).toBe(model.length);
+    const sent = steps.splice(0);
+    const pulled = await client.pull(ID, { personal: false }, note);
+    expect(Buffer.from(pulled.model, 'base64').equals(Buffer.from(model))).toBe(true);
+    for (const seen of [sent, steps]) {
+      expect(seen.length).toBeGreaterThan(3);
+      expect(seen.every(({ done }, i) => i === 0 || done > seen[i - 1]!.done)).toBe(true);
+      expect(seen.at(-1)!.done).toBe(seen.at(-1)!.total);
+    }
+  });
+
   test('hands over what the client sent', async () => {
     const seen: unknown[] = [];
     const { client } = await running({

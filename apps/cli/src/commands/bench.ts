@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { BENCHMARKS, type BenchmarkReport } from '../bench/registry.ts';
-import { addCommand, type JsonOption } from '../options.ts';
+import { addCommand, type JsonOption, takingWords } from '../options.ts';
 import { print, printJson, printTable } from '../output.ts';
 
 interface BenchOptions extends JsonOption {
@@ -15,7 +15,7 @@ export function registerBench(program: Command): void {
     summary: 'measure a part of Starling beside a comparison in the same run',
     examples: ['bench masking', 'bench round --json'],
   })
-    .argument('<name>', NAMES.join(', '), benchmarkName)
+    .argument('<name>', NAMES.join(', '), takingWords(NAMES, benchmarkName))
     .option('--quick', 'a small size, to see that it works; its figures mean nothing')
     .action(async (name: string, { json, quick }: BenchOptions) => {
       const { run } = await BENCHMARKS[name]!();

@@ -19,7 +19,7 @@ export function registerDoctor(program: Command): void {
     summary: 'look for what keeps this machine from taking part, and say what to do about it',
     examples: ['doctor', 'doctor --config starling.yaml --json'],
   })
-    .option('--config <file>', "the daemon's configuration in YAML")
+    .option('--config <file>', "the daemon's configuration in YAML (starling.yaml in its state)")
     .action(async (options: Options) => {
       const { stateDirectoryOf } = await import('../client.ts');
       const { hasFailed, runChecks } = await import('../doctor/check.ts');
@@ -27,9 +27,11 @@ export function registerDoctor(program: Command): void {
       const { allChecks } = await import('../doctor/registry.ts');
       const { openNetworkProbe } = await import('../doctor/network-probe.ts');
       const { openTrainerProbe } = await import('../doctor/trainer-probe.ts');
-      const { config, error } = await configurationOf(options.config);
-      const configFile = { path: options.config, error };
+      const { configFileOf } = await import('@starling/daemon');
       const stateDirectory = resolve(stateDirectoryOf(options));
+      const path = configFileOf(stateDirectory, options.config);
+      const { config, error } = await configurationOf(path);
+      const configFile = { path, error };
       const trainer = openTrainerProbe(config, CHILD);
       const network = openNetworkProbe(config, stateDirectory);
       try {

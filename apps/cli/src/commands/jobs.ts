@@ -13,7 +13,14 @@ import {
 } from '../output.ts';
 import { type Column, oneLine } from '../table.ts';
 
-const COLUMNS: readonly Column<JobView>[] = [
+const EPSILON: Column<JobView> = {
+  title: 'EPSILON',
+  value: ({ privacy }) => decimal(privacy?.epsilon ?? null, 2),
+  align: 'right',
+};
+
+/** A column that has nothing for any job would take the place of what the others say. */
+const columnsFor = (jobs: readonly JobView[]): readonly Column<JobView>[] => [
   { title: 'JOB', value: ({ id }) => shortHash(id) },
   { title: 'NAME', value: ({ name }) => name, flexible: true },
   { title: 'STANDING', value: ({ standing }) => standing },
@@ -28,11 +35,7 @@ const COLUMNS: readonly Column<JobView>[] = [
     value: ({ rounds }) => percent(rounds.at(-1)?.accuracy ?? null),
     align: 'right',
   },
-  {
-    title: 'EPSILON',
-    value: ({ privacy }) => decimal(privacy?.epsilon ?? null, 2),
-    align: 'right',
-  },
+  ...(jobs.some(({ privacy }) => privacy !== null) ? [EPSILON] : []),
   { title: 'DETAIL', value: ({ detail }) => detail, flexible: true },
 ];
 
@@ -46,7 +49,7 @@ export function registerJobs(program: Command): void {
     const found = await clientOf(options).jobs();
     if (options.json) return printJson({ jobs: found });
     if (found.length === 0) note('no jobs are known here');
-    else printTable(COLUMNS, found);
+    else printTable(columnsFor(found), found);
   });
   registerApprove(jobs);
   registerRefuse(jobs);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { guaranteeText } from '../guarantee.ts';
 import { addDaemonCommand, type DaemonOptions, wholeNumber } from '../options.ts';
 import { note, plural, print, printJson, shortHash } from '../output.ts';
+import { ProgressLine, whileWaiting } from '../progress.ts';
 
 export function registerLaunch(program: Command): void {
   addDaemonCommand(program, {
@@ -15,7 +16,9 @@ export function registerLaunch(program: Command): void {
       const { clientOf } = await import('../client.ts');
       const { job, model } = await readJob(file, options.seed);
       const { trainingWarnings } = await import('@starling/trainer');
-      const launched = await clientOf(options).launch(job, model);
+      const launched = await sending(job.name, (progress) =>
+        clientOf(options).launch(job, model, progress),
+      );
       for (const warning of trainingWarnings(model, job.training)) note(warning);
       if (options.json) return printJson({ ...launched, name: job.name });
       print(`launched ${job.name}: job ${launched.job}`);
@@ -24,4 +27,22 @@ export function registerLaunch(program: Command): void {
       if (launched.copies === 0) note('nobody else is connected yet: keep this daemon running');
       note(`Follow it with \`starling watch ${shortHash(launched.job)}\``);
     });
+}
+
+type Sent = (done: number, total: number) => void;
+
+/** Two parts: the model goes to the daemon, and from there to other peers. */
+async function sending<T>(name: string, launch: (progress: Sent) => Promise<T>): Promise<T> {
+  const line = new ProgressLine(`sending ${name} to the daemon`);
+  let sent: () => void = () => {};
+  const isSent = new Promise<void>((resolve) => {
+    sent = resolve;
+  });
+  const launched = launch((done, total) => {
+    line.update(done, total);
+    if (done === total) sent();
+  });
+  // Whatever comes first: an error comes before all is sent.
+  await Promise.race([isSent, launched]).finally(() => line.end());
+  return whileWaiting('waiting until other peers hold it', launched);
 }

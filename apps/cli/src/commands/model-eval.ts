@@ -2,16 +2,8 @@ import { ConfigError } from '@starling/core';
 import type { ClassFigures, ClassReport, EvaluationReport } from '@starling/trainer';
 import type { Command } from 'commander';
 import { addDaemonCommand, type DaemonOptions, oneOfWords, wholeNumber } from '../options.ts';
-import {
-  decimal,
-  LiveLine,
-  note,
-  percent,
-  print,
-  printFacts,
-  printJson,
-  printTable,
-} from '../output.ts';
+import { decimal, note, percent, print, printFacts, printJson, printTable } from '../output.ts';
+import { ProgressLine } from '../progress.ts';
 import type { Column } from '../table.ts';
 import { type ReadingOptions, reading, withReadingOptions, wordsOf } from './data.ts';
 
@@ -59,14 +51,16 @@ export function registerEval(model: Command): void {
       if (problems.length > 0) throw new ConfigError('data', problems.join('; '));
       const data = await trainer.openDataSource(path, plan);
       const { split, head, threads, json } = options;
-      const live = json || !process.stdout.isTTY ? undefined : new LiveLine();
+      const line = new ProgressLine(`scoring ${source}`);
       const report = await trainer
         .reportModel({
           ...{ model: bytes, source: data, head, threads, split },
-          onProgress: (done, all) => live?.show(`${done} of ${all} examples`),
+          onProgress: (done, all) => line.update(done, all),
         })
-        .finally(() => data.close());
-      live?.clear();
+        .finally(() => {
+          line.end();
+          return data.close();
+        });
       if (json) return printJson({ model: source, data: path, split, ...report });
       show(source, path, report);
     });

@@ -12,6 +12,7 @@ import {
   printJson,
   printTable,
 } from '../output.ts';
+import { ProgressLine } from '../progress.ts';
 import type { Column } from '../table.ts';
 import type { MembershipFinding, VerifiedSigner } from '../verify-members.ts';
 import type { Verification, VerifiedRound } from '../verify-model.ts';
@@ -49,7 +50,10 @@ function registerPull(model: Command): void {
     .action(async (job: string, options: PullCommand) => {
       const { clientOf } = await import('../client.ts');
       const { output, personal } = options;
-      const pulled = await clientOf(options).pull(job, { personal });
+      const line = new ProgressLine(`pulling ${job}`);
+      const pulled = await clientOf(options)
+        .pull(job, { personal }, (done, total) => line.update(done, total))
+        .finally(() => line.end());
       const bytes = Buffer.from(pulled.model, 'base64');
       await writeOutput(output, bytes);
       await writeOutput(proofBeside(output), Buffer.from(pulled.proof, 'base64'));

@@ -1,8 +1,9 @@
 import type { Status } from '@starling/control';
 import type { Command } from 'commander';
 import { addDaemonCommand, type DaemonOptions } from '../options.ts';
-import { bytesText, coloured, note, plural, print, printFacts, printJson } from '../output.ts';
+import { bytesText, plural, print, printFacts, printJson, warn } from '../output.ts';
 import { oneLine } from '../table.ts';
+import { timeText } from '../terminal/bar.ts';
 
 export function registerStatus(program: Command): void {
   addDaemonCommand(program, {
@@ -18,7 +19,7 @@ export function registerStatus(program: Command): void {
       ['version', status.version],
       ['network', status.network],
       ['state', `${status.stateDirectory} (process ${status.pid})`],
-      ['up for', duration(status.uptimeSeconds)],
+      ['up for', timeText(status.uptimeSeconds)],
       ['peers', `${status.peers.length} connected, ${status.routingTable} in the routing table`],
       ['jobs', String(status.jobs)],
       ['data sets', String(status.dataSets)],
@@ -33,7 +34,7 @@ export function registerStatus(program: Command): void {
     }
     if (status.events.length > 0) print('\nevents:');
     for (const sink of status.events) print(`  ${sinkLine(sink)}`);
-    for (const warning of status.warnings) note(coloured('yellow', `\nwarning: ${warning}`));
+    for (const warning of status.warnings) warn(`\nwarning: ${warning}`);
   });
 }
 
@@ -77,7 +78,7 @@ const reasonsOf = (paused: Status['resources']['paused']): string =>
 function trainingLine(training: Status['training'][number]): string {
   const { name, step, steps, examplesPerSecond, secondsLeft } = training;
   const part = `${Math.floor((100 * step) / steps)} % of this round`;
-  const left = `${duration(secondsLeft)} left`;
+  const left = `${timeText(secondsLeft)} left`;
   return `training ${oneLine(name)}: ${part}, ${examplesPerSecond.toFixed(1)} examples/s, ${left}`;
 }
 
@@ -88,17 +89,4 @@ function sinkLine(sink: Status['events'][number]): string {
   const why = lastError === null ? '' : ` (${lastError})`;
   const counts = `${delivered} delivered, ${behind} behind${aside}${lost}`;
   return oneLine(`${name}  ${target}  ${state}: ${counts}${why}`);
-}
-
-function duration(seconds: number): string {
-  const whole = Math.floor(seconds);
-  const parts = [
-    [Math.floor(whole / 86_400), 'd'],
-    [Math.floor(whole / 3600) % 24, 'h'],
-    [Math.floor(whole / 60) % 60, 'min'],
-    [whole % 60, 's'],
-  ] as const;
-  const first = parts.findIndex(([count]) => count > 0);
-  const shown = first === -1 ? parts.slice(-1) : parts.slice(first, first + 2);
-  return shown.map(([count, unit]) => `${count} ${unit}`).join(' ');
 }

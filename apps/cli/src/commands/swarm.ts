@@ -2,7 +2,16 @@ import { readFileSync } from 'node:fs';
 import type { InviteView, MemberView, RevokedView, RoleName, SwarmView } from '@starling/control';
 import { type Command, InvalidArgumentError } from 'commander';
 import { addDaemonCommand, type DaemonOptions, duration, kOfN, oneOfWords } from '../options.ts';
-import { coloured, note, plural, print, printFacts, printJson, printTable } from '../output.ts';
+import {
+  coloured,
+  note,
+  plural,
+  print,
+  printFacts,
+  printJson,
+  printTable,
+  warn,
+} from '../output.ts';
 import { type Column, oneLine } from '../table.ts';
 import { registerVouch, registerVouches } from './swarm-vouch.ts';
 
@@ -282,7 +291,7 @@ function printSwarm(view: SwarmView): void {
     Object.entries(view.refused).map(([reason, count]) => `${reason}: ${count}`),
   );
   section('invites', view.invites.map(inviteLine));
-  for (const warning of view.warnings) note(coloured('yellow', `\nwarning: ${warning}`));
+  for (const warning of view.warnings) warn(`\nwarning: ${warning}`);
 }
 
 const standingText = (standing: string): string =>

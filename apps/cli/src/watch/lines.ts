@@ -1,6 +1,6 @@
 import type { JobEvent, JobView, Round } from '@starling/control';
-import { decimal, percent, shortHash } from './output.ts';
-import { oneLine } from './table.ts';
+import { decimal, percent, shortHash } from '../output.ts';
+import { oneLine } from '../table.ts';
 
 /** What one event adds to the screen. */
 export interface WatchStep {
@@ -53,18 +53,28 @@ const LASTING: ReadonlySet<string> = new Set([
 const headline = ({ name, id, standing, detail }: JobView): string =>
   oneLine(`${name} (${shortHash(id)}): ${standing}, ${detail}`);
 
-export function roundLine(round: Round, roundsWanted: number): string {
-  const { survivors, participants, loss, accuracy, attempt, restarts, settled } = round;
-  const number = String(round.round).padStart(String(roundsWanted).length);
-  const parts = [
-    `round ${number}/${roundsWanted}`,
+function roundLine(round: Round, roundsWanted: number): string {
+  const { survivors, participants, loss, accuracy } = round;
+  return [
+    `round ${String(round.round).padStart(String(roundsWanted).length)}/${roundsWanted}`,
     `loss before ${decimal(loss)}`,
     `accuracy before ${percent(accuracy)}`,
     `${survivors} of ${participants} peers`,
     `state ${shortHash(round.stateHash)}`,
-  ];
-  if (attempt > 0) parts.push(`attempt ${attempt + 1}`);
-  if (restarts > 0) parts.push(`restarted ${restarts}×`);
-  if (!settled) parts.push('provisional');
-  return parts.join('  ');
+    ...troublesOf(round),
+  ].join('  ');
 }
+
+/** A certified round in words, for a screen that shows its job's other figures elsewhere. */
+export function roundText(round: Round): string {
+  const { survivors, participants, loss, accuracy } = round;
+  const peers = `${survivors} of ${participants} peers`;
+  const figures = `before it loss ${decimal(loss)}, accuracy ${percent(accuracy)}`;
+  return [`round ${round.round}: ${peers}`, figures, ...troublesOf(round)].join(', ');
+}
+
+const troublesOf = ({ attempt, restarts, settled }: Round): readonly string[] => [
+  ...(attempt > 0 ? [`attempt ${attempt + 1}`] : []),
+  ...(restarts > 0 ? [`restarted ${restarts}×`] : []),
+  ...(settled ? [] : ['provisional']),
+];

@@ -1,6 +1,6 @@
 import type { JobView, Round } from '@starling/control';
 import { expect, test } from 'vitest';
-import { Watcher } from './watch-lines.ts';
+import { Watcher } from './lines.ts';
 
 const ID = 'ab'.repeat(32);
 
