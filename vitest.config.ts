@@ -13,6 +13,8 @@ export default defineConfig({
     // Processes, not threads: a native add-on that aborts takes only its own file down.
     pool: 'forks',
     maxWorkers: 2,
+    // What programs print is compared: they must not colour it where the runner's own is coloured.
+    env: { FORCE_COLOR: '0' },
     testTimeout: 300_000,
     hookTimeout: 300_000,
   },
