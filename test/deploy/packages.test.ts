@@ -14,11 +14,12 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { writeTarball } from '../../scripts/package.ts';
 import { writeDeb } from '../../scripts/package-deb.ts';
 import { billOfMaterials } from '../../scripts/package-sbom.ts';
-import { writeNpmPackage, writeTree } from '../../scripts/package-tree.ts';
+import { versionOf, writeNpmPackage, writeTree } from '../../scripts/package-tree.ts';
 import { missingPrograms } from '../helpers/debian.ts';
 import { temporaryDirectory } from '../helpers/temporary.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
+const VERSION = versionOf(ROOT);
 const isFull = process.env['STARLING_TEST_SIZE'] === 'full';
 /** Native code of other systems, and what no program reads. */
 const FOREIGN = /(win32|darwin|android|musl).*\.(node|dll|dylib|so)|\.map$|\.d\.ts$/;
@@ -49,7 +50,7 @@ function startsAndStops(tree: string, folder: string): void {
   runs(program, [...up, ...where], folder);
   try {
     const status = JSON.parse(runs(program, ['status', '--json', ...where], folder));
-    expect(status).toMatchObject({ version: '0.1.0', stateDirectory: state });
+    expect(status).toMatchObject({ version: VERSION, stateDirectory: state });
   } finally {
     runs(program, ['stop', ...where], folder);
   }
@@ -59,7 +60,7 @@ test('the tree runs without the repository, and has nothing for other machines',
   const folder = await temporaryDirectory();
   const tree = join(folder, 'starling');
   writeTree({ root: ROOT, target: tree, demo: false });
-  expect(runs(join(tree, 'bin/starling.js'), ['--version'], folder)).toBe('0.1.0\n');
+  expect(runs(join(tree, 'bin/starling.js'), ['--version'], folder)).toBe(`${VERSION}\n`);
   startsAndStops(tree, folder);
   const files = readdirSync(tree, { recursive: true }) as string[];
   expect(files.filter((path) => FOREIGN.test(path))).toEqual([]);
@@ -73,11 +74,11 @@ test('the npm package has all that the bundles import, and runs', async () => {
   writeNpmPackage(ROOT, source);
   execFileSync('npm', ['pack', '--silent', source], { cwd: folder, stdio: 'pipe' });
   const archive = readdirSync(folder).find((name) => name.endsWith('.tgz'))!;
-  expect(archive).toBe('starling-cli-0.1.0.tgz');
+  expect(archive).toBe(`starling-cli-${VERSION}.tgz`);
   execFileSync('tar', ['-xzf', archive], { cwd: folder });
   const installed = join(folder, 'package');
   symlinkSync(join(ROOT, 'node_modules'), join(installed, 'node_modules'));
-  expect(runs(join(installed, 'bin/starling.js'), ['--version'], folder)).toBe('0.1.0\n');
+  expect(runs(join(installed, 'bin/starling.js'), ['--version'], folder)).toBe(`${VERSION}\n`);
   const { dependencies, optionalDependencies } = JSON.parse(
     readFileSync(join(installed, 'package.json'), 'utf8'),
   );
@@ -183,7 +184,7 @@ function installsInto(root: string, file: string): void {
   dpkg('--install', file);
   expect(dpkg('--verify', 'starling')).toBe('');
   const program = join(root, 'usr/bin/starling');
-  expect(runs(program, ['--version'], root)).toBe('0.1.0\n');
+  expect(runs(program, ['--version'], root)).toBe(`${VERSION}\n`);
   startsAndStops(join(root, 'usr/lib/starling'), root);
   dpkg('--remove', 'starling');
   expect(readdirSync(join(root, 'etc/starling'))).toEqual(['starling.yaml']);
