@@ -135,7 +135,7 @@ describe.skipIf(!isFull)('systemd-analyze', () => {
     expect(faults()).toEqual([]);
     // It would have found one.
     appendFileSync(join(folder, 'usr/lib/systemd/system/starling.service'), 'WantedBi=x\n');
-    expect(faults()).toEqual([expect.stringContaining("Unknown key name 'WantedBi'")]);
+    expect(faults()).toEqual([expect.stringContaining("Unknown key 'WantedBi'")]);
   });
 
   test.skipIf(missing)('scores its exposure as the page says', () => {
