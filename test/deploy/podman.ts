@@ -6,6 +6,8 @@ import { writeImageFiles } from '../../scripts/package.ts';
 import { missingPrograms } from '../helpers/debian.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
+/** More than this the kernel of a shared machine may refuse. */
+export const ULIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024'];
 const BASE = 'localhost/starling-test-base';
 export const IMAGE = 'localhost/starling-test';
 /** The stage that is also built here, upon a base that needs no download. */
@@ -60,9 +62,8 @@ export class Podman {
       writeFileSync(path, text);
       return path;
     };
-    const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024'];
     const build = (path: string, tag: string) =>
-      this.call('build', '--format', 'docker', ...limits, '-t', tag, '-f', path, context);
+      this.call('build', '--format', 'docker', ...ULIMITS, '-t', tag, '-f', path, context);
     await build(file('base', 'FROM scratch\nCOPY base/ /\n'), BASE);
     const own = stage.replaceAll('--from=build ', '').replaceAll(' /image/', ' image/');
     await build(file('runtime', own.replace(BASE_IMAGE, BASE)), IMAGE);

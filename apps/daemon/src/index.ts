@@ -1,5 +1,5 @@
 /** What the command line needs to know of the daemon without loading it. */
-export { type Config, type ConfigInput, configSchema, loadConfig } from './config.ts';
+export { type Config, type ConfigInput, configSchema, loadConfig, parseConfig } from './config.ts';
 export * from './demo-messages.ts';
 export { type OwnProbe, openOwnProbe } from './own-probe.ts';
 export { VERSION } from './version.ts';
