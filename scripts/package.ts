@@ -5,7 +5,7 @@
  *     npx tsx scripts/package.ts image FOLDER              what a container image gets
  *     npx tsx scripts/package.ts tarball [FOLDER]          .tar.gz, SBOM and SHA256SUMS
  *     npx tsx scripts/package.ts deb [FOLDER]              the same, and a package for Debian
- *     npx tsx scripts/package.ts npm FOLDER                what `npm pack FOLDER` makes a package of
+ *     npx tsx scripts/package.ts npm FOLDER                what `npm pack FOLDER` packs
  *
  * The same commit gives the same bytes; `SOURCE_DATE_EPOCH` stands for its date where git is not.
  */

@@ -24,7 +24,7 @@ const settings = (file: string): ReadonlyMap<string, string> =>
       .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
   );
 
-test('the unit starts the daemon with options that it has, on a configuration that is right', () => {
+test('the unit starts the daemon with options that it has and a right configuration', () => {
   const words = settings('deploy/systemd/starling.service').get('ExecStart')!.split(/\s+/);
   const [node, program, ...options] = words;
   expect([node, program]).toEqual(['/usr/bin/node', '/usr/lib/starling/dist/daemon.js']);

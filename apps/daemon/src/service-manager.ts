@@ -28,7 +28,7 @@ export function serviceManager({ log, status, env = process.env }: ServiceParts)
       execFile(PROGRAM, words, { env, timeout: TOLD_MS }, (error, _, stderr) => {
         if (error !== null && isHeard) {
           isHeard = false;
-          const remedy = `install ${PROGRAM} (Debian: systemd), or use Type=exec without WatchdogSec`;
+          const remedy = `install ${PROGRAM}, or use Type=exec without WatchdogSec`;
           log.warn('cannot tell the service manager how this daemon does', {
             error: stderr.trim() || error.message,
             remedy,
