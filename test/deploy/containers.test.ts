@@ -99,6 +99,14 @@ class Container {
     return JSON.parse(await this.run(...args, '--json')) as T;
   }
 
+  /** What a pod of the overlay `private-swarm` does once it has started; twice does no harm. */
+  async hook(): Promise<void> {
+    const overlay = join(DEPLOY, 'kubernetes/overlays/private-swarm/join.yaml');
+    const { spec } = parse(readFileSync(overlay, 'utf8'));
+    const { command } = spec.template.spec.containers[0].lifecycle.postStart.exec;
+    for (const _ of [1, 2]) await this.#podman.call('exec', this.name, ...command);
+  }
+
   status = (): Promise<Status> => this.json<Status>('status');
 
   /** Output of JavaScript inside of the container. */
@@ -118,7 +126,7 @@ stop: {rounds: ${ROUNDS}}
 /** What containers find below /given, read-only: a job, a configuration, data for each. */
 async function given(folder: string): Promise<string> {
   const path = join(folder, 'given');
-  mkdirSync(path);
+  mkdirSync(join(path, 'invite'), { recursive: true });
   writeFileSync(join(path, 'job.yaml'), JOB);
   const config = 'mdns: false\nlisten: [/ip4/127.0.0.1/tcp/0]\nlogFormat: json\n';
   writeFileSync(join(path, 'starling.yaml'), config);
@@ -140,6 +148,7 @@ async function start(podman: Podman, files: string, memory: string): Promise<Con
     const mounts = [
       ...['-v', `${name}:/var/lib/starling`, '-v', `${files}:/given:ro`],
       ...['-v', `${files}/starling.yaml:/etc/starling/starling.yaml:ro`],
+      ...['-v', `${files}/invite:/invite:ro`],
     ];
     const all = [...optionsOf(service), ...limits, ...mounts, ...ULIMITS, '--name', name];
     await podman.call('run', '--detach', ...all, IMAGE, ...service.command);
@@ -151,15 +160,20 @@ async function start(podman: Podman, files: string, memory: string): Promise<Con
   return containers;
 }
 
-/** One makes a private swarm, the others join it by its invites; all offer their data. */
-async function joinAll(containers: readonly Container[]): Promise<void> {
+/**
+ * One makes a private swarm, the others join it by its invites, the last as a pod of Kubernetes
+ * does; all offer their data.
+ */
+async function joinAll(containers: readonly Container[], files: string): Promise<void> {
   const [first, ...others] = containers;
   await first!.run('swarm', 'create', '--name', 'ward');
   const { peerId } = await first!.status();
   for (const each of containers) {
     if (each !== first) {
       const { invite } = await first!.json<{ invite: string }>('swarm', 'invite');
-      await each.run('swarm', 'join', invite);
+      writeFileSync(join(files, 'invite/invite'), `${invite}\n`);
+      if (each === others.at(-1)) await each.hook();
+      else await each.run('swarm', 'join', invite);
       await each.run('policy', 'set', 'trust', peerId);
     }
     await each.run('data', 'add', 'mine', `/given/${each.name}`, '--task', 'mnist');
@@ -190,8 +204,9 @@ describe.skipIf(!isFull)('containers', () => {
       const podman = new Podman(await temporaryDirectory());
       onTestFinished(() => podman.close());
       await podman.buildImage();
-      const containers = await start(podman, await given(podman.folder), '512m');
-      await joinAll(containers);
+      const files = await given(podman.folder);
+      const containers = await start(podman, files, '512m');
+      await joinAll(containers, files);
       const [first] = containers;
       const inspect = async (name: string) =>
         (await podman.json<Inspected[]>('inspect', '--type', 'container', name))[0]!;
