@@ -11,6 +11,7 @@ const PAGES = [
   'docs/guides/volunteers.md',
   'docs/guides/researchers.md',
   'docs/guides/edge-devices.md',
+  'docs/deploy/state.md',
 ];
 
 describe.skipIf(!isFull)('a page can be followed from top to bottom', () => {

@@ -6,6 +6,7 @@ export {
   configSchema,
   loadConfig,
   ownConfigFile,
+  parseConfig,
 } from './config.ts';
 export * from './demo-messages.ts';
 export { type OwnProbe, openOwnProbe } from './own-probe.ts';

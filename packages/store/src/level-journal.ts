@@ -1,4 +1,4 @@
-import type { Journal } from '@starling/core';
+import { ConfigError, type Journal } from '@starling/core';
 import { ClassicLevel } from 'classic-level';
 
 /**
@@ -12,13 +12,20 @@ export class LevelJournal implements Journal {
     this.#level = level;
   }
 
-  /** Opens or creates the journal; a second process that opens it gets an error. */
+  /**
+   * Opens or creates the journal.
+   * @throws ConfigError when another process has it open, on this host or on another one
+   */
   static async open(directory: string): Promise<LevelJournal> {
     const level = new ClassicLevel<Uint8Array, Uint8Array>(directory, {
       keyEncoding: 'view',
       valueEncoding: 'view',
     });
-    await level.open();
+    try {
+      await level.open();
+    } catch (error) {
+      throw whyClosed(directory, error);
+    }
     return new LevelJournal(level);
   }
 
@@ -78,4 +85,15 @@ function rangeOf(prefix: string): { gte: Uint8Array; lt?: Uint8Array } {
   const lt = gte.slice(0, last + 1);
   lt[last]! += 1;
   return { gte, lt };
+}
+
+/** LevelDB says only that it failed; the cause says why. */
+function whyClosed(directory: string, error: unknown): unknown {
+  const { cause } = error as { cause?: { code?: string; message?: string } };
+  if (cause?.code === 'LEVEL_LOCKED') {
+    const hint = 'Stop that daemon first; on a shared file system it may run on another host';
+    return new ConfigError('stateDirectory', `another process has locked ${directory}`, hint);
+  }
+  if (cause?.message === undefined) return error;
+  return new ConfigError('stateDirectory', `cannot open ${directory} (${cause.message})`);
 }

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, type Random } from '@starling/core';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { temporaryDirectory } from '../../../test/helpers/temporary.ts';
-import { openStateDirectory } from './index.ts';
+import { LevelJournal, openStateDirectory } from './index.ts';
 
 /** Counts up, so that two calls never give the same bytes. */
 function countingRandom(): Random {
@@ -101,4 +101,11 @@ test('an unknown version or a damaged identity is refused and the lock given bac
   await expect(openStateDirectory(path, countingRandom())).rejects.toThrow('5 bytes, not 32');
   await writeFile(join(path, 'identity'), new Uint8Array(32));
   await (await openStateDirectory(path, countingRandom())).close();
+});
+
+test('a journal that another has open says so', async () => {
+  const path = join(await temporaryDirectory(), 'journal');
+  const journal = await LevelJournal.open(path);
+  onTestFinished(() => journal.close());
+  await expect(LevelJournal.open(path)).rejects.toThrow(/another process has locked .*other host/);
 });
