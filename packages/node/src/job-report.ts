@@ -26,7 +26,7 @@ export interface JobReport {
   readonly phase: string;
   /** How far a training is that takes long; undefined when none goes on. */
   readonly progress: TrainingProgress | undefined;
-  /** Of the attempt that goes on, or went on last. */
+  /** Of the attempt that goes on, or went on last; undefined until it has some. */
   readonly chunks: ChunkCounts | undefined;
   readonly certificates: readonly Certificate[];
   /** Peers that were in cells whose sums somebody spoilt, since this node started. */
