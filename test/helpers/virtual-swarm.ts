@@ -49,6 +49,8 @@ export interface VirtualPeer {
   readonly blobs: MemoryBlobStore;
   readonly journal: MemoryJournal;
   readonly notices: Notice[];
+  /** Where jobs stood whenever that was told. */
+  readonly standings: { readonly job: JobId; readonly kind: string }[];
   node: StarlingNode;
 }
 
@@ -95,6 +97,7 @@ export class VirtualSwarm {
       blobs: new MemoryBlobStore(),
       journal: new MemoryJournal(),
       notices: [],
+      standings: [],
     };
     const node = this.#node(peer, 0);
     const added: VirtualPeer = { ...peer, node };
@@ -148,7 +151,7 @@ export class VirtualSwarm {
   }
 
   #node(peer: Omit<VirtualPeer, 'node'>, boot: number): StarlingNode {
-    const { key, settings, blobs, journal, notices } = peer;
+    const { key, settings, blobs, journal, notices, standings } = peer;
     const options: NodeOptions = {
       weight: 1,
       protection: 'double-masking',
@@ -156,6 +159,7 @@ export class VirtualSwarm {
       policy: () => settings.policy,
       onFatal: (error) => this.fatal.push(error),
       onNotice: (_job: JobId, notice) => notices.push(notice),
+      onStanding: (job) => standings.push({ job, kind: node.job(job)!.standing.kind }),
     };
     const parts = {
       clock: this.time.clock(() => true),
@@ -170,6 +174,7 @@ export class VirtualSwarm {
       key,
       ...(settings.members && { members: settings.members }),
     };
-    return new StarlingNode(parts, options, { match: async () => settings.match });
+    const node = new StarlingNode(parts, options, { match: async () => settings.match });
+    return node;
   }
 }

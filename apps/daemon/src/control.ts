@@ -1,5 +1,11 @@
 import type { IntervalHistogram } from 'node:perf_hooks';
-import type { ControlHandlers, JobView, PullOptions, SwarmHandlers } from '@starling/control';
+import type {
+  ControlHandlers,
+  JobEvent,
+  JobView,
+  PullOptions,
+  SwarmHandlers,
+} from '@starling/control';
 import { ConfigError, encodeCanonical, type JobId, type PeerId } from '@starling/core';
 import type { SinkStatus } from '@starling/events';
 import { decodeState } from '@starling/federation';
@@ -18,7 +24,7 @@ import { launchJob } from './launch.ts';
 import type { LiveRounds } from './live-rounds.ts';
 import { privacyView } from './privacy-view.ts';
 import { VERSION } from './version.ts';
-import { jobEvent, jobView, networkView } from './views.ts';
+import { jobEvent, jobView, networkView, standingEvent } from './views.ts';
 
 export interface ControlParts {
   readonly config: Config;
@@ -31,6 +37,8 @@ export interface ControlParts {
   readonly proofOf: (peers: Iterable<PeerId>) => MembershipProof | null;
   readonly data: DataRegistry;
   readonly watchers: Set<(job: JobId, notice: Notice) => void>;
+  /** Told when a job is known first, or stands elsewhere than before. */
+  readonly standings: Set<(job: JobId) => void>;
   readonly lives: LiveRounds;
   readonly stop: () => Promise<void>;
   /** Reading of `performance.now()` when the daemon came up. */
@@ -46,7 +54,7 @@ export interface ControlParts {
 
 /** The control API over a running node. */
 export function controlHandlers(parts: ControlParts): ControlHandlers {
-  const { node, data, watchers, lives, policy } = parts;
+  const { node, data, lives, policy } = parts;
   const manifests = new ManifestViews(parts);
   const inspections = new Inspections(new URL('./inspect-worker.js', import.meta.url));
   const shown = (report: JobReport): JobView => jobView(report, lives);
@@ -65,17 +73,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
     approve: async (id, dataset) => shown(await node.approve(findJob(node, id), dataset)),
     refuse: async (id) => shown(await node.refuse(findJob(node, id))),
     cancel: async (id) => shown(await node.cancel(findJob(node, id))),
-    watch(listen) {
-      const watcher = (job: JobId, notice: Notice) => {
-        // The notice is told in the middle of a step: the report is up to date a moment later.
-        setImmediate(() => {
-          const report = node.job(job);
-          if (report !== undefined) listen(jobEvent(report, notice, lives));
-        });
-      };
-      watchers.add(watcher);
-      return () => watchers.delete(watcher);
-    },
+    watch: (listen) => watch(parts, listen),
     pull: (id, options) => pull(parts, findJob(node, id), options),
     addData: async (dataset) => {
       const added = await data.add(dataset);
@@ -106,6 +104,29 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
         nameOf: (job) => node.job(job)?.job.manifest.name,
       }),
     swarm: parts.swarmHandlers,
+  };
+}
+
+/** Tells what happens in all jobs. */
+function watch(
+  { node, watchers, standings, lives }: ControlParts,
+  listen: (event: JobEvent) => void,
+): () => void {
+  const soon = (job: JobId, eventOf: (report: JobReport) => JobEvent) => {
+    // It is told in the middle of a step: the report is up to date a moment later.
+    setImmediate(() => {
+      const report = node.job(job);
+      if (report !== undefined) listen(eventOf(report));
+    });
+  };
+  const onNotice = (job: JobId, notice: Notice) =>
+    soon(job, (report) => jobEvent(report, notice, lives));
+  const onStanding = (job: JobId) => soon(job, (report) => standingEvent(report, lives));
+  watchers.add(onNotice);
+  standings.add(onStanding);
+  return () => {
+    watchers.delete(onNotice);
+    standings.delete(onStanding);
   };
 }
 

@@ -4,7 +4,7 @@ import type { JobReport } from '@starling/node';
 import { type Certificate, type Statement, signStatement } from '@starling/protocol-rounds';
 import { expect, test } from 'vitest';
 import { LiveRounds } from './live-rounds.ts';
-import { jobEvent, jobView, liveView } from './views.ts';
+import { jobEvent, jobView, liveView, standingEvent } from './views.ts';
 
 const HASH = 'ab'.repeat(32);
 
@@ -16,7 +16,7 @@ function reportOf(rounds: number): JobReport {
       ...{ jobId: HASH, parent: HASH, stateHash: HASH, round: i + 1, restarts: 0, attempt: 0 },
       ...{ roster: keys.map(({ peerId }) => peerId), survivors: Uint8Array.of(0b111) },
       metrics: { lossSum: 5, correct: 3, examples: 10, seconds: 0 },
-    } as Statement;
+    } as unknown as Statement;
     const signatures = keys.map((key, member) => ({
       ...{ member, signature: signStatement(statement, key) },
     }));
@@ -70,4 +70,10 @@ test('chunks are those of the attempt that goes on', () => {
   expect(shown(3, 1)).toEqual(counts);
   expect(shown(3, 0)).toBeNull();
   expect(shown(2, 1)).toBeNull();
+});
+
+test('a standing that changed is told with the whole job', () => {
+  const event = standingEvent(reportOf(2), new LiveRounds());
+  expect(event).toMatchObject({ job: HASH, kind: 'standing', text: 'participating: data set a' });
+  expect(event.view?.rounds).toHaveLength(2);
 });

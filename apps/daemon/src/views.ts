@@ -129,6 +129,13 @@ export function jobEvent(report: JobReport, notice: Notice, lives: LiveRounds): 
   return changed ? { ...event, view: jobView(report, lives) } : event;
 }
 
+/** Where a job stands, when that is news. */
+export function standingEvent(report: JobReport, lives: LiveRounds): JobEvent {
+  const view = jobView(report, lives);
+  const text = `${view.standing}: ${view.detail}`;
+  return { job: view.id, kind: 'standing', text, view, live: view.live };
+}
+
 /** For instance: training, 40 % (120 of 300 steps), 5,210 examples/s, 12 s left. */
 function trainingText(progress: TrainingProgress): string {
   const { step, steps, examplesPerSecond, secondsLeft } = progress;

@@ -5,7 +5,7 @@ import { ChunkProgress } from './chunk-progress.ts';
 import { layoutOf } from './packed.ts';
 import { Place } from './session-place.ts';
 
-const shape = { length: 100, bits: 16, chunkBytes: 64 };
+const shape = { length: 100, bits: 16, coordinateMax: 100, chunkBytes: 64 };
 const TOTAL = layoutOf(shape).count;
 
 function placeOf(attempt: number): Place {

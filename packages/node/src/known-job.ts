@@ -30,3 +30,10 @@ export const report = ({ job, standing, guarantee, host }: KnownJob): JobReport 
   certificates: host.state.chain,
   suspects: host.session.suspects,
 });
+
+/** @returns whether it stood elsewhere before, or for another reason */
+export function stand(known: KnownJob, standing: JobStanding): boolean {
+  const isNews = JSON.stringify(standing) !== JSON.stringify(known.standing);
+  known.standing = standing;
+  return isNews;
+}
