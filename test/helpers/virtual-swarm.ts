@@ -42,6 +42,13 @@ export interface PeerSettings {
   members: Membership | undefined;
 }
 
+interface Stood {
+  readonly job: JobId;
+  readonly kind: string;
+  readonly isRecovered: boolean;
+  readonly rounds: number;
+}
+
 /** One virtual peer whose disk outlives its node. */
 export interface VirtualPeer {
   readonly key: SigningKey;
@@ -49,8 +56,8 @@ export interface VirtualPeer {
   readonly blobs: MemoryBlobStore;
   readonly journal: MemoryJournal;
   readonly notices: Notice[];
-  /** Where jobs stood whenever that was told. */
-  readonly standings: { readonly job: JobId; readonly kind: string }[];
+  /** Where jobs stood whenever that was told, and what was there of their chains. */
+  readonly standings: Stood[];
   node: StarlingNode;
 }
 
@@ -159,7 +166,11 @@ export class VirtualSwarm {
       policy: () => settings.policy,
       onFatal: (error) => this.fatal.push(error),
       onNotice: (_job: JobId, notice) => notices.push(notice),
-      onStanding: (job) => standings.push({ job, kind: node.job(job)!.standing.kind }),
+      onStanding: (job) => {
+        const { standing, isRecovered, certificates } = node.job(job)!;
+        const { kind } = standing;
+        standings.push({ job, kind, isRecovered, rounds: certificates.length });
+      },
     };
     const parts = {
       clock: this.time.clock(() => true),

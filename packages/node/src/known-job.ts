@@ -28,6 +28,7 @@ export const report = ({ job, standing, guarantee, host }: KnownJob): JobReport 
   progress: host.progress,
   chunks: host.session.chunks,
   certificates: host.state.chain,
+  isRecovered: host.isRecovered,
   suspects: host.session.suspects,
 });
 

@@ -276,5 +276,18 @@ test('where a job stands is told when it is known first, and when that changes',
   await swarm.run(owner.node.refuse(job));
   const asked = 'waiting-for-approval';
   expect(told()).toEqual([asked, asked, 'no-data', 'participating', 'refused']);
-  expect(launcher.standings.at(-1)).toEqual({ job, kind: 'participating' });
+  expect(launcher.standings.at(-1)).toMatchObject({ job, kind: 'participating' });
+});
+
+test('a chain that is not read yet after a start is said to be so', async () => {
+  const swarm = await swarmOf(3);
+  const { job } = await launch(swarm);
+  const peer = swarm.peers[1]!;
+  const rounds = () => peer.node.job(job)?.certificates.length;
+  await swarm.until(() => rounds() === 2);
+  const told = peer.standings.length;
+  await swarm.restart(peer);
+  expect(peer.standings.at(told)).toMatchObject({ isRecovered: false, rounds: 0 });
+  await swarm.until(() => peer.node.job(job)?.isRecovered === true);
+  expect(rounds()).toBe(2);
 });
