@@ -33,6 +33,7 @@ import { LiveRounds } from './live-rounds.ts';
 import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
 import { SwarmService } from './swarm-service.ts';
 import { DaemonTelemetry } from './telemetry.ts';
+import { unwind } from './unwind.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -69,9 +70,7 @@ export async function startDaemon(
   hooks: DaemonHooks = {},
 ): Promise<Daemon> {
   const undo: (() => Promise<void>)[] = [];
-  const stopAll = async () => {
-    for (const step of undo.splice(0).reverse()) await step();
-  };
+  const stopAll = () => unwind(undo, log);
   try {
     const state = await openStateDirectory(stateDirectory, systemRandom);
     undo.push(() => state.close());

@@ -70,6 +70,19 @@ describe('a running round', () => {
   });
 });
 
+test('of a round that is tried for days, the last attempts are kept', () => {
+  const lives = after(...UP_TO_SUM);
+  for (let attempt = 0; attempt < 1_000; attempt++) {
+    const slot = { restarts: 0, attempt };
+    const where = { round: 3, slot, reason: 'abandoned' };
+    lives.take(JOB, { kind: 'retry', ...where, proven: true }, 9_000);
+    lives.take(JOB, { kind: 'convicted', ...where, peer: A }, 9_000);
+  }
+  const { lost = [], convicted = [] } = lives.live(JOB) ?? {};
+  expect([lost.length, convicted.length]).toEqual([32, 1]);
+  expect(lost.at(-1)).toMatchObject({ attempt: 999 });
+});
+
 describe('the pace of a job', () => {
   test('is unknown before two rounds, then the mean of the last five', () => {
     expect(after(certified(1)).secondsPerRound(JOB)).toBeNull();

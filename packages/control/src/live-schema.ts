@@ -49,7 +49,7 @@ export const liveRoundSchema = z.object({
    * until this attempt has some.
    */
   chunks: z.object({ total: count, sent: count, summed: count, fetched: count }).nullable(),
-  /** What went wrong in earlier attempts of this round. */
+  /** What went wrong in earlier attempts of this round, the last 32. */
   lost: z.array(z.object({ attempt: count, restarts: count, reason: z.string() })),
 });
 export type LiveRound = z.infer<typeof liveRoundSchema>;
