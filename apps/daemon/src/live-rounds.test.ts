@@ -74,9 +74,9 @@ test('of a round that is tried for days, the last attempts are kept', () => {
   const lives = after(...UP_TO_SUM);
   for (let attempt = 0; attempt < 1_000; attempt++) {
     const slot = { restarts: 0, attempt };
-    const where = { round: 3, slot, reason: 'abandoned' };
-    lives.take(JOB, { kind: 'retry', ...where, proven: true }, 9_000);
-    lives.take(JOB, { kind: 'convicted', ...where, peer: A }, 9_000);
+    const lost = { kind: 'retry', reason: 'abandoned', proven: true } as const;
+    const lied = { kind: 'convicted', reason: 'wrong-sum', peer: A } as const;
+    for (const each of [lost, lied]) lives.take(JOB, { ...each, round: 3, slot }, 9_000);
   }
   const { lost = [], convicted = [] } = lives.live(JOB) ?? {};
   expect([lost.length, convicted.length]).toEqual([32, 1]);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { silentLog } from '../../../test/helpers/parts.ts';
 import { unwind } from './unwind.ts';
 
-test('what was begun last ends first, and a part that fails keeps no other from its end', async () => {
+test('the last part ends first, and one that fails keeps no other from its end', async () => {
   const ended: string[] = [];
   const failures: unknown[] = [];
   const log = { ...silentLog, error: (_: string, fields?: object) => void failures.push(fields) };

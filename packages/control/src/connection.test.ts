@@ -100,7 +100,7 @@ test('the owner asks for a listener, and gets one of loopback, once', async () =
   await expect(client.listen()).rejects.toMatchObject({ code: 'unknown-route' });
 });
 
-test('the owner is told the token that the listener knows, whatever became of its file', async () => {
+test('the owner is told the token that the listener knows, not what its file is now', async () => {
   let made = 0;
   const { socket } = await serving(undefined, async () => `${TOKEN}${made++}`);
   const owner = createControlClient(socket);

@@ -84,7 +84,7 @@ test('of a round that is trained again and again the last trainings are kept, to
   const slot = { restarts: 0, attempt: 0 };
   const again: readonly Notice[] = [
     { kind: 'training', round: 1 },
-    { kind: 'burnt', round: 1, slot, reason: 'quorum-lost' },
+    { kind: 'burnt', round: 1, slot, reason: 'quorum-lost', update: 'u' },
   ];
   const { rounds } = spansOf([...Array.from({ length: 100 }, () => again).flat(), certified(1)]);
   expect(rounds[0]?.trainings).toHaveLength(32);

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { until } from '../../../../test/helpers/until.ts';
 import { entryOf } from '../testing/entries.ts';
 import { silentBroker } from '../testing/silent-broker.ts';
@@ -10,7 +10,8 @@ const OPTIONS = {
 };
 
 test('a broker that falls silent is left in time, and asked anew at the next try', async () => {
-  const { url, sockets } = await silentBroker();
+  const { url, sockets, close } = await silentBroker();
+  onTestFinished(close);
   const sink = new AmqpSink({ ...OPTIONS, url });
   const { signal } = new AbortController();
   for (let i = 0; i < 2; i++) {

@@ -1,5 +1,4 @@
 import { createServer, type Socket } from 'node:net';
-import { onTestFinished } from 'vitest';
 
 /** Methods of AMQP 0-9-1 by class and number, as they begin a frame's payload. */
 const method = (group: number, number: number): number => (group << 16) | number;
@@ -22,7 +21,11 @@ const ANSWERS: ReadonlyMap<number, readonly [method: number, fields: string]> = 
 const FRAME_HEAD = 7;
 
 /** A broker that opens a connection and then says nothing more, not even to a goodbye. */
-export async function silentBroker(): Promise<{ url: string; sockets: ReadonlySet<Socket> }> {
+export async function silentBroker(): Promise<{
+  readonly url: string;
+  readonly sockets: ReadonlySet<Socket>;
+  readonly close: () => void;
+}> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -34,12 +37,12 @@ export async function silentBroker(): Promise<{ url: string; sockets: ReadonlySe
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
+  const close = () => {
     for (const socket of sockets) socket.destroy();
     server.close();
-  });
+  };
   const { port } = server.address() as { port: number };
-  return { url: `amqp://127.0.0.1:${port}`, sockets };
+  return { url: `amqp://127.0.0.1:${port}`, sockets, close };
 }
 
 /** @returns bytes that are dealt with */
