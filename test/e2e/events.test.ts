@@ -75,7 +75,18 @@ test('a job is told to a webhook, though the receiver fails and the daemon dies'
   await daemon(state, config);
   const told = await until(() => got.find(({ type }) => type === 'starling.job.standing'));
   expect(told.data).toMatchObject({ job, name: 'digits', from: null, to: 'no-data' });
-  await client.refuse(job);
+  const ending = new AbortController();
+  const stream = client.events(job, ending.signal);
+  const refusal = async () => {
+    for await (const { kind, text, view } of stream) {
+      // Only then does it hear what comes next.
+      if (kind === 'now') await client.refuse(job);
+      if (kind === 'standing' && view?.standing === 'refused') return text;
+    }
+    return undefined;
+  };
+  expect(await refusal()).toBe('refused: refused by you');
+  ending.abort();
   await until(() => got.find(({ data }) => data['to'] === 'refused'));
   await until(async () => (await client.status()).events[0]?.behind === 0);
   expect((await client.status()).events).toMatchObject([{ name: 'test', lastError: null }]);

@@ -42,6 +42,13 @@ export interface PeerSettings {
   members: Membership | undefined;
 }
 
+interface Stood {
+  readonly job: JobId;
+  readonly kind: string;
+  readonly isRecovered: boolean;
+  readonly rounds: number;
+}
+
 /** One virtual peer whose disk outlives its node. */
 export interface VirtualPeer {
   readonly key: SigningKey;
@@ -49,6 +56,8 @@ export interface VirtualPeer {
   readonly blobs: MemoryBlobStore;
   readonly journal: MemoryJournal;
   readonly notices: Notice[];
+  /** Where jobs stood whenever that was told, and what was there of their chains. */
+  readonly standings: Stood[];
   node: StarlingNode;
 }
 
@@ -95,6 +104,7 @@ export class VirtualSwarm {
       blobs: new MemoryBlobStore(),
       journal: new MemoryJournal(),
       notices: [],
+      standings: [],
     };
     const node = this.#node(peer, 0);
     const added: VirtualPeer = { ...peer, node };
@@ -148,7 +158,7 @@ export class VirtualSwarm {
   }
 
   #node(peer: Omit<VirtualPeer, 'node'>, boot: number): StarlingNode {
-    const { key, settings, blobs, journal, notices } = peer;
+    const { key, settings, blobs, journal, notices, standings } = peer;
     const options: NodeOptions = {
       weight: 1,
       protection: 'double-masking',
@@ -156,6 +166,11 @@ export class VirtualSwarm {
       policy: () => settings.policy,
       onFatal: (error) => this.fatal.push(error),
       onNotice: (_job: JobId, notice) => notices.push(notice),
+      onStanding: (job) => {
+        const { standing, isRecovered, certificates } = node.job(job)!;
+        const { kind } = standing;
+        standings.push({ job, kind, isRecovered, rounds: certificates.length });
+      },
     };
     const parts = {
       clock: this.time.clock(() => true),
@@ -170,6 +185,7 @@ export class VirtualSwarm {
       key,
       ...(settings.members && { members: settings.members }),
     };
-    return new StarlingNode(parts, options, { match: async () => settings.match });
+    const node = new StarlingNode(parts, options, { match: async () => settings.match });
+    return node;
   }
 }

@@ -22,13 +22,10 @@ export async function readJob(path: string, seed: number): Promise<JobInput> {
   const model = job.model.startsWith(ZOO_PREFIX)
     ? await modelOfZoo(job.model.slice(ZOO_PREFIX.length), seed)
     : await readInput(`${path}, model`, resolve(dirname(path), job.model));
-  return { job, model: job.output === undefined ? model : await withOutput(model, job.output) };
-}
-
-/** The model with one of its outputs: what is launched has no other. */
-async function withOutput(model: Uint8Array, output: string): Promise<Uint8Array> {
-  const { readModel, selectOutput, writeModel } = await import('@starling/onnx');
-  return writeModel(selectOutput(readModel(model), output));
+  if (job.output === undefined) return { job, model };
+  const { withOutput } = await import('@starling/onnx');
+  // What is launched has no other.
+  return { job, model: withOutput(model, job.output) };
 }
 
 export async function modelOfZoo(name: string, seed: number): Promise<Uint8Array> {

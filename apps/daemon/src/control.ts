@@ -1,29 +1,17 @@
 import type { IntervalHistogram } from 'node:perf_hooks';
-import {
-  type ControlHandlers,
-  type JobFile,
-  type JobView,
-  manifestOf,
-  type PullOptions,
-  type SwarmHandlers,
+import type {
+  ControlHandlers,
+  JobEvent,
+  JobView,
+  PullOptions,
+  SwarmHandlers,
 } from '@starling/control';
-import {
-  ConfigError,
-  encodeCanonical,
-  type JobId,
-  type PeerId,
-  ProtocolError,
-} from '@starling/core';
+import { ConfigError, encodeCanonical, type JobId, type PeerId } from '@starling/core';
 import type { SinkStatus } from '@starling/events';
 import { decodeState } from '@starling/federation';
 import type { Governor, JobReport, StarlingNode } from '@starling/node';
-import {
-  type Manifest,
-  type MembershipProof,
-  NO_PRIVACY,
-  proofCodec,
-} from '@starling/protocol-rounds';
-import { manifestFault, type Notice, noiseForJob } from '@starling/rounds';
+import { type Manifest, type MembershipProof, proofCodec } from '@starling/protocol-rounds';
+import type { Notice } from '@starling/rounds';
 import type { FileBlobStore, StateDirectory } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
 import { applyVector } from '@starling/trainer';
@@ -32,10 +20,11 @@ import { ManifestViews, peersView } from './api-views.ts';
 import { type Config, policyOf } from './config.ts';
 import type { DataRegistry } from './data-registry.ts';
 import { Inspections } from './inspections.ts';
+import { launchJob } from './launch.ts';
 import type { LiveRounds } from './live-rounds.ts';
-import { guaranteeView, privacyView } from './privacy-view.ts';
+import { privacyView } from './privacy-view.ts';
 import { VERSION } from './version.ts';
-import { jobEvent, jobView, networkView } from './views.ts';
+import { jobEvent, jobView, networkView, standingEvent } from './views.ts';
 
 export interface ControlParts {
   readonly config: Config;
@@ -48,6 +37,8 @@ export interface ControlParts {
   readonly proofOf: (peers: Iterable<PeerId>) => MembershipProof | null;
   readonly data: DataRegistry;
   readonly watchers: Set<(job: JobId, notice: Notice) => void>;
+  /** Told when a job is known first, or stands elsewhere than before. */
+  readonly standings: Set<(job: JobId) => void>;
   readonly lives: LiveRounds;
   readonly stop: () => Promise<void>;
   /** Reading of `performance.now()` when the daemon came up. */
@@ -63,7 +54,7 @@ export interface ControlParts {
 
 /** The control API over a running node. */
 export function controlHandlers(parts: ControlParts): ControlHandlers {
-  const { node, data, watchers, lives, policy } = parts;
+  const { node, data, lives, policy } = parts;
   const manifests = new ManifestViews(parts);
   const inspections = new Inspections(new URL('./inspect-worker.js', import.meta.url));
   const shown = (report: JobReport): JobView => jobView(report, lives);
@@ -78,25 +69,11 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
     jobs: async () => node.jobs().map(shown),
     job: async (id) => find(id),
     manifest: async (id) => manifests.view(node.job(findJob(node, id))!),
-    launch: async (file, model) => {
-      const manifest = await withNoise(node, file, model);
-      const { guarantee, ...launched } = await node.launch(manifest, model);
-      return { ...launched, privacy: guaranteeView(guarantee) };
-    },
+    launch: (file, model) => launchJob(node, file, model),
     approve: async (id, dataset) => shown(await node.approve(findJob(node, id), dataset)),
     refuse: async (id) => shown(await node.refuse(findJob(node, id))),
     cancel: async (id) => shown(await node.cancel(findJob(node, id))),
-    watch(listen) {
-      const watcher = (job: JobId, notice: Notice) => {
-        // The notice is told in the middle of a step: the report is up to date a moment later.
-        setImmediate(() => {
-          const report = node.job(job);
-          if (report !== undefined) listen(jobEvent(report, notice, lives));
-        });
-      };
-      watchers.add(watcher);
-      return () => watchers.delete(watcher);
-    },
+    watch: (listen) => watch(parts, listen),
     pull: (id, options) => pull(parts, findJob(node, id), options),
     addData: async (dataset) => {
       const added = await data.add(dataset);
@@ -127,6 +104,29 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
         nameOf: (job) => node.job(job)?.job.manifest.name,
       }),
     swarm: parts.swarmHandlers,
+  };
+}
+
+/** Tells what happens in all jobs. */
+function watch(
+  { node, watchers, standings, lives }: ControlParts,
+  listen: (event: JobEvent) => void,
+): () => void {
+  const soon = (job: JobId, eventOf: (report: JobReport) => JobEvent) => {
+    // It is told in the middle of a step: the report is up to date a moment later.
+    setImmediate(() => {
+      const report = node.job(job);
+      if (report !== undefined) listen(eventOf(report));
+    });
+  };
+  const onNotice = (job: JobId, notice: Notice) =>
+    soon(job, (report) => jobEvent(report, notice, lives));
+  const onStanding = (job: JobId) => soon(job, (report) => standingEvent(report, lives));
+  watchers.add(onNotice);
+  standings.add(onStanding);
+  return () => {
+    watchers.delete(onNotice);
+    standings.delete(onStanding);
   };
 }
 
@@ -233,28 +233,4 @@ async function personalOf(node: StarlingNode, id: JobId, { name, training }: Man
   if (own !== undefined) return own;
   const hint = 'They are there after its first training; without --personal they are as launched';
   throw new ConfigError('job', `this peer has no weights of its own in "${name}" yet`, hint);
-}
-
-/** The job's manifest; where its file names an epsilon, with the noise that gives it. */
-async function withNoise(node: StarlingNode, file: JobFile, model: Uint8Array): Promise<Manifest> {
-  const manifest = manifestOf(file, model);
-  const { epsilon } = file.privacy;
-  if (epsilon === undefined) return manifest;
-  const { privacy } = manifest;
-  // The faults of everything but the noise come first, and by their own names.
-  const fault = manifestFault({ ...manifest, privacy: NO_PRIVACY });
-  if (fault !== undefined) throw new ConfigError('job', fault);
-  const { layout } = await node.describe(model, manifest.training);
-  const noiseMultiplier = noiseOf(manifest, layout.parameters, epsilon);
-  return { ...manifest, privacy: { ...privacy, noiseMultiplier } };
-}
-
-function noiseOf(manifest: Manifest, parameters: number, epsilon: number): number {
-  try {
-    return noiseForJob(manifest, parameters, epsilon);
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    const hint = 'Raise aggregation.ringBits or admission.minPeers, or lower admission.maxPeers';
-    throw new ConfigError('job.privacy.epsilon', error.message, hint);
-  }
 }

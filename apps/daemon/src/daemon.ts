@@ -33,6 +33,7 @@ import { LiveRounds } from './live-rounds.ts';
 import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
 import { SwarmService } from './swarm-service.ts';
 import { DaemonTelemetry } from './telemetry.ts';
+import { unwind } from './unwind.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -69,9 +70,7 @@ export async function startDaemon(
   hooks: DaemonHooks = {},
 ): Promise<Daemon> {
   const undo: (() => Promise<void>)[] = [];
-  const stopAll = async () => {
-    for (const step of undo.splice(0).reverse()) await step();
-  };
+  const stopAll = () => unwind(undo, log);
   try {
     const state = await openStateDirectory(stateDirectory, systemRandom);
     undo.push(() => state.close());
@@ -123,7 +122,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const { stopped, stop } = once(stopAll);
   const telemetry = await DaemonTelemetry.open({ config, log, self: key.peerId });
   undo.push(() => telemetry.stop());
-  const { lives, watchers } = watching(telemetry);
+  const { lives, watchers, standings } = watching(telemetry);
   const running = new StarlingNode(
     {
       clock: systemClock,
@@ -139,7 +138,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
       members: service.membership,
       ...(hooks.observer && { observer: hooks.observer }),
     },
-    optionsOf(assembly, key.peerId, watchers),
+    optionsOf(assembly, key.peerId, { watchers, standings }),
     dataOffers(data),
   );
   node = running;
@@ -150,7 +149,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   governor.start();
   await blobs.trim();
   const socket = await serve(assembly, {
-    ...{ governor, blobs, swarm, data, watchers, lives, stop, telemetry, journal },
+    ...{ governor, blobs, swarm, data, watchers, standings, lives, stop, telemetry, journal },
     ...{ node: running, swarmHandlers: service, events: () => events.status() },
     proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),
   });
@@ -163,7 +162,10 @@ type Watcher = (job: JobId, notice: Notice) => void;
 function watching(telemetry: DaemonTelemetry) {
   const lives = new LiveRounds();
   const toLives: Watcher = (job, notice) => lives.take(job, notice, Date.now());
-  return { lives, watchers: new Set<Watcher>([toLives, telemetry.take]) };
+  return {
+    ...{ lives, watchers: new Set<Watcher>([toLives, telemetry.take]) },
+    standings: new Set<(job: JobId) => void>(),
+  };
 }
 
 type Served = { readonly telemetry: DaemonTelemetry; readonly journal: LevelJournal } & Omit<
@@ -235,7 +237,7 @@ function governorOf(config: Config, { log, trainer, pause }: Governed): Governor
 function optionsOf(
   { config, policy, log, hooks }: Assembly,
   self: PeerId,
-  watchers: ReadonlySet<Watcher>,
+  { watchers, standings }: Pick<ControlParts, 'watchers' | 'standings'>,
 ): NodeOptions {
   const logNotice = noticeLog(log, self);
   return {
@@ -248,6 +250,9 @@ function optionsOf(
       logNotice(job, notice);
       hooks.onNotice?.(job, notice);
       for (const watcher of watchers) watcher(job, notice);
+    },
+    onStanding: (job) => {
+      for (const each of standings) each(job);
     },
   };
 }

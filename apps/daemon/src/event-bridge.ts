@@ -45,7 +45,7 @@ export async function startEvents(parts: EventsParts): Promise<Events> {
   const bridge = new EventBridge({
     ...{ self, sinks, log, now, clock: systemClock, random: systemRandom },
     outbox: await Outbox.open(journal),
-    jobs: () => node.jobs().map(seenJob),
+    jobs: () => seenJobs(node.jobs()),
   });
   await bridge.start();
   return {
@@ -60,6 +60,10 @@ export async function startEvents(parts: EventsParts): Promise<Events> {
     },
   };
 }
+
+/** A chain that is not read yet would look as if it had been rolled back. */
+export const seenJobs = (reports: readonly JobReport[]): readonly SeenJob[] =>
+  reports.filter(({ isRecovered }) => isRecovered).map(seenJob);
 
 function seenJob({ job, standing, phase, certificates }: JobReport): SeenJob {
   return {

@@ -44,3 +44,8 @@ test('words that mean nothing are refused by their key', async () => {
   await expect(inspectData({ path, name: 'p', augment: 'melt' })).rejects.toThrow(/augment/);
   await expect(inspectData({ path: '/nowhere', name: 'p' })).rejects.toThrow('/nowhere');
 });
+
+test('what is neither a file nor a folder is not read', async () => {
+  const looking = inspectData({ path: '/dev/null', name: 'a' });
+  await expect(looking).rejects.toThrow('/dev/null is neither a file nor a folder');
+});

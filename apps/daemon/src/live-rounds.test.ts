@@ -70,6 +70,19 @@ describe('a running round', () => {
   });
 });
 
+test('of a round that is tried for days, the last attempts are kept', () => {
+  const lives = after(...UP_TO_SUM);
+  for (let attempt = 0; attempt < 1_000; attempt++) {
+    const slot = { restarts: 0, attempt };
+    const lost = { kind: 'retry', reason: 'abandoned', proven: true } as const;
+    const lied = { kind: 'convicted', reason: 'wrong-sum', peer: A } as const;
+    for (const each of [lost, lied]) lives.take(JOB, { ...each, round: 3, slot }, 9_000);
+  }
+  const { lost = [], convicted = [] } = lives.live(JOB) ?? {};
+  expect([lost.length, convicted.length]).toEqual([32, 1]);
+  expect(lost.at(-1)).toMatchObject({ attempt: 999 });
+});
+
 describe('the pace of a job', () => {
   test('is unknown before two rounds, then the mean of the last five', () => {
     expect(after(certified(1)).secondsPerRound(JOB)).toBeNull();

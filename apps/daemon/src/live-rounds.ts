@@ -5,6 +5,9 @@ import type { Notice, Slot } from '@starling/rounds';
 /** Seconds a round took are averaged over so many of the last ones. */
 const PACE_ROUNDS = 5;
 
+/** Of a round that is tried for days; every event carries them. */
+const LOST_MAX = 32;
+
 /**
  * What each job's running round looks like, and how long rounds take, folded from what the node
  * tells. Times are this machine's own, for people to look at; nothing depends on them.
@@ -75,13 +78,14 @@ function liveAfter(live: LiveRound | null, notice: Notice, now: number): LiveRou
     case 'convicted': {
       const known = at(live, notice);
       const { peer, reason } = notice;
-      return { ...known, convicted: [...known.convicted, { peer, reason }] };
+      const others = known.convicted.filter((each) => each.peer !== peer);
+      return { ...known, convicted: [...others, { peer, reason }] };
     }
     case 'retry':
     case 'burnt': {
       const known = at(live, notice);
       const lost = { ...notice.slot, reason: notice.reason };
-      return { ...known, lost: [...known.lost, lost] };
+      return { ...known, lost: [...known.lost, lost].slice(-LOST_MAX) };
     }
     default:
       return live;

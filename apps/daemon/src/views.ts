@@ -69,7 +69,18 @@ function rememberedSigners(certificate: Certificate): ReturnType<typeof signersO
 /** The round that goes on in a job, or null. */
 export function liveView({ job, chunks }: JobReport, lives: LiveRounds): LiveRound | null {
   const live = lives.live(job.id);
-  return live && { ...live, chunks: live.roster.length === 0 ? null : (chunks ?? null) };
+  return live && { ...live, chunks: chunksOf(live, chunks) };
+}
+
+/** Those of an attempt before are none of this one. */
+function chunksOf(
+  { round, restarts, attempt, roster }: LiveRound,
+  chunks: JobReport['chunks'],
+): LiveRound['chunks'] {
+  if (chunks === undefined || chunks.round !== round || roster.length === 0) return null;
+  const { slot, total, sent, summed, fetched } = chunks;
+  const isSame = slot.restarts === restarts && slot.attempt === attempt;
+  return isSame ? { total, sent, summed, fetched } : null;
 }
 
 /** The network's report as the API shows it. */
@@ -116,6 +127,13 @@ export function jobEvent(report: JobReport, notice: Notice, lives: LiveRounds): 
   };
   const changed = ['certified', 'finished', 'cancelled'].includes(notice.kind);
   return changed ? { ...event, view: jobView(report, lives) } : event;
+}
+
+/** Where a job stands, when that is news. */
+export function standingEvent(report: JobReport, lives: LiveRounds): JobEvent {
+  const view = jobView(report, lives);
+  const text = `${view.standing}: ${view.detail}`;
+  return { job: view.id, kind: 'standing', text, view, live: view.live };
 }
 
 /** For instance: training, 40 % (120 of 300 steps), 5,210 examples/s, 12 s left. */

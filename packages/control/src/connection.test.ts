@@ -14,7 +14,7 @@ import { EVENT, FILE, harmless, ID, JOB, STATUS } from './testing/handlers.ts';
 
 const TOKEN = 'x'.repeat(43);
 
-async function serving(tcp?: Partial<TcpOptions>) {
+async function serving(tcp?: Partial<TcpOptions>, token = async () => TOKEN) {
   let tell: (event: JobEvent) => void = () => {};
   const socket = controlSocket(await temporaryDirectory());
   const handlers = harmless({
@@ -24,7 +24,7 @@ async function serving(tcp?: Partial<TcpOptions>) {
     },
   });
   const server = await createControlServer(socket, handlers, {
-    token: async () => TOKEN,
+    token,
     tcp: tcp && { host: '127.0.0.1', port: 0, ...tcp },
   });
   onTestFinished(() => server.close());
@@ -98,6 +98,15 @@ test('the owner asks for a listener, and gets one of loopback, once', async () =
   const client = createControlClient(first);
   expect(await client.status()).toEqual(STATUS);
   await expect(client.listen()).rejects.toMatchObject({ code: 'unknown-route' });
+});
+
+test('the owner is told the token that the listener knows, not what its file is now', async () => {
+  let made = 0;
+  const { socket } = await serving(undefined, async () => `${TOKEN}${made++}`);
+  const owner = createControlClient(socket);
+  await Promise.all([owner.listen(), owner.listen()]);
+  expect(await createControlClient(await owner.listen()).status()).toEqual(STATUS);
+  expect(made).toBe(1);
 });
 
 test('the owner is told the listener of the configuration where a browser can use it', async () => {

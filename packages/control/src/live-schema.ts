@@ -44,11 +44,12 @@ export const liveRoundSchema = z.object({
   cells: z.array(z.array(z.string())),
   convicted: z.array(z.object({ peer: z.string(), reason: z.string() })),
   /**
-   * Chunks of the vector; of this peer's masked update that their owners have; that it summed as
-   * their owner; of sums that it fetched from others. Null before there are any.
+   * Chunks of the vector; of this peer's masked update that another owner has, each counted once
+   * however many own it; that it summed as their owner; of sums that it fetched from others. Null
+   * until this attempt has some.
    */
   chunks: z.object({ total: count, sent: count, summed: count, fetched: count }).nullable(),
-  /** What went wrong in earlier attempts of this round. */
+  /** What went wrong in earlier attempts of this round, the last 32. */
   lost: z.array(z.object({ attempt: count, restarts: count, reason: z.string() })),
 });
 export type LiveRound = z.infer<typeof liveRoundSchema>;

@@ -85,6 +85,7 @@ class Listeners {
   readonly #listen: Listen;
   #configured: TcpListener | undefined;
   #browser: Promise<TcpListener> | undefined;
+  #token: Promise<string> | undefined;
 
   constructor(api: ApiOptions, listen: Listen) {
     this.#api = api;
@@ -96,12 +97,12 @@ class Listeners {
   }
 
   async open(): Promise<void> {
-    const { tcp, token } = this.#api;
-    if (tcp !== undefined) this.#configured = await this.#listen(await token(), tcp);
+    const { tcp } = this.#api;
+    if (tcp !== undefined) this.#configured = await this.#listen(await this.#secret(), tcp);
   }
 
   async forBrowser(): Promise<ListenView> {
-    const token = await this.#api.token();
+    const token = await this.#secret();
     const { tcp } = this.#api;
     if (this.#configured !== undefined && tcp !== undefined && isLoopbackAddress(tcp)) {
       return { url: this.#configured.url, token };
@@ -111,6 +112,15 @@ class Listeners {
       throw error;
     });
     return { url: (await this.#browser).url, token };
+  }
+
+  /** One for all listeners, from its first use on: whatever becomes of its file, they know this. */
+  #secret(): Promise<string> {
+    this.#token ??= this.#api.token().catch((error) => {
+      this.#token = undefined;
+      throw error;
+    });
+    return this.#token;
   }
 
   async close(): Promise<void> {

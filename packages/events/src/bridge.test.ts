@@ -1,4 +1,4 @@
-import type { Journal } from '@starling/core';
+import type { Journal, Log } from '@starling/core';
 import type { Notice } from '@starling/rounds';
 import { MemoryJournal } from '@starling/store';
 import { describe, expect, test } from 'vitest';
@@ -19,18 +19,19 @@ const EVERYTHING = { types: [], jobs: [] };
 
 interface Setting {
   readonly journal?: Journal;
+  readonly log?: Log;
   readonly sink?: ScriptedSink;
   readonly types?: readonly string[];
   readonly limits?: { readonly eventsMax: number; readonly bytesMax: number };
 }
 
-async function started({ journal = new MemoryJournal(), ...more }: Setting = {}) {
+async function started({ journal = new MemoryJournal(), log = silentLog, ...more }: Setting = {}) {
   const sink = more.sink ?? new ScriptedSink();
   const clock = new ManualClock();
   const jobs: { now: readonly SeenJob[] } = { now: [] };
   const outbox = await Outbox.open(journal, more.limits);
   const bridge = new EventBridge({
-    ...{ self: 'peer-a', outbox, clock, random: seededRandom(1, 0, 0), log: silentLog },
+    ...{ self: 'peer-a', outbox, clock, random: seededRandom(1, 0, 0), log },
     sinks: [
       {
         ...{ name: 'a', kind: 'webhook', target: 'x', sink },
@@ -161,6 +162,33 @@ describe('the bridge', () => {
     expect(bridge.status()[0]).toMatchObject({ missed: 511, delivered: 189 });
     await bridge.stop();
   });
+});
+
+test('a full disk is told of once, and so is its end', async () => {
+  const memory = new MemoryJournal();
+  let isFull = false;
+  const put: Journal['put'] = async (key, value) => {
+    if (isFull) throw new Error('ENOSPC');
+    await memory.put(key, value);
+  };
+  const lines: string[] = [];
+  const note = (line: string) => void lines.push(line);
+  const journal: Journal = {
+    ...{ get: (key) => memory.get(key), entries: (prefix) => memory.entries(prefix) },
+    ...{ put, deletePrefix: (prefix) => memory.deletePrefix(prefix) },
+  };
+  const { bridge, sink } = await started({
+    ...{ journal, log: { ...silentLog, warn: note, info: note } },
+  });
+  isFull = true;
+  for (let round = 1; round <= 10; round++) bridge.take(NAMED, training(round));
+  await until(() => lines.length > 0);
+  await new Promise((resolve) => setImmediate(resolve));
+  isFull = false;
+  bridge.take(NAMED, training(11));
+  await sunk(sink, 1);
+  await bridge.stop();
+  expect(lines).toEqual(['events cannot be kept', 'events are kept again']);
 });
 
 describe('a process that dies at a write', () => {

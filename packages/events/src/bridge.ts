@@ -47,6 +47,7 @@ export class EventBridge {
   #work: Promise<void> = Promise.resolve();
   #waiting = 0;
   #isStopped = false;
+  #isLosing = false;
   #cancelLook: () => void = () => {};
 
   constructor(parts: BridgeParts) {
@@ -100,13 +101,21 @@ export class EventBridge {
     this.#waiting++;
     this.#work = this.#work
       .then(task)
-      .catch((error: unknown) => {
-        this.#parts.log.warn('an event could not be kept', { reason: errorMessage(error) });
-      })
+      .catch((error: unknown) => this.#kept(error))
       .finally(() => {
         this.#waiting--;
       });
     return this.#work;
+  }
+
+  /** Told once, not with every event: what fills a disk must not be how full it is. */
+  #kept(error: unknown): void {
+    const { log } = this.#parts;
+    const isLost = error !== undefined;
+    if (isLost === this.#isLosing) return;
+    this.#isLosing = isLost;
+    if (isLost) log.warn('events cannot be kept', { reason: errorMessage(error) });
+    else log.info('events are kept again');
   }
 
   /** Tells what the jobs have that was not told: the events first, then that they were. */
@@ -123,6 +132,7 @@ export class EventBridge {
 
   async #append(body: EventBody): Promise<void> {
     await this.#parts.outbox.append(this.#envelope(body));
+    this.#kept(undefined);
     for (const pump of this.#pumps) pump.wake();
   }
 

@@ -20,6 +20,8 @@ describe('the section events', () => {
     [{ webhooks: [{ ...HOOK, types: ['round.certified'] }] }, 'no type of event is like that'],
     [{ webhooks: [{ ...HOOK, url: 'ftp://x' }] }, 'Invalid URL'],
     [{ webhooks: [{ ...HOOK, secret: 'inline' }] }, 'Unrecognized key'],
+    [{ webhooks: [{ ...HOOK, url: 'https://me:secret@host/' }] }, 'takes no name and password'],
+    [{ webhooks: [{ ...HOOK, url: 'https://me@host/' }] }, 'takes no name and password'],
     [{ amqp: [{ name: 'a', url: 'amqp://me:secret@host' }] }, 'does not belong into'],
     [{ kafka: [{ name: 'a', brokers: ['host'] }] }, 'give HOST:PORT'],
   ])('refuses %j', (config, message) => {

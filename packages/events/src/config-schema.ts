@@ -26,7 +26,10 @@ const oneSource = (what: string) => ({
 const webhook = z
   .strictObject({
     ...{ name, ...wanted, timeoutSeconds },
-    url: z.url({ protocol: /^https?$/ }),
+    // A request to such an address fails, and its error would show the password.
+    url: z.url({ protocol: /^https?$/ }).refine((url) => !hasLogin(new URL(url)), {
+      message: 'an address takes no name and password here; the receiver checks the signature',
+    }),
     secretFile: file.optional(),
     secretEnv: variable.optional(),
     /** The secret before: receivers that have only it go on to understand. */
@@ -96,6 +99,8 @@ export interface PasswordSource {
   readonly passwordFile?: string | undefined;
   readonly passwordEnv?: string | undefined;
 }
+
+const hasLogin = ({ username, password }: URL): boolean => username !== '' || password !== '';
 
 function isPattern(text: string): boolean {
   if (!text.endsWith('*')) return (EVENT_TYPES as readonly string[]).includes(text);

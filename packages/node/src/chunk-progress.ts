@@ -1,12 +1,15 @@
+import type { Slot } from '@starling/rounds';
 import type { SessionEvent } from '@starling/secagg';
 import { layoutOf } from './packed.ts';
 import type { Place } from './session-place.ts';
 
 /** How far the chunks of an attempt are, for an onlooker. */
 export interface ChunkCounts {
+  readonly round: number;
+  readonly slot: Slot;
   /** Of the vector of one cell. */
   readonly total: number;
-  /** Of this peer's masked update: delivered to their owners, each owner counted. */
+  /** Of this peer's masked update: delivered to another owner, the first of several. */
   readonly sent: number;
   /** Summed here, as their owner. */
   readonly summed: number;
@@ -14,33 +17,53 @@ export interface ChunkCounts {
   readonly fetched: number;
 }
 
-/** Counts for one attempt at a time: the first chunk of another begins anew. */
+/** Counts for one attempt at a time. */
 export class ChunkProgress {
+  #round = 0;
   #place: Place | undefined;
   #counts: ChunkCounts | undefined;
+  readonly #sent = new Set<number>();
 
+  /** Undefined until the attempt that goes on has chunks. */
   get counts(): ChunkCounts | undefined {
     return this.#counts;
   }
 
-  sent(place: Place): void {
-    const counts = this.#of(place);
-    this.#counts = { ...counts, sent: counts.sent + 1 };
+  /** The attempt that goes on from now on: what is still told of another counts no more. */
+  enter(round: number, place: Place): void {
+    if (this.#place?.result === place.result) return;
+    this.#round = round;
+    this.#place = place;
+    this.#counts = undefined;
+    this.#sent.clear();
+  }
+
+  sent(place: Place, chunk: number): void {
+    this.#change(place, () => ({ sent: this.#sent.add(chunk).size }));
   }
 
   note(place: Place, event: SessionEvent): void {
-    const counts = this.#of(place);
-    if (event.kind === 'summed') {
-      this.#counts = { ...counts, summed: counts.summed + event.sums.length };
+    switch (event.kind) {
+      case 'masked':
+        this.#change(place, () => ({}));
+        return;
+      case 'summed':
+        this.#change(place, ({ summed }) => ({ summed: summed + event.sums.length }));
+        return;
+      case 'sum-fetched':
+        this.#change(place, ({ fetched }) => ({ fetched: fetched + 1 }));
+        return;
+      default:
     }
-    if (event.kind === 'sum-fetched') this.#counts = { ...counts, fetched: counts.fetched + 1 };
   }
 
-  #of(place: Place): ChunkCounts {
-    const isSame = this.#place?.result === place.result;
-    if (isSame && this.#counts !== undefined) return this.#counts;
-    this.#place = place;
-    this.#counts = { total: layoutOf(place.config.shape).count, sent: 0, summed: 0, fetched: 0 };
-    return this.#counts;
+  #change(place: Place, change: (counts: ChunkCounts) => Partial<ChunkCounts>): void {
+    if (this.#place?.result !== place.result) return;
+    const { slot, config } = place;
+    const counts = this.#counts ?? {
+      ...{ round: this.#round, slot, total: layoutOf(config.shape).count },
+      ...{ sent: 0, summed: 0, fetched: 0 },
+    };
+    this.#counts = { ...counts, ...change(counts) };
   }
 }

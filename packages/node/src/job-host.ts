@@ -114,6 +114,7 @@ export class JobHost {
   /** Who waits for a `cancel` to be taken in. */
   #cancelling: (() => void)[] = [];
   #isPaused = false;
+  #isRecovered = false;
   #stopped = false;
 
   constructor(parts: JobHostParts) {
@@ -155,6 +156,11 @@ export class JobHost {
 
   get state(): EngineState {
     return this.#state;
+  }
+
+  /** Whether the chain on disk has been read: before, the state has none. */
+  get isRecovered(): boolean {
+    return this.#isRecovered;
   }
 
   get session(): SessionHost {
@@ -252,6 +258,7 @@ export class JobHost {
       const { certificates, ...kept } = await this.#journal.recover();
       const sound = this.#soundPart(certificates);
       await this.#take({ kind: 'start', certificates: sound, ...kept });
+      this.#isRecovered = true;
       for (;;) {
         const event = await this.#queue.next();
         if (event === undefined) return;

@@ -26,9 +26,11 @@ export interface JobReport {
   readonly phase: string;
   /** How far a training is that takes long; undefined when none goes on. */
   readonly progress: TrainingProgress | undefined;
-  /** Of the attempt that goes on, or went on last. */
+  /** Of the attempt that goes on, or went on last; undefined until it has some. */
   readonly chunks: ChunkCounts | undefined;
   readonly certificates: readonly Certificate[];
+  /** Whether the certificates on disk have been read: for a moment after a start they are none. */
+  readonly isRecovered: boolean;
   /** Peers that were in cells whose sums somebody spoilt, since this node started. */
   readonly suspects: readonly Suspect[];
 }

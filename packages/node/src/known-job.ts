@@ -28,5 +28,13 @@ export const report = ({ job, standing, guarantee, host }: KnownJob): JobReport 
   progress: host.progress,
   chunks: host.session.chunks,
   certificates: host.state.chain,
+  isRecovered: host.isRecovered,
   suspects: host.session.suspects,
 });
+
+/** @returns whether it stood elsewhere before, or for another reason */
+export function stand(known: KnownJob, standing: JobStanding): boolean {
+  const isNews = JSON.stringify(standing) !== JSON.stringify(known.standing);
+  known.standing = standing;
+  return isNews;
+}

@@ -258,3 +258,36 @@ test('a long training tells how far it is, until it is over', async () => {
   expect(slow.notices).toContainEqual({ kind: 'progress', round: 1, ...progress });
   expect(slow.node.job(job)!.progress).toBeUndefined();
 });
+
+test('where a job stands is told when it is known first, and when that changes', async () => {
+  const swarm = await swarmOf(1);
+  const launcher = swarm.peers[0]!;
+  const owner = await swarm.add({ policy: nobody, match: { ok: false, reasons: ['of digits'] } });
+  const { job } = await launch(swarm);
+  const told = () => owner.standings.filter((each) => each.job === job).map(({ kind }) => kind);
+  await swarm.until(() => told().length === 2);
+  expect(owner.node.job(job)?.standing).toMatchObject({
+    reason: expect.not.stringContaining('yet'),
+  });
+  await swarm.run(owner.node.approve(job));
+  await swarm.run(owner.node.reconsider());
+  owner.settings.match = { ok: true, dataset: 'mine' };
+  await swarm.run(owner.node.reconsider());
+  await swarm.run(owner.node.refuse(job));
+  const asked = 'waiting-for-approval';
+  expect(told()).toEqual([asked, asked, 'no-data', 'participating', 'refused']);
+  expect(launcher.standings.at(-1)).toMatchObject({ job, kind: 'participating' });
+});
+
+test('a chain that is not read yet after a start is said to be so', async () => {
+  const swarm = await swarmOf(3);
+  const { job } = await launch(swarm);
+  const peer = swarm.peers[1]!;
+  const rounds = () => peer.node.job(job)?.certificates.length;
+  await swarm.until(() => rounds() === 2);
+  const told = peer.standings.length;
+  await swarm.restart(peer);
+  expect(peer.standings.at(told)).toMatchObject({ isRecovered: false, rounds: 0 });
+  await swarm.until(() => peer.node.job(job)?.isRecovered === true);
+  expect(rounds()).toBe(2);
+});

@@ -38,7 +38,7 @@ import { Catalogue, type Decision, keptJob } from './catalogue.ts';
 import { openChunk, takeChunk } from './chunk-server.ts';
 import { JobHost } from './job-host.ts';
 import { type JobModel, type JobReport, type Launched, NOT_LOOKED_AT } from './job-report.ts';
-import { type KnownJob, report } from './known-job.ts';
+import { type KnownJob, report, stand } from './known-job.ts';
 import type { NodeOptions, NodeParts } from './parts.ts';
 import { PrivacyAccounts, type PrivacySpent } from './privacy-accounts.ts';
 import { privacyGate } from './privacy-gate.ts';
@@ -172,7 +172,7 @@ export class StarlingNode {
     await this.#catalogue.decide(id, { kind: 'refused' });
     known.turn += 1;
     known.host.participate(undefined);
-    known.standing = { kind: 'refused', reason: 'refused by you' };
+    this.#stand(known, { kind: 'refused', reason: 'refused by you' });
     return report(known);
   }
 
@@ -361,6 +361,7 @@ export class StarlingNode {
       ...{ job, manifest, host, leave, privacy, guarantee: undefined, ready, turn: 0, standing },
     };
     this.#jobs.set(job.id, known);
+    this.#options.onStanding?.(job.id);
     host.pause(this.#isPaused);
     for (const peer of transport.peers())
       host.enqueue({ kind: 'reachable', peer, reachable: true });
@@ -382,12 +383,12 @@ export class StarlingNode {
       const stateHash = await blobs.put(state);
       host.prepare({ vectorLength: vectorLengthOf(job.manifest, layout), stateHash });
     } catch (error) {
-      known.standing = { kind: 'failed', reason: errorMessage(error) };
+      this.#stand(known, { kind: 'failed', reason: errorMessage(error) });
       throw error;
     }
     if (decision?.kind === 'approved') await this.#participate(known, decision.dataset);
     else if (decision?.kind === 'refused') {
-      known.standing = { kind: 'refused', reason: 'refused by you' };
+      this.#stand(known, { kind: 'refused', reason: 'refused by you' });
     } else await this.#askConsent(known);
   }
 
@@ -395,8 +396,8 @@ export class StarlingNode {
     const consent = consentTo(known.job, this.#options.policy(), this.#parts.transport.self);
     if (consent.verdict === 'start') await this.#participate(known, undefined);
     else if (consent.verdict === 'refuse')
-      known.standing = { kind: 'refused', reason: consent.reason };
-    else known.standing = { kind: 'waiting-for-approval', reason: consent.reason };
+      this.#stand(known, { kind: 'refused', reason: consent.reason });
+    else this.#stand(known, { kind: 'waiting-for-approval', reason: consent.reason });
   }
 
   async #participate(known: KnownJob, wanted: string | undefined): Promise<void> {
@@ -404,7 +405,7 @@ export class StarlingNode {
     const { job, host } = known;
     if (members?.may(transport.self, 'train-light') === false) {
       const reason = members.refusal(transport.self) ?? 'your role in this swarm does not train';
-      known.standing = { kind: 'refused', reason };
+      this.#stand(known, { kind: 'refused', reason });
       return;
     }
     const match =
@@ -412,7 +413,7 @@ export class StarlingNode {
         ? await this.#offers.match(schemaOf(job.manifest))
         : { ok: true as const, dataset: wanted };
     if (!match.ok) {
-      known.standing = { kind: 'no-data', reasons: match.reasons };
+      this.#stand(known, { kind: 'no-data', reasons: match.reasons });
       return;
     }
     const { dataset } = match;
@@ -431,19 +432,23 @@ export class StarlingNode {
         await prepared.close();
         return;
       }
-      known.standing = { kind: 'participating', dataset };
+      this.#stand(known, { kind: 'participating', dataset });
       host.participate({ prepared, dataset });
     } catch (error) {
       if (!(error instanceof ProtocolError || error instanceof ConfigError)) throw error;
-      known.standing = { kind: 'failed', reason: errorMessage(error) };
+      this.#stand(known, { kind: 'failed', reason: errorMessage(error) });
       this.#parts.log.warn('cannot take part', { job: job.id, reason: errorMessage(error) });
     }
+  }
+
+  #stand(known: KnownJob, standing: KnownJob['standing']): void {
+    if (stand(known, standing)) this.#options.onStanding?.(known.job.id);
   }
 
   #budgetSpent(id: JobId, reason: string): void {
     const known = this.#known(id);
     known.turn += 1;
-    known.standing = { kind: 'budget-spent', reason };
+    this.#stand(known, { kind: 'budget-spent', reason });
     known.host.participate(undefined);
   }
 

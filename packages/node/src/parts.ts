@@ -56,4 +56,6 @@ export interface NodeOptions {
   /** A bug of ours was met: the process must end, and not go on in a state nobody understands. */
   readonly onFatal: (error: unknown) => void;
   readonly onNotice?: (job: JobId, notice: Notice) => void;
+  /** A job is known from now on, or stands elsewhere than before. */
+  readonly onStanding?: (job: JobId) => void;
 }

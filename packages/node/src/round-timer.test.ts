@@ -43,3 +43,14 @@ test('what others did while this peer was away does not count here', () => {
   time.now = 103_000;
   expect(rounds.measure(8)).toBe(3);
 });
+
+test('rounds shorter than a second add up, too', () => {
+  const { time, rounds } = timer();
+  let seconds = 0;
+  for (let round = 1; round <= 10; round++) {
+    rounds.begins(round);
+    time.now += 400;
+    seconds += rounds.measure(round);
+  }
+  expect(seconds).toBe(4);
+});

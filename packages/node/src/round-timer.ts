@@ -21,11 +21,12 @@ export class RoundTimer {
     this.#began = { round, at: follows ? this.#measured!.at : this.#clock.now() };
   }
 
-  /** Seconds of the round so far. */
+  /** Whole seconds of the round so far; what rounding left over counts in the next one. */
   measure(round: number): number {
     const now = this.#clock.now();
-    this.#measured = { round, at: now };
     const { at } = this.#began?.round === round ? this.#began : { at: now };
-    return (now - at) / 1000;
+    const seconds = Math.round((now - at) / 1000);
+    this.#measured = { round, at: at + 1000 * seconds };
+    return seconds;
   }
 }

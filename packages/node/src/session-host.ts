@@ -78,7 +78,7 @@ export class SessionHost {
     return this.#suspicion.suspects();
   }
 
-  /** Chunks of the attempt that went on last. */
+  /** Chunks of the attempt that goes on, or went on last. */
   get chunks(): ChunkCounts | undefined {
     return this.#progress.counts;
   }
@@ -86,6 +86,7 @@ export class SessionHost {
   async perform({ round, roundId, slot, config, effect }: SessionEffect): Promise<void> {
     const place = new Place(this.#parts.job.id, roundId, slot, config);
     this.#round = round;
+    this.#progress.enter(round, place);
     switch (effect.kind) {
       case 'send-chunk':
         await this.#sendChunk(place, effect);
@@ -325,7 +326,7 @@ export class SessionHost {
         { header, body },
         { timeoutMs: CHUNK_TIMEOUT_MS },
       );
-      this.#progress.sent(place);
+      this.#progress.sent(place, chunk);
     });
   }
 

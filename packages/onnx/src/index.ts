@@ -12,7 +12,7 @@ export { type PadRun, padRuns } from './pad-runs.ts';
 export { printGraph } from './print.ts';
 export { readModel } from './read.ts';
 export { type ReplayOptions, replayGraph } from './replay.ts';
-export { selectOutput } from './select-output.ts';
+export { selectOutput, withOutput } from './select-output.ts';
 export {
   broadcastShapes,
   elementCount,

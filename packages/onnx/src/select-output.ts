@@ -1,5 +1,18 @@
 import { ProtocolError } from '@starling/core';
+import { readModel } from './read.ts';
 import type { Graph, Model, Node } from './types.ts';
+import { writeModel } from './write.ts';
+
+/**
+ * An ONNX file with one of its outputs; the same bytes where it has no other.
+ * @throws ProtocolError when it cannot be read, or has no such output
+ */
+export function withOutput(file: Uint8Array, name: string): Uint8Array {
+  const model = readModel(file);
+  const { outputs } = model.graph;
+  const isChosen = outputs.length === 1 && outputs[0]!.name === name;
+  return isChosen ? file : writeModel(selectOutput(model, name));
+}
 
 /**
  * The model with one of its outputs, and without the nodes that only the others need.

@@ -80,6 +80,16 @@ test('a job that tries for days is kept in bounds', () => {
   expect(rounds[0]?.attempts.at(-1)?.slot.attempt).toBe(99);
 });
 
+test('of a round that is trained again and again the last trainings are kept, too', () => {
+  const slot = { restarts: 0, attempt: 0 };
+  const again: readonly Notice[] = [
+    { kind: 'training', round: 1 },
+    { kind: 'burnt', round: 1, slot, reason: 'quorum-lost', update: 'u' },
+  ];
+  const { rounds } = spansOf([...Array.from({ length: 100 }, () => again).flat(), certified(1)]);
+  expect(rounds[0]?.trainings).toHaveLength(32);
+});
+
 test('what concerns no round makes none', () => {
   const { rounds, phases } = spansOf([certified(1), { kind: 'rolled-back', toRound: 0 }]);
   expect([rounds, phases]).toEqual([[], []]);

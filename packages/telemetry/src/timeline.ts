@@ -44,7 +44,12 @@ export interface TimelineListener {
 }
 
 /** Kept of one round; of a job that retries for days the last ones matter. */
-const ATTEMPTS_MAX = 32;
+const TRIES_MAX = 32;
+
+function keep<T>(tries: T[], next: T): void {
+  if (tries.length === TRIES_MAX) tries.shift();
+  tries.push(next);
+}
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 interface OpenAttempt extends Omit<Mutable<AttemptSpan>, 'phases' | 'endMs'> {
@@ -160,7 +165,7 @@ export class RoundTimeline {
     if (phase === undefined) return;
     open.phase = undefined;
     const ended = { ...phase, endMs: now };
-    if (phase.name === 'training') open.trainings.push(ended);
+    if (phase.name === 'training') keep(open.trainings, ended);
     else open.attempt?.phases.push(ended);
     for (const { onPhase } of this.#listeners) onPhase?.(ended);
   }
@@ -168,8 +173,7 @@ export class RoundTimeline {
   #endAttempt(open: OpenRound, end: Pick<AttemptSpan, 'outcome' | 'reason'>, now: number): void {
     this.#endPhase(open, now);
     if (open.attempt === undefined) return;
-    if (open.attempts.length === ATTEMPTS_MAX) open.attempts.shift();
-    open.attempts.push({ ...open.attempt, ...end, endMs: now });
+    keep(open.attempts, { ...open.attempt, ...end, endMs: now });
     open.attempt = undefined;
   }
 

@@ -46,6 +46,7 @@ const LASTING: ReadonlySet<string> = new Set([
   'retry',
   'burnt',
   'rolled-back',
+  'standing',
   'train-failed',
   ...END_KINDS,
 ]);

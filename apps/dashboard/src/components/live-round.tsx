@@ -1,6 +1,6 @@
 import { duration, plural } from '../lib/format.ts';
 import { useNow } from '../lib/hooks.ts';
-import { chunksOf, type Participant, participantsOf, type Step, stepsOf } from '../lib/live.ts';
+import { type Participant, participantsOf, type Step, stepsOf } from '../lib/live.ts';
 import type { JobView, LiveRound } from '../lib/types.ts';
 import { Empty, Meter, Notice, Peer, PlainPeer, Section, Words } from './basics.tsx';
 import { Icon } from './icons.tsx';
@@ -69,8 +69,7 @@ const StepItem = ({ step: { name, what, state, seconds } }: { readonly step: Ste
 );
 
 function Numbers({ job, live }: { readonly job: JobView; readonly live: LiveRound }) {
-  const { joined, cells } = live;
-  const chunks = chunksOf(live);
+  const { joined, cells, chunks } = live;
   const { progress } = job;
   const part = (value: number, all: number) => `${value} of ${all}`;
   return (
@@ -95,10 +94,10 @@ function Numbers({ job, live }: { readonly job: JobView; readonly live: LiveRoun
       {chunks !== null && (
         <>
           <Meter
-            label="Own masked chunks delivered, each owner counted"
+            label="Own masked chunks delivered"
             value={chunks.sent}
-            max={null}
-            text={String(chunks.sent)}
+            max={chunks.total}
+            text={part(chunks.sent, chunks.total)}
           />
           <Meter
             label="Chunks summed here"

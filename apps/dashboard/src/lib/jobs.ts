@@ -68,5 +68,5 @@ export function afterEvent(job: JobView, event: JobEvent): JobView {
 /** Kinds of events that are worth a line in the log, and that screen readers are told. */
 export const LASTING: ReadonlySet<string> = new Set([
   ...['certified', 'finished', 'cancelled', 'retry', 'burnt', 'rolled-back', 'convicted'],
-  ...['banned', 'budget-spent', 'train-failed', 'withheld', 'refused'],
+  ...['banned', 'budget-spent', 'train-failed', 'withheld', 'refused', 'standing'],
 ]);

@@ -40,10 +40,6 @@ export function stepsOf(live: LiveRound, now: number): readonly Step[] {
   });
 }
 
-/** Counts of an attempt before are none of this one. */
-export const chunksOf = ({ phase, chunks }: LiveRound): LiveRound['chunks'] =>
-  ORDER.indexOf(phase) < ORDER.indexOf('chunks') ? null : chunks;
-
 export interface Participant {
   readonly peer: string;
   readonly fate: 'in the sum' | 'dropped' | 'convicted' | 'in the round';

@@ -2,7 +2,7 @@ import { ROUND_PHASES } from '@starling/control';
 import { expect, test } from 'vitest';
 import { curvesOf, hasValues } from './curves.ts';
 import { afterEvent, badgeOf, inOrder, needsApproval, secondsLeft, staysOut } from './jobs.ts';
-import { chunksOf, participantsOf, stepsOf } from './live.ts';
+import { participantsOf, stepsOf } from './live.ts';
 import { type Link, type Neighbour, neighboursOf, swarmMap } from './swarm-map.ts';
 import type { JobView, LiveRound, Round } from './types.ts';
 
@@ -80,13 +80,6 @@ test('steps are all phases of a round in their order, with the times they took',
 
 test('a clock that went back shows no negative time', () => {
   expect(stepsOf(live(), 0)[3]).toMatchObject({ state: 'now', seconds: 0 });
-});
-
-test('chunks are counted from their phase on', () => {
-  const chunks = { total: 4, sent: 4, summed: 1, fetched: 0 };
-  expect(chunksOf(live({ phase: 'shares', chunks }))).toBeNull();
-  expect(chunksOf(live({ phase: 'chunks', chunks }))).toEqual(chunks);
-  expect(chunksOf(live({ phase: 'certify', chunks }))).toEqual(chunks);
 });
 
 test('everybody of the roster has a fate', () => {

@@ -1,5 +1,5 @@
 import { type Api, messageOf } from './api.ts';
-import { afterEvent, LASTING, needsApproval } from './jobs.ts';
+import { afterEvent, LASTING } from './jobs.ts';
 import type { ServerEvent } from './sse.ts';
 import type { JobEvent, JobView, Status } from './types.ts';
 
@@ -112,11 +112,9 @@ export class Store {
     }
   }
 
-  /** What a job waits for makes no event, nor does that it was looked at. */
   #areJobsDue(): boolean {
     const { isLive, jobs = [] } = this.#snapshot;
-    const isHasty = !isLive || jobs.some((job) => needsApproval(job));
-    const everyMs = Math.min(JOBS_MS, isHasty ? STATUS_MS * pace(jobs) : JOBS_MS);
+    const everyMs = Math.min(JOBS_MS, isLive ? JOBS_MS : STATUS_MS * pace(jobs));
     // A timer may be a little early.
     return performance.now() - this.#jobsAskedAt > everyMs * 0.9;
   }

@@ -1,8 +1,9 @@
+import type { Socket } from 'node:net';
 import type { ChannelModel, ConfirmChannel, Options } from 'amqplib';
 import type { CloudEvent } from '../event-schema.ts';
 import type { Entry } from '../outbox.ts';
 import type { Sink } from '../sink.ts';
-import { within } from './within.ts';
+import { endedWithin, within } from './within.ts';
 
 export interface AmqpOptions {
   /** `amqp://` or `amqps://` with host, port and virtual host, and no password. */
@@ -18,6 +19,8 @@ export interface AmqpOptions {
   readonly timeoutMs: number;
 }
 
+const GOODBYE_MS = 1_000;
+
 /** `round.certified.3f9a1c2d`: what happened, then the job's first eight digits. */
 export const routingKeyOf = ({ type, partitionkey }: CloudEvent): string =>
   `${type.slice('starling.'.length)}.${partitionkey?.slice(0, 8) ?? 'none'}`;
@@ -31,6 +34,8 @@ export class AmqpSink implements Sink {
   readonly #options: AmqpOptions;
   #connection: ChannelModel | undefined;
   #channel: ConfirmChannel | undefined;
+  /** So that a connection that comes after one is not kept. */
+  #closings = 0;
 
   constructor(options: AmqpOptions) {
     this.#options = options;
@@ -76,8 +81,8 @@ export class AmqpSink implements Sink {
       ...(username !== undefined && { credentials: credentials.plain(username, password ?? '') }),
       ...(ca && { ca: [ca] }),
     };
+    const closings = this.#closings;
     const connection = await connect(url, socket);
-    this.#connection = connection;
     // Without listeners an error would end the process; the next delivery opens anew.
     const drop = () => {
       if (this.#connection !== connection) return;
@@ -86,6 +91,11 @@ export class AmqpSink implements Sink {
     };
     connection.on('error', drop);
     connection.on('close', drop);
+    if (this.#closings !== closings) {
+      await end(connection);
+      throw new Error('the connection came too late');
+    }
+    this.#connection = connection;
     const channel = await connection.createConfirmChannel();
     channel.on('error', drop);
     await channel.assertExchange(exchange, 'topic', { durable: true });
@@ -101,9 +111,17 @@ export class AmqpSink implements Sink {
     const connection = this.#connection;
     this.#connection = undefined;
     this.#channel = undefined;
-    // It may be broken already; then there is nothing to close.
-    await connection?.close().catch(() => {});
+    this.#closings += 1;
+    if (connection !== undefined) await end(connection);
   }
+}
+
+/** A broker that is silent does not answer to a goodbye either, nor does a broken connection. */
+async function end(connection: ChannelModel): Promise<void> {
+  await endedWithin(GOODBYE_MS, connection.close());
+  // The types leave it out.
+  const { stream } = connection.connection as unknown as { readonly stream: Socket };
+  stream.destroy();
 }
 
 const propertiesOf = (event: CloudEvent): Options.Publish => ({

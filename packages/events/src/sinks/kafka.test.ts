@@ -52,6 +52,17 @@ describe('a Kafka topic', () => {
     expect(life).toEqual(['connect', 'disconnect', 'connect']);
   });
 
+  test('of brokers that do not even part is left all the same', async () => {
+    const { create } = recorder();
+    const silent = async () => ({
+      ...(await create()),
+      disconnect: () => new Promise<void>(() => {}),
+    });
+    const sink = new KafkaSink(OPTIONS, silent);
+    await sink.deliver([entryOf(1)], signal);
+    await expect(sink.close()).resolves.toBeUndefined();
+  });
+
   test('where nobody listens is an error of the real library, in time', async () => {
     const sink = new KafkaSink({ ...OPTIONS, brokers: [`127.0.0.1:${await freePort()}`] });
     await expect(sink.deliver([entryOf(1)], signal)).rejects.toThrow();

@@ -1,7 +1,7 @@
 import type { Producer, SASLOptions } from 'kafkajs';
 import type { Entry } from '../outbox.ts';
 import type { Sink } from '../sink.ts';
-import { within } from './within.ts';
+import { endedWithin, within } from './within.ts';
 
 export interface KafkaOptions {
   readonly brokers: readonly string[];
@@ -16,6 +16,8 @@ export interface KafkaOptions {
     | undefined;
   readonly timeoutMs: number;
 }
+
+const GOODBYE_MS = 1_000;
 
 /** What this package uses of a producer. */
 export type KafkaProducer = Pick<Producer, 'connect' | 'disconnect' | 'send'>;
@@ -66,8 +68,8 @@ export class KafkaSink implements Sink {
   async close(): Promise<void> {
     const producer = this.#producer;
     this.#producer = undefined;
-    // It may be broken already; then there is nothing to close.
-    await producer?.disconnect().catch(() => {});
+    // It may be broken already, or the brokers silent: nothing is lost with it.
+    if (producer !== undefined) await endedWithin(GOODBYE_MS, producer.disconnect());
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Entry } from '../outbox.ts';
 import { BusyError, GoneError, RefusedError, type Sink } from '../sink.ts';
 import { signedHeaders } from './signature.ts';
+import { deadlineOf } from './within.ts';
 
 export interface WebhookOptions {
   readonly url: string;
@@ -29,25 +30,36 @@ export class WebhookSink implements Sink {
     const { event } = entry;
     const body = JSON.stringify(event);
     const seconds = Math.floor(now() / 1000);
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/cloudevents+json',
-        'user-agent': 'starling',
-        ...signedHeaders(keys, { id: event.id, seconds, body }),
-      },
-      body,
-      // A redirect would carry the event to where its owner did not send it.
-      redirect: 'manual',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-    });
-    // Nothing in the answer matters; unread it would hold the connection.
-    await response.body?.cancel();
-    if (response.ok) return;
-    throw failureOf(response, now());
+    const headers = signedHeaders(keys, { id: event.id, seconds, body });
+    const deadline = deadlineOf(timeoutMs, signal);
+    try {
+      const response = await post(url, { headers, body, signal: deadline.signal });
+      if (!response.ok) throw failureOf(response, now());
+    } finally {
+      deadline.end();
+    }
   }
 
   async close(): Promise<void> {}
+}
+
+async function post(
+  url: string,
+  { headers, ...rest }: Pick<RequestInit, 'body' | 'signal'> & { headers: Record<string, string> },
+): Promise<Response> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      ...{ 'content-type': 'application/cloudevents+json', 'user-agent': 'starling' },
+      ...headers,
+    },
+    // A redirect would carry the event to where its owner did not send it.
+    redirect: 'manual',
+    ...rest,
+  });
+  // Nothing in the answer matters; unread it would hold the connection.
+  await response.body?.cancel();
+  return response;
 }
 
 /** Which answers are final: those that say that the request itself is wrong. */

@@ -40,6 +40,10 @@ export async function openLocalStore(root: string): Promise<FileStore> {
     throw new ProtocolError('dataset-missing', `${root}: ${errorMessage(error)}`);
   });
   const isFolder = found.isDirectory();
+  // A pipe or a device would be read for ever.
+  if (!isFolder && !found.isFile()) {
+    throw new ProtocolError('dataset-missing', `${root} is neither a file nor a folder`);
+  }
   const folder = isFolder ? root : dirname(root);
   const opened: FileHandle[] = [];
   return {
