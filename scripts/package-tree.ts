@@ -80,7 +80,7 @@ export function writeTree(options: TreeOptions): void {
   }
 }
 
-/** Bundles and launcher. */
+/** Bundles, the dashboard's pages, and the launcher. */
 function copyProgram(root: string, target: string): void {
   const dist = join(root, 'apps/cli/dist');
   if (!existsSync(join(dist, 'daemon.js'))) throw new Error('not built: run `npm run build`');
@@ -89,6 +89,7 @@ function copyProgram(root: string, target: string): void {
   for (const name of readdirSync(dist).filter((each) => each.endsWith('.js'))) {
     copyFileSync(join(dist, name), join(target, 'dist', name));
   }
+  cpSync(join(dist, 'dashboard'), join(target, 'dist/dashboard'), { recursive: true });
   copyFileSync(join(root, 'apps/cli/bin/starling.js'), join(target, 'bin/starling.js'));
   chmodSync(join(target, 'bin/starling.js'), 0o755);
   for (const name of ['LICENSE', 'README.md']) {
