@@ -1,31 +1,20 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import type { Tensor } from '@starling/onnx';
 import { TensorProtoSchema } from 'onnx-buf';
 import { readTensor } from '../../packages/onnx/src/proto-tensor.ts';
+import { installed } from '../helpers/debian.ts';
 
 const PACKAGE = 'libonnx-testdata';
 const FOLDER = '/usr/share/libonnx-testdata/data';
-const INSTALL_MS = 120_000;
 
 /** The groups of models in Debian's package that come with inputs and outputs. */
 export const GROUPS = ['node', 'pytorch-converted', 'pytorch-operator', 'simple'] as const;
 
-/** Installs ONNX's own test models if it can; otherwise says that they are missing, and why. */
-export function missingTestData(): string | undefined {
-  if (existsSync(FOLDER)) return undefined;
-  const named = `${PACKAGE} is not installed`;
-  if (process.getuid?.() !== 0) return `${named}, and only root can install it`;
-  const options = {
-    timeout: INSTALL_MS,
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-  };
-  spawnSync('apt-get', ['update'], options);
-  spawnSync('apt-get', ['install', '--yes', '--no-install-recommends', PACKAGE], options);
-  return existsSync(FOLDER) ? undefined : `${named}, and apt-get could not install it`;
-}
+/** Why ONNX's own test models cannot be had; undefined when they are there. */
+export const missingTestData = (): string | undefined =>
+  installed([PACKAGE], () => existsSync(FOLDER), `needs ${PACKAGE}`);
 
 /** `group/name` of every model, sorted. */
 export const modelNames = (): readonly string[] =>

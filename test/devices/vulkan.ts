@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { installed } from '../helpers/debian.ts';
 
 const PACKAGES = ['chromium-common', 'libvulkan1'];
 /** SwiftShader, a Vulkan in software that comes with Debian's Chromium. */
 const DRIVER = '/usr/lib/chromium/vk_swiftshader_icd.json';
-const INSTALL_MS = 300_000;
 
 /** Whether the loader is there, whatever the machine is called. */
 const hasLoader = (): boolean =>
@@ -25,16 +25,6 @@ export type VulkanEnvironment = ReturnType<typeof vulkanBy>;
 
 export const SOFTWARE_VULKAN = vulkanBy(DRIVER);
 
-/** Installs a Vulkan in software if it can; otherwise says that it is missing, and why. */
-export function missingVulkan(): string | undefined {
-  if (isThere()) return undefined;
-  const named = `${PACKAGES.join(' and ')} are not installed`;
-  if (process.getuid?.() !== 0) return `${named}, and only root can install them`;
-  const options = {
-    timeout: INSTALL_MS,
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-  };
-  spawnSync('apt-get', ['update'], options);
-  spawnSync('apt-get', ['install', '--yes', '--no-install-recommends', ...PACKAGES], options);
-  return isThere() ? undefined : `${named}, and apt-get could not install them`;
-}
+/** Why there is no Vulkan in software; undefined when there is. */
+export const missingVulkan = (): string | undefined =>
+  installed(PACKAGES, isThere, `needs ${PACKAGES.join(' and ')}`);

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { missingPrograms } from '../helpers/debian.ts';
 
 /** A host of a test network: its namespace, and the address at which its own network has it. */
 export interface Host {
@@ -6,25 +7,14 @@ export interface Host {
   readonly address: string;
 }
 
-const TOOLS: Readonly<Record<string, string>> = { ip: 'iproute2', nft: 'nftables' };
-const INSTALL_MS = 300_000;
 let networks = 0;
 
 /** Installs what is missing if it can; otherwise says why there can be no namespaces. */
 export function missingNamespaces(): string | undefined {
   if (process.platform !== 'linux') return 'network namespaces are of Linux';
   if (process.getuid?.() !== 0) return 'only root can make network namespaces';
-  const absent = () => Object.keys(TOOLS).filter((tool) => spawnSync('which', [tool]).status !== 0);
-  if (absent().length > 0) {
-    const options = {
-      timeout: INSTALL_MS,
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    };
-    spawnSync('apt-get', ['update'], options);
-    const packages = absent().map((tool) => TOOLS[tool]!);
-    spawnSync('apt-get', ['install', '--yes', '--no-install-recommends', ...packages], options);
-  }
-  if (absent().length > 0) return `needs ${absent().join(', ')}, and apt-get could not install it`;
+  const missing = missingPrograms(['ip', 'nft'], ['iproute2', 'nftables']);
+  if (missing !== undefined) return missing;
   const probe = `st${process.pid}-probe`;
   const made = spawnSync('ip', ['netns', 'add', probe], { encoding: 'utf8' });
   if (made.status !== 0) return `ip netns add: ${made.stderr.trim()}`;

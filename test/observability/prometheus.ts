@@ -3,25 +3,13 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { missingPrograms } from '../helpers/debian.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { until } from '../helpers/until.ts';
 
-const INSTALL_MS = 600_000;
-const PROGRAMS = ['prometheus', 'promtool'];
-
-/** Installs what is missing if it can; otherwise says what is missing, and why. */
-export function missingPrometheus(): string | undefined {
-  const absent = () => PROGRAMS.filter((name) => spawnSync('which', [name]).status !== 0);
-  if (absent().length === 0) return undefined;
-  const named = `needs ${absent().join(', ')}`;
-  if (process.getuid?.() !== 0) return `${named}, and only root can install it`;
-  // At this run level the package's own service is not started.
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const options = { timeout: INSTALL_MS, env };
-  spawnSync('apt-get', ['update'], options);
-  spawnSync('apt-get', ['install', '--yes', '--no-install-recommends', 'prometheus'], options);
-  return absent().length === 0 ? undefined : `${named}, and apt-get could not install it`;
-}
+/** What these tests need and cannot be had; undefined when all is there. */
+export const missingPrometheus = (): string | undefined =>
+  missingPrograms(['prometheus', 'promtool'], ['prometheus']);
 
 export interface Told {
   readonly status: number | null;
