@@ -81,6 +81,7 @@ test('the npm package has all that the bundles import, and runs', async () => {
   const installed = join(folder, 'package');
   symlinkSync(join(ROOT, 'node_modules'), join(installed, 'node_modules'));
   expect(runs(join(installed, 'bin/starling.js'), ['--version'], folder)).toBe(`${VERSION}\n`);
+  expect(existsSync(join(installed, 'dist/dashboard/index.html'))).toBe(true);
   const { dependencies, optionalDependencies } = JSON.parse(
     readFileSync(join(installed, 'package.json'), 'utf8'),
   );
@@ -93,7 +94,7 @@ test('the npm package has all that the bundles import, and runs', async () => {
 /** Packages that bundles load at run time, as esbuild writes it. */
 function importsOf(dist: string): readonly string[] {
   const found = new Set<string>();
-  for (const name of readdirSync(dist)) {
+  for (const name of readdirSync(dist).filter((each) => each.endsWith('.js'))) {
     const text = readFileSync(join(dist, name), 'utf8');
     const calls = /^(?:import|export) [^;"']*?from "([^".][^"]*)";$|\bimport\("([^".][^"]*)"\)/gm;
     for (const [, fixed, dynamic] of text.matchAll(calls)) {
