@@ -44,7 +44,11 @@ describe('secrets', () => {
     expect(sinks.map(({ kind }) => kind)).toEqual(['webhook', 'webhook', 'amqp']);
     // What is shown of them holds none.
     const shown = sinks.map(({ target }) => target);
-    expect(shown).toEqual([HOOK.url, 'https://h/p', 'amqp://host exchange starling']);
+    expect(shown).toEqual([
+      'https://example.org/…',
+      'https://h/…',
+      'amqp://host exchange starling',
+    ]);
   });
 
   test('that are missing are named, with what to do', () => {

@@ -50,7 +50,7 @@ function webhookOf(config: WebhookConfig, { now, environment }: Outside): NamedS
   ];
   const keys = secrets.map((secret) => webhookKey(secret, key));
   const sink = new WebhookSink({ url, keys, timeoutMs: 1000 * timeoutSeconds, now });
-  return { name, kind: 'webhook', target: withoutQuery(url), wanted: config, sink };
+  return { name, kind: 'webhook', target: originOf(url), wanted: config, sink };
 }
 
 function amqpOf(config: AmqpConfig, { environment }: Outside): NamedSink {
@@ -80,8 +80,8 @@ function kafkaOf(config: KafkaConfig, { environment }: Outside): NamedSink {
   return { name, kind: 'kafka', target, wanted: config, sink };
 }
 
-/** Its query may hold a token. */
-const withoutQuery = (url: string): string => url.split('?')[0]!;
+/** What is behind the host may be a secret, as in the addresses that chat services hand out. */
+const originOf = (url: string): string => `${new URL(url).origin}/…`;
 
 function passwordOf(
   key: string,
