@@ -7,7 +7,7 @@ export interface LineDestination {
 }
 
 /** pino sets `lastLevel` on a destination with this mark. */
-const METADATA: unique symbol = Symbol.for('pino.metadata') as never;
+const METADATA = Symbol.for('pino.metadata');
 const STDERR = 2;
 /** From pino's levels to those of syslog(3): error, warning, informational, debug. */
 const PRIORITIES = [
