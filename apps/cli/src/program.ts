@@ -19,6 +19,7 @@ import { registerLogs } from './commands/logs.ts';
 import { registerModel } from './commands/model.ts';
 import { registerPolicy } from './commands/policy.ts';
 import { registerPrivacy } from './commands/privacy.ts';
+import { registerReproduce } from './commands/reproduce.ts';
 import { registerSim } from './commands/sim.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerStop } from './commands/stop.ts';
@@ -44,7 +45,8 @@ export function createProgram(): Command {
     registerData,
     ...[registerLaunch, registerJobs, registerWatch, registerEvents, registerCancel, registerModel],
     ...[registerPrivacy, registerCredits, registerPolicy],
-    ...[registerGradcheck, registerAutodiff, registerSim, registerExperiment, registerBench],
+    ...[registerGradcheck, registerAutodiff, registerSim, registerExperiment],
+    ...[registerReproduce, registerBench],
     ...[registerCompletion, registerHelp],
   ];
   for (const register of registrations) register(program);

@@ -202,23 +202,30 @@ function findJob(node: StarlingNode, wanted: string): JobId {
 }
 
 /**
- * The newest global model in its ONNX file, with this peer's own weights if asked for, and the
+ * A certified global model in its ONNX file, with this peer's own weights if asked for, and the
  * chain that leads to it from the manifest, with who is in its rosters.
  */
-async function pull({ node, proofOf }: ControlParts, id: JobId, { personal }: PullOptions) {
-  const { model, state, signed, report } = await node.model(id);
+async function pull({ node, proofOf }: ControlParts, id: JobId, options: PullOptions) {
+  const { personal, round: wanted } = options;
+  if (personal && wanted !== undefined) {
+    const what = 'a peer keeps its personal weights of its last training only';
+    throw new ConfigError('round', what, 'Leave --round or --personal away');
+  }
+  const { model, state, certificates, signed, report } = await node.model(id, wanted);
   const { round, model: vector, moments } = decodeState(state);
   const { manifest } = report.job;
   const own = personal ? await personalOf(node, id, manifest) : undefined;
-  const certificates = report.certificates.slice(0, round);
   const rosters = certificates.flatMap(({ statement }) => statement.roster);
   const proof = encodeCanonical(proofCodec, {
     ...{ manifest: signed, certificates, membership: proofOf([report.job.launcher, ...rosters]) },
     moments: moments.map((each) => new Uint8Array(each.buffer, each.byteOffset, each.byteLength)),
   });
+  // Not a byte may differ from what was launched: its hash stands in the manifest.
+  const isLaunched = round === 0 && own === undefined;
+  const pulled = isLaunched ? model : applyVector(model, vector, manifest.training, own);
   return {
     round,
-    model: Buffer.from(applyVector(model, vector, manifest.training, own)).toString('base64'),
+    model: Buffer.from(pulled).toString('base64'),
     proof: Buffer.from(proof).toString('base64'),
   };
 }

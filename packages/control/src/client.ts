@@ -63,7 +63,7 @@ export interface ControlClient {
   events(id: string, signal?: AbortSignal): AsyncIterable<JobEvent>;
   /** Of all jobs. */
   allEvents(signal?: AbortSignal): AsyncIterable<JobEvent>;
-  pull(id: string, options?: PullOptions, progress?: Progress): Promise<Pulled>;
+  pull(id: string, options?: Partial<PullOptions>, progress?: Progress): Promise<Pulled>;
   addData(data: Dataset): Promise<DataSetView>;
   /** The files stay where they are. */
   removeData(name: string): Promise<DataSetView>;
@@ -114,8 +114,12 @@ export function createControlClient(target: ControlTarget): ControlClient {
     cancel: (id) => post(jobPath(id, '/cancel'), {}, jobSchema),
     events: (id, signal) => events(target, { method: 'GET', path: jobPath(id, '/events'), signal }),
     allEvents: (signal) => events(target, { method: 'GET', path: '/v1/events', signal }),
-    pull: (id, { personal } = { personal: false }, onReceived) => {
-      const path = jobPath(id, personal ? '/model?personal=true' : '/model');
+    pull: (id, { personal = false, round } = {}, onReceived) => {
+      const query = new URLSearchParams({
+        ...(personal && { personal: 'true' }),
+        ...(round !== undefined && { round: String(round) }),
+      });
+      const path = jobPath(id, `/model?${query}`);
       return call(target, pulledSchema, { method: 'GET', path }, onReceived);
     },
     addData: (data) => post('/v1/data', data, dataViewSchema),

@@ -9,7 +9,7 @@ export type * from './handlers.ts';
 export * from './inspection-schema.ts';
 export * from './listen-schema.ts';
 export * from './live-schema.ts';
-export { manifestOf } from './manifest.ts';
+export { jobFileOf, leanJobFile, manifestOf } from './manifest.ts';
 export * from './manifest-schema.ts';
 export { type NetworkView, networkSchema } from './network-schemas.ts';
 export { controlSocket, defaultStateDirectory } from './paths.ts';

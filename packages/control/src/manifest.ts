@@ -3,7 +3,7 @@ import type { BlobHash } from '@starling/core';
 import { hashHex } from '@starling/crypto';
 import { type Manifest, NO_PRIVACY, type Privacy } from '@starling/protocol-rounds';
 import { aggregationOf } from './aggregation-schema.ts';
-import type { JobFile } from './schemas.ts';
+import { type JobFile, jobFileSchema } from './schemas.ts';
 
 /** What a job file means that does not say it. */
 function usualTarget({ classes, input }: JobFile['data']): Manifest['data']['target'] {
@@ -47,4 +47,56 @@ export function manifestOf(file: JobFile, model: Uint8Array): Manifest {
     },
     nonce: new Uint8Array(randomBytes(16)),
   };
+}
+
+/**
+ * The job file that makes such a manifest, but for its nonce: `manifestOf` turned round.
+ * @param model what the file is to name as its model
+ */
+export function jobFileOf(manifest: Manifest, model: string): JobFile {
+  const { data, privacy, stop, nonce: _, ...rest } = manifest;
+  const { mechanism, ...noise } = privacy;
+  return {
+    ...rest,
+    model,
+    data: {
+      ...{ task: data.task, target: data.target, classes: data.classes },
+      input: { dtype: data.inputType, shape: [...data.inputShape] },
+    },
+    privacy: mechanism === 'none' ? { mechanism } : { mechanism, ...noise },
+    stop: {
+      rounds: stop.rounds,
+      ...(stop.target && { target: stop.target }),
+      ...(stop.seconds > 0 && { minutes: stop.seconds / 60 }),
+    },
+  };
+}
+
+/** The same job file without what it would be anyway: short enough to be read and changed. */
+export function leanJobFile(file: JobFile): object {
+  const meant = meaningOf(file);
+  return withoutDefaults(structuredClone(file), (lean) => meaningOf(lean) === meant);
+}
+
+/** What a file comes to, or undefined when it is none. */
+function meaningOf(file: unknown): string | undefined {
+  const parsed = jobFileSchema.safeParse(file);
+  if (!parsed.success) return undefined;
+  return JSON.stringify({ ...manifestOf(parsed.data, NO_MODEL), nonce: [] });
+}
+const NO_MODEL = new Uint8Array(0);
+
+/** Leaves away every key without which the whole still means the same, the innermost first. */
+function withoutDefaults<T extends object>(whole: T, isSame: (whole: T) => boolean): T {
+  const visit = (map: Record<string, unknown>): void => {
+    for (const [key, value] of Object.entries(map)) {
+      if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+        visit(value as Record<string, unknown>);
+      }
+      delete map[key];
+      if (!isSame(whole)) map[key] = value;
+    }
+  };
+  visit(whole as Record<string, unknown>);
+  return whole;
 }

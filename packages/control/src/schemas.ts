@@ -188,10 +188,14 @@ export const launchedSchema = z.object({
 });
 export type LaunchedView = z.infer<typeof launchedSchema>;
 
-/** The trained model, and what proves where it comes from (base64). */
-/** Whether a model is pulled with this peer's own weights, or with the launched ones. */
-export const pullSchema = z.strictObject({ personal: z.stringbool().default(false) });
+/** Whether a model is pulled with this peer's own weights, and after which round. */
+export const pullSchema = z.strictObject({
+  personal: z.stringbool().default(false),
+  /** The newest unless told; 0 is the model as it was launched. */
+  round: z.coerce.number().int().min(0).max(1_000_000).optional(),
+});
 export type PullOptions = z.infer<typeof pullSchema>;
+/** The trained model, and what proves where it comes from (base64). */
 export const pulledSchema = z.object({ round: count, model: z.string(), proof: z.string() });
 export type Pulled = z.infer<typeof pulledSchema>;
 

@@ -38,8 +38,10 @@ export interface JobReport {
 export interface JobModel {
   /** The forward ONNX model as launched. */
   readonly model: Uint8Array;
-  /** The newest certified state, encoded. */
+  /** After the last of the certificates, encoded. */
   readonly state: Uint8Array;
+  /** Up to that state. */
+  readonly certificates: readonly Certificate[];
   readonly signed: Uint8Array;
   readonly report: JobReport;
 }

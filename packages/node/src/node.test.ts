@@ -1,5 +1,6 @@
 import { ConfigError, type JobId, utf8 } from '@starling/core';
 import { hashHex } from '@starling/crypto';
+import { decodeState } from '@starling/federation';
 import type { Manifest } from '@starling/protocol-rounds';
 import type { Policy, Trainer } from '@starling/rounds';
 import { fromBitmap } from '@starling/secagg';
@@ -81,6 +82,26 @@ test('a job that nobody knows is an error that says where to look', async () => 
     await expect(asked).rejects.toThrow(ConfigError);
     await expect(asked).rejects.toThrow(`no job ${unknown}. \`starling jobs\``);
   }
+});
+
+test('the model after any certified round is had, from others where it is gone here', async () => {
+  const swarm = await swarmOf(4);
+  const { job } = await launch(swarm);
+  await swarm.until(() => swarm.peers.every(({ node }) => node.job(job)?.phase === 'finished'));
+  const { node, blobs } = swarm.peers[1]!;
+  const at = (round?: number) => swarm.run(node.model(job, round));
+  const states = [await at(0), await at(1), await at()].map(
+    ({ state }) => decodeState(state).round,
+  );
+  expect(states).toEqual([0, 1, 2]);
+  const first = await at(1);
+  expect(first.certificates.map(({ statement }) => statement.round)).toEqual([1]);
+  const hash = first.certificates[0]!.statement.stateHash;
+  await blobs.delete(hash);
+  expect(await at(1)).toEqual(first);
+  await expect(at(3)).rejects.toThrow('"virtual" has 2 certified rounds here');
+  for (const peer of swarm.peers) await peer.blobs.delete(hash);
+  await expect(at(1)).rejects.toThrow('nobody reachable has the model after round 1');
 });
 
 describe('the owner’s word', () => {

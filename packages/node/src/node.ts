@@ -36,6 +36,7 @@ import {
 import { type BlobExchange, createBlobExchange } from './blobs/exchange.ts';
 import { Catalogue, type Decision, keptJob } from './catalogue.ts';
 import { openChunk, takeChunk } from './chunk-server.ts';
+import { handOut } from './hand-out.ts';
 import { JobHost } from './job-host.ts';
 import { type JobModel, type JobReport, type Launched, NOT_LOOKED_AT } from './job-report.ts';
 import { type KnownJob, report, stand } from './known-job.ts';
@@ -49,7 +50,6 @@ import { VectorStore } from './vectors.ts';
 
 /** Jobs one node keeps track of. */
 const JOBS_MAX = 256;
-const MODEL_TIMEOUT_MS = 120_000;
 /** For a MiB of a model: even a slow uplink that many share sends it in this time. */
 const PIECE_TIMEOUT_MS = 60_000;
 const PROVIDERS_TIMEOUT_MS = 2_000;
@@ -147,7 +147,7 @@ export class StarlingNode {
     const job = readJob(signed)!;
     await this.#catalogue.add(job.id, signed);
     await this.#open(job, signed, undefined);
-    const copies = await this.#handOut(signed);
+    const copies = await handOut(this.#parts, signed, this.#options.launchCopies);
     await this.#parts.transport.publish(jobsTopic, signed);
     const guarantee = guaranteeOf(manifest, layout.parameters);
     return { job: job.id, copies, peers: this.#parts.transport.peers().length, guarantee };
@@ -218,16 +218,24 @@ export class StarlingNode {
     }
   }
 
-  /** The launched model and the newest certified state of a job. */
-  async model(id: JobId): Promise<JobModel> {
+  /**
+   * The launched model and a certified state of a job.
+   * @param round the newest unless told; an older one is fetched from others where it is gone here
+   */
+  async model(id: JobId, round?: number): Promise<JobModel> {
     const known = this.#known(id);
-    const model = await this.#parts.blobs.get(known.job.manifest.model);
-    const stateHash = stateHashOf(known.host.state);
-    const state = stateHash && (await this.#parts.blobs.get(stateHash));
-    if (model === undefined || state === undefined) {
+    const certificates = known.host.state.chain.slice(0, round);
+    if (round !== undefined && certificates.length < round) {
+      const what = `"${known.job.manifest.name}" has ${certificates.length} certified rounds here`;
+      throw new ConfigError('round', what, 'Choose one of these, or wait');
+    }
+    const model = await this.#modelOf(known.job);
+    const hash = certificates.at(-1)?.statement.stateHash ?? known.host.state.genesis;
+    if (hash === undefined) {
       throw new ProtocolError('not-ready', 'the model is still on its way, try again in a moment');
     }
-    return { model, state, signed: known.manifest, report: report(known) };
+    const state = await this.#stateOf(hash, known.job.id, certificates.length);
+    return { model, state, certificates, signed: known.manifest, report: report(known) };
   }
 
   /** This peer's own weights of a job; undefined where it has trained none. */
@@ -247,30 +255,6 @@ export class StarlingNode {
     if (members === undefined || members.may(transport.self, 'launch')) return;
     const reason = members.refusal(transport.self) ?? 'this peer’s role does not let it launch';
     throw new ConfigError('swarm', reason, 'Ask an admin for an invite with --role launcher');
-  }
-
-  async #handOut(manifest: Uint8Array): Promise<number> {
-    const { transport, log } = this.#parts;
-    const wanted = Math.min(this.#options.launchCopies, transport.peers().length);
-    let copies = 0;
-    const ask = async (peer: PeerId) => {
-      try {
-        const answer = await askSync(
-          this.#parts,
-          peer,
-          { kind: 'hold', manifest },
-          MODEL_TIMEOUT_MS,
-        );
-        if (answer.kind === 'held') copies += 1;
-      } catch (error) {
-        log.warn('a peer did not take the job', { peer, error: errorMessage(error) });
-      }
-    };
-    const waiting = [...transport.peers()];
-    while (copies < wanted && waiting.length > 0) {
-      await Promise.all(waiting.splice(0, Math.max(1, wanted - copies)).map(ask));
-    }
-    return copies;
   }
 
   #hear(manifest: Uint8Array, from: PeerId): void {
@@ -316,6 +300,19 @@ export class StarlingNode {
     const fetched = await blobs.get(job.manifest.model);
     if (fetched !== undefined) return fetched;
     throw new ProtocolError('model-missing', 'the model is not held');
+  }
+
+  async #stateOf(hash: BlobHash, job: JobId, round: number): Promise<Uint8Array> {
+    const held = await this.#parts.blobs.get(hash);
+    if (held !== undefined) return held;
+    const peers = new Set([...this.#parts.transport.peers(), ...(await this.#providers(job))]);
+    try {
+      return await this.#blobs.fetch(hash, [...peers], { timeoutMs: PIECE_TIMEOUT_MS });
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      const what = `nobody reachable has the model after round ${round}`;
+      throw new ProtocolError('not-ready', `${what}: peers let old rounds go for newer ones`);
+    }
   }
 
   /** Tells the DHT that this node has the job; jobs spread by gossip too, so it may fail. */

@@ -1,3 +1,4 @@
+export { averageModels, type WeightedModel } from './average.ts';
 export { type AttributeRecord, type CallOptions, GraphBuilder } from './builder.ts';
 export { type EinsumPlan, planEinsum, writeEinsum } from './einsum.ts';
 export { expandFunction } from './functions.ts';

@@ -1,7 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { EXIT } from '../failures.ts';
 import { readInput, writeOutput } from '../files.ts';
-import { addCommand, addDaemonCommand, type DaemonOptions, type JsonOption } from '../options.ts';
+import {
+  addCommand,
+  addDaemonCommand,
+  type DaemonOptions,
+  type JsonOption,
+  wholeNumber,
+} from '../options.ts';
 import {
   coloured,
   decimal,
@@ -16,9 +22,11 @@ import { ProgressLine } from '../progress.ts';
 import type { Column } from '../table.ts';
 import type { MembershipFinding, VerifiedSigner } from '../verify-members.ts';
 import type { Verification, VerifiedRound } from '../verify-model.ts';
+import { registerAverage } from './model-average.ts';
 import { registerDiff } from './model-diff.ts';
 import { registerEval } from './model-eval.ts';
 import { registerExport } from './model-export.ts';
+import { registerFork } from './model-fork.ts';
 
 export function registerModel(program: Command): void {
   const model = program.command('model').description('the result of a job');
@@ -27,6 +35,8 @@ export function registerModel(program: Command): void {
   registerEval(model);
   registerExport(model);
   registerDiff(model);
+  registerFork(model);
+  registerAverage(model);
 }
 
 const proofBeside = (model: string): string => `${model}.proof`;
@@ -34,25 +44,28 @@ const proofBeside = (model: string): string => `${model}.proof`;
 interface PullCommand extends DaemonOptions {
   readonly output: string;
   readonly personal: boolean;
+  readonly round?: number;
 }
 
 function registerPull(model: Command): void {
   addDaemonCommand(model, {
     usage: 'pull <job>',
-    summary: 'write the newest global model, and beside it OUT.proof that tells where it is from',
+    summary: 'write a global model, and beside it OUT.proof that tells where it is from',
     examples: [
       'model pull mnist-mlp -o model.onnx',
+      'model pull mnist-mlp --round 5 -o round-5.onnx',
       'model pull mnist-mlp --personal -o mine.onnx',
     ],
   })
     .requiredOption('-o, --output <file>', 'the ONNX file to write')
+    .option('--round <n>', 'after this round; 0 as launched (the newest)', wholeNumber(0))
     .option('--personal', "with this peer's own weights, where the job has personal ones", false)
     .action(async (job: string, options: PullCommand) => {
       const { clientOf } = await import('../client.ts');
-      const { output, personal } = options;
+      const { output, personal, round: wanted } = options;
       const line = new ProgressLine(`pulling ${job}`);
       const pulled = await clientOf(options)
-        .pull(job, { personal }, (done, total) => line.update(done, total))
+        .pull(job, { personal, round: wanted }, (done, total) => line.update(done, total))
         .finally(() => line.end());
       const bytes = Buffer.from(pulled.model, 'base64');
       await writeOutput(output, bytes);

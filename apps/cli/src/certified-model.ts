@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs';
+import { ConfigError, ProtocolError } from '@starling/core';
+import type { Job } from '@starling/protocol-rounds';
+import { readInput } from './files.ts';
+import type { DaemonOptions } from './options.ts';
+import type { VerifiedRound } from './verify-model.ts';
+
+/** A model, and the job and rounds that its proof proves. */
+export interface CertifiedModel {
+  readonly model: Uint8Array;
+  readonly proof: Uint8Array;
+  readonly job: Job;
+  readonly rounds: readonly VerifiedRound[];
+}
+
+/**
+ * A model with what proves where it comes from: a file here with FILE.proof beside it, or a job of
+ * the daemon.
+ * @param round of a job, the newest unless told
+ * @throws ConfigError where there is none; ProtocolError where the proof does not hold
+ */
+export async function certifiedModel(
+  source: string,
+  options: DaemonOptions & { readonly round?: number | undefined },
+): Promise<CertifiedModel> {
+  const { model, proof } = existsSync(source)
+    ? await fromFile(source, options.round)
+    : await fromDaemon(source, options);
+  const { verifyModel } = await import('./verify-model.ts');
+  const { ok, fault, job, rounds } = verifyModel(model, proof);
+  if (ok && job !== undefined) return { model, proof, job, rounds };
+  throw new ProtocolError('proof', `${source}: ${fault ?? 'the proof names no job'}`);
+}
+
+async function fromFile(path: string, round: number | undefined) {
+  if (round !== undefined) {
+    const what = `${path} is a model of one round`;
+    throw new ConfigError('round', what, 'Name a job for another, or leave --round away');
+  }
+  const model = await readInput('model', path);
+  if (existsSync(`${path}.proof`)) {
+    return { model, proof: await readInput('proof', `${path}.proof`) };
+  }
+  const hint = '`starling model pull JOB -o FILE` writes both';
+  throw new ConfigError('model', `no ${path}.proof lies beside ${path}`, hint);
+}
+
+async function fromDaemon(
+  job: string,
+  { round, ...options }: DaemonOptions & { readonly round?: number | undefined },
+) {
+  const { clientOf } = await import('./client.ts');
+  const pulled = await clientOf(options).pull(job, { round });
+  return { model: Buffer.from(pulled.model, 'base64'), proof: Buffer.from(pulled.proof, 'base64') };
+}
