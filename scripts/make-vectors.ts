@@ -1,12 +1,13 @@
 /**
- * Writes the test vectors of protocols/secagg, protocols/rounds and
- * protocols/membership. A published vector is never
- * edited: an entry that exists and would come out differently is an error, new ones are appended.
+ * Writes the test vectors of protocols/secagg, protocols/rounds, protocols/membership
+ * and protocols/models. A published vector is never edited: an entry that exists and would
+ * come out differently is an error, new ones are appended.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { derivationVectors } from './vectors/derivations.ts';
 import { membershipBad, membershipGood, membershipIdentities } from './vectors/membership.ts';
+import { modelsBad, modelsGood, modelsIdentities } from './vectors/models.ts';
 import {
   badEnvelopes,
   envelopeVectors,
@@ -34,6 +35,9 @@ const FILES: Readonly<Record<string, () => readonly unknown[]>> = {
   'protocols/membership/vectors/good.json': membershipGood,
   'protocols/membership/vectors/bad.json': membershipBad,
   'protocols/membership/vectors/identities.json': membershipIdentities,
+  'protocols/models/vectors/good.json': modelsGood,
+  'protocols/models/vectors/bad.json': modelsBad,
+  'protocols/models/vectors/identities.json': modelsIdentities,
 };
 
 const nameOf = ({ name, type }: Named): string => `${type ?? ''}/${name}`;

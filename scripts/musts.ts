@@ -11,6 +11,7 @@ import { fault, filesBelow, foldersIn, isMain, lineAt, report } from './source-t
 const LETTERS: ReadonlyMap<string, string> = new Map([
   ['blobs', 'B'],
   ['membership', 'M'],
+  ['models', 'C'],
   ['reach', 'N'],
   ['rounds', 'R'],
   ['secagg', 'S'],

@@ -16,6 +16,7 @@ import { signingKeyFromSeed } from '@starling/crypto';
 import { Books, Vouches } from '@starling/membership';
 import * as blobs from '@starling/protocol-blobs';
 import * as membership from '@starling/protocol-membership';
+import * as models from '@starling/protocol-models';
 import * as reach from '@starling/protocol-reach';
 import * as rounds from '@starling/protocol-rounds';
 import * as secagg from '@starling/protocol-secagg';
@@ -23,7 +24,7 @@ import { promise, type Target } from './target.ts';
 
 /** Above every limit of a message; a codec's own limits are its caller's business. */
 const BYTES_MAX = 8 * 1024 * 1024;
-const PROTOCOLS = { blobs, membership, reach, rounds, secagg };
+const PROTOCOLS = { blobs, membership, reach, rounds, secagg, models };
 
 const isCodec = (value: unknown): value is Codec<unknown> =>
   typeof value === 'object' && value !== null && 'read' in value && 'write' in value;
@@ -171,6 +172,40 @@ const job = (seeds: readonly Uint8Array[]): Target => ({
   },
 });
 
+/** Cards and statements: what is read is signed, and means the bytes that were signed. */
+function modelWords(all: readonly Uint8Array[]): readonly Target[] {
+  const target = <T extends { readonly bytes: Uint8Array }>(
+    name: string,
+    codec: Codec<unknown>,
+    read: (bytes: Uint8Array) => T | undefined,
+  ): Target => {
+    const seeds = all.filter((bytes) => decodes(codec, bytes) && readsAs(read, bytes));
+    const signed = new Set(seeds.map(toHex));
+    return {
+      ...{ name, format: 'msgpack', seeds },
+      run: (bytes) => {
+        const found = read(bytes);
+        if (found === undefined) return 'forged';
+        promise(equalBytes(found.bytes, bytes), 'passes on other bytes');
+        promise(signed.has(toHex(bytes)), 'forged, and taken');
+        return 'signed';
+      },
+    };
+  };
+  return [
+    target('readCard', models.signedCardCodec as Codec<unknown>, models.readCard),
+    target('readStatement', models.signedStatementCodec as Codec<unknown>, models.readStatement),
+  ];
+}
+
+function readsAs(read: (bytes: Uint8Array) => unknown, bytes: Uint8Array): boolean {
+  try {
+    return read(bytes) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** The text of an invite, as people paste it. */
 const inviteTexts = (all: readonly Uint8Array[]): Target => ({
   name: 'parseInvite',
@@ -255,13 +290,15 @@ export function wireTargets(): readonly Target[] {
     ),
   );
   const sealed = envelopes(all);
-  const outer = all.filter((bytes) => decodes(rounds.signedManifestCodec, bytes));
+  // A signed card has the same form, around another content.
+  const outer = all.filter((bytes) => readsAs(rounds.readJob, bytes));
   return [
     ...codecs,
     prescan([...all.filter(unpacks), ...sealed]),
     openedEnvelope(sealed),
     job(outer),
     inviteTexts(all),
+    ...modelWords(all),
     ...books(all),
   ];
 }
