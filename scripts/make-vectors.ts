@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { derivationVectors } from './vectors/derivations.ts';
 import { membershipBad, membershipGood, membershipIdentities } from './vectors/membership.ts';
 import { modelsBad, modelsGood, modelsIdentities } from './vectors/models.ts';
+import { offersBad, offersGood, offersIdentities } from './vectors/offers.ts';
 import {
   badEnvelopes,
   envelopeVectors,
@@ -35,9 +36,9 @@ const FILES: Readonly<Record<string, () => readonly unknown[]>> = {
   'protocols/membership/vectors/good.json': membershipGood,
   'protocols/membership/vectors/bad.json': membershipBad,
   'protocols/membership/vectors/identities.json': membershipIdentities,
-  'protocols/models/vectors/good.json': modelsGood,
-  'protocols/models/vectors/bad.json': modelsBad,
-  'protocols/models/vectors/identities.json': modelsIdentities,
+  'protocols/models/vectors/good.json': () => [...modelsGood(), ...offersGood()],
+  'protocols/models/vectors/bad.json': () => [...modelsBad(), ...offersBad()],
+  'protocols/models/vectors/identities.json': () => [...modelsIdentities(), ...offersIdentities()],
 };
 
 const nameOf = ({ name, type }: Named): string => `${type ?? ''}/${name}`;

@@ -235,7 +235,7 @@ export function modelsBad(): readonly BadVector[] {
     statement('a number without an evaluation', [3, 1, 0], 1),
     statement('a fifth kind of vouch', [3, 1, 0], 4),
     statement('a note of 513 characters', [3, 1, 2], 'x'.repeat(513)),
-    statement('a third kind of statement', [3, 0], 2),
+    statement('a fifth kind of statement', [3, 0], 4),
     statement('a count beyond 32 bits', [1], 2 ** 32),
     badWire(
       'its own successor',

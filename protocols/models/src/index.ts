@@ -13,5 +13,8 @@ export {
 } from './common.ts';
 export { MODELS_LIMITS } from './limits.ts';
 export * from './messages.ts';
+export * from './offers-messages.ts';
+export * from './payment.ts';
 export * from './statement.ts';
+export * from './token.ts';
 export * from './version.ts';

@@ -22,6 +22,15 @@ export const MODELS_LIMITS = {
   cardBytesMax: 48 * 1024,
   signedCardBytesMax: 49 * 1024,
   statementBytesMax: 4 * 1024,
+  /** Of the name of what a price counts. */
+  unitCharsMax: 16,
+  /** Tokens that one statement revokes. */
+  revokedMax: 128,
+  tokenBytesMax: 512,
+  /** Of an IOU or an acquittal, with its signature. */
+  paymentBytesMax: 1_024,
+  paymentNoteCharsMax: 128,
+  offersMessageBytesMax: 4 * 1024,
   /** Characters of what is searched for. */
   queryCharsMax: 256,
   /** Cards that an answer to a search names. */

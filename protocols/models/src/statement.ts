@@ -6,6 +6,7 @@ import {
   type Decoded,
   decodeCanonical,
   encodeCanonical,
+  list,
   nullable,
   oneOf,
   type PeerId,
@@ -16,8 +17,17 @@ import {
 } from '@starling/core';
 import { hashHex, type SigningKey, verify } from '@starling/crypto';
 import type { CardId, PublishedCard } from './card.ts';
-import { checked, hashCodec, linesText, metricCodec, peerCodec, signatureCodec } from './common.ts';
+import {
+  checked,
+  hashCodec,
+  linesText,
+  lineText,
+  metricCodec,
+  peerCodec,
+  signatureCodec,
+} from './common.ts';
 import { MODELS_LIMITS as M } from './limits.ts';
+import { moneyFields } from './payment.ts';
 import { MODELS_LABEL } from './version.ts';
 
 /**
@@ -42,6 +52,18 @@ export const wordCodec = union({
   vouch,
   /** By the publisher: use it no more. Never taken back. */
   deprecate: struct({ reason: note, successor: nullable(hashCodec<CardId>()) }),
+  /** By the publisher: the terms on which others get a token. Over at `until`, or when replaced. */
+  offer: struct({
+    ...moneyFields,
+    licence: lineText(M.licenceCharsMax),
+    /** How long a token holds, in seconds. */
+    seconds: u32(),
+    /** Seconds since 1970; 0 for an offer that is withdrawn. */
+    until: u32(),
+    note,
+  }),
+  /** By the publisher: serials of tokens that hold no more; each has all those before. */
+  revoke: struct({ tokens: list(bytes(16), M.revokedMax) }),
 });
 export type Word = Decoded<typeof wordCodec>;
 export type WordOf<K extends Word['kind']> = Extract<Word, { kind: K }>;
@@ -107,6 +129,9 @@ export function statementFault(
       return byPublisher ? 'nobody vouches for its own card' : undefined;
     case 'deprecate':
       return byPublisher ? undefined : 'only the publisher deprecates';
+    case 'offer':
+    case 'revoke':
+      return byPublisher ? undefined : 'only the publisher offers, and revokes';
   }
 }
 

@@ -3,15 +3,20 @@ import { signingKeyFromSeed } from '@starling/crypto';
 import { describe, expect, test } from 'vitest';
 import { revive, vectorsBeside, walkBad, walkGood } from '../../../test/helpers/vectors.ts';
 import {
+  acquittalBodyCodec,
   type Card,
   cardCodec,
   cardMetricCodec,
+  iouBodyCodec,
   isNewerStatement,
   MODELS_LIMITS,
   metricCodec,
   modelsAnswerCodec,
   modelsGossipCodec,
   modelsRequestCodec,
+  offersAnswerCodec,
+  offersRequestCodec,
+  paymentCodec,
   queryCodec,
   readCard,
   readStatement,
@@ -23,6 +28,7 @@ import {
   statementBodyCodec,
   statementFault,
   statementsDigest,
+  tokenBodyCodec,
   wordCodec,
 } from './index.ts';
 
@@ -38,6 +44,12 @@ const CODECS: Readonly<Record<string, Codec<unknown>>> = {
   request: modelsRequestCodec as Codec<unknown>,
   answer: modelsAnswerCodec as Codec<unknown>,
   gossip: modelsGossipCodec as Codec<unknown>,
+  token: tokenBodyCodec as Codec<unknown>,
+  iou: iouBodyCodec as Codec<unknown>,
+  acquittal: acquittalBodyCodec as Codec<unknown>,
+  payment: paymentCodec as Codec<unknown>,
+  'offers-request': offersRequestCodec as Codec<unknown>,
+  'offers-answer': offersAnswerCodec as Codec<unknown>,
 };
 const vectors = { beside: import.meta.url, codecs: CODECS, bytesMax: LIMITS.controlBytesMax };
 const { files, read } = vectorsBeside(import.meta.url);

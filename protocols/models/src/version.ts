@@ -6,3 +6,8 @@ export const MODELS_LABEL = `starling/models/${MODELS_VERSION}`;
 export const MODELS_PROTOCOL = `/starling/models/${MODELS_VERSION}`;
 /** Gossip topic of cards and statements; one per swarm. */
 export const modelsTopic = `starling/models/${MODELS_VERSION}`;
+
+/** Direct-stream protocol of offers, tokens and keys, with a version of its own. */
+export const OFFERS_VERSION = 1;
+export const OFFERS_LABEL = `starling/offers/${OFFERS_VERSION}`;
+export const OFFERS_PROTOCOL = `/starling/offers/${OFFERS_VERSION}`;
