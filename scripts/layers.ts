@@ -29,6 +29,7 @@ const LAYERS: ReadonlyMap<string, number> = new Map([
   ['swarm', 7],
   ['trainer', 7],
   ['node', 8],
+  ['offers', 8],
   ['sim', 9],
   ['control', 9],
   ['lab', 10],
