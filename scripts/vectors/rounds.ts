@@ -27,10 +27,13 @@ import {
   signedManifestCodec,
   signManifest,
   signStatement,
+  signThanks,
   statementCodec,
   statementHash,
   syncAnswerCodec,
   syncRequestCodec,
+  type ThanksBody,
+  thanksBodyCodec,
 } from '@starling/protocol-rounds';
 import {
   type BadVector,
@@ -99,6 +102,15 @@ const certificate = {
   })),
 };
 
+const thanks: ThanksBody = {
+  certificate: statementHash(statement),
+  services: [
+    { peer: keys[1]!.peerId, sums: 1_234, blobs: 0, relayed: 0 },
+    { peer: keys[2]!.peerId, sums: 0, blobs: 4_000_000_000, relayed: 7 },
+  ],
+};
+const signedThanks = signThanks(thanks, keys[0]!);
+
 const join: Body = {
   kind: 'join',
   round: 1,
@@ -136,6 +148,15 @@ export function envelopeVectors(): readonly unknown[] {
 }
 
 export const roundsGood = (): readonly GoodVector[] => [
+  good('thanks', 'thanks', thanksBodyCodec, thanks),
+  good('thanks for nothing yet', 'thanks', thanksBodyCodec, { ...thanks, services: [] }),
+  good('thanks', 'gossip', gossipCodec, { kind: 'thanks', thanks: signedThanks.bytes }),
+  good('thanks', 'sync-request', syncRequestCodec, {
+    ...{ kind: 'thanks', job: hash<JobId>(1), fromRound: 1 },
+  }),
+  good('thanks', 'sync-answer', syncAnswerCodec, {
+    ...{ kind: 'thanks', thanks: [signedThanks.bytes] },
+  }),
   good('manifest', 'manifest', manifestCodec, manifest),
   ...BODIES.map((body) => good(body.kind, 'body', bodyCodec, body)),
   ...EVIDENCE.map((evidence) => good(evidence.kind, 'evidence', evidenceCodec, evidence)),
@@ -190,6 +211,7 @@ export function identityVectors(): readonly unknown[] {
       statement: toHex(encodeCanonical(statementCodec, statement)),
       hash: statementHash(statement),
     },
+    { name: 'signed thanks', hash: signedThanks.hash, hex: toHex(signedThanks.bytes) },
   ];
 }
 
@@ -201,7 +223,12 @@ export function roundsBad(): readonly BadVector[] {
     bad(name, 'manifest', manifestCodec, encoded.replace(from, to));
   const rate = (name: string, float: string) => changed(name, LEARNING_RATE, float);
   const h = ramp(32);
+  const [, service] = thanksBodyCodec.write(thanks) as unknown as [unknown, unknown[]];
+  const badThanks = (name: string, services: readonly unknown[]) =>
+    badWire(name, 'thanks', thanksBodyCodec, [fromHex(thanks.certificate), services] as never);
   return [
+    badThanks('thanks for one peer twice', [service[0], service[0]]),
+    badThanks('thanks for nothing', [[(service[0] as unknown[])[0], 0, 0, 0]]),
     ...encodingFaults('gossip', gossipCodec, { kind: 'envelope', bytes: ramp(5) }),
     rate('learning rate of minus zero', 'cb8000000000000000'),
     rate('learning rate that is no number', 'cb7ff8000000000000'),

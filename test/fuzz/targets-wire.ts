@@ -74,6 +74,7 @@ function madeUp(all: readonly Uint8Array[]): readonly Uint8Array[] {
     ...[null, membershipProof].map((each) =>
       encodeCanonical(rounds.proofCodec, {
         ...{ manifest, certificates, moments: [new Uint8Array(8)], membership: each },
+        thanks: [],
       }),
     ),
     ...certificates.map((each) => encodeCanonical(rounds.certificateBytesCodec, each)),

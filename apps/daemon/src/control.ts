@@ -10,7 +10,14 @@ import { ConfigError, encodeCanonical, type JobId, type PeerId } from '@starling
 import type { SinkStatus } from '@starling/events';
 import { decodeState } from '@starling/federation';
 import type { Governor, JobReport, StarlingNode } from '@starling/node';
-import { type Manifest, type MembershipProof, proofCodec } from '@starling/protocol-rounds';
+import {
+  type Certificate,
+  type Manifest,
+  type MembershipProof,
+  proofCodec,
+  readThanks,
+  statementHash,
+} from '@starling/protocol-rounds';
 import type { Notice } from '@starling/rounds';
 import type { FileBlobStore, StateDirectory } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
@@ -215,9 +222,11 @@ async function pull({ node, proofOf }: ControlParts, id: JobId, options: PullOpt
   const { round, model: vector, moments } = decodeState(state);
   const { manifest } = report.job;
   const own = personal ? await personalOf(node, id, manifest) : undefined;
+  const thanks = await node.thanks(id);
   const rosters = certificates.flatMap(({ statement }) => statement.roster);
   const proof = encodeCanonical(proofCodec, {
-    ...{ manifest: signed, certificates, membership: proofOf([report.job.launcher, ...rosters]) },
+    ...{ manifest: signed, certificates, thanks: thanksFor(certificates, thanks) },
+    membership: proofOf([report.job.launcher, ...rosters]),
     moments: moments.map((each) => new Uint8Array(each.buffer, each.byteOffset, each.byteLength)),
   });
   // Not a byte may differ from what was launched: its hash stands in the manifest.
@@ -228,6 +237,12 @@ async function pull({ node, proofOf }: ControlParts, id: JobId, options: PullOpt
     model: Buffer.from(pulled).toString('base64'),
     proof: Buffer.from(proof).toString('base64'),
   };
+}
+
+/** Only those for rounds that lead to the model. */
+function thanksFor(chain: readonly Certificate[], thanks: readonly Uint8Array[]) {
+  const rounds = new Set(chain.map(({ statement }) => statementHash(statement)));
+  return thanks.filter((bytes) => rounds.has(readThanks(bytes)!.certificate));
 }
 
 /** @throws ConfigError where this peer has no weights of its own */

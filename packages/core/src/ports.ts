@@ -103,6 +103,8 @@ export interface Transport {
   readonly self: PeerId;
   /** Peers with an open connection. */
   peers(): readonly PeerId[];
+  /** Through whom the connection to a peer goes; undefined for a direct one, and for none. */
+  relayOf?(peer: PeerId): PeerId | undefined;
   /** Told of every peer whose connection comes or goes; the answer ends it. */
   onPeerChange(listen: (peer: PeerId, connected: boolean) => void): () => void;
   /** Gossip, at most once, lossy, at most LIMITS.controlBytesMax; never delivered to the sender. */

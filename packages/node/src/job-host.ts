@@ -43,6 +43,7 @@ import { EventQueue } from './queue.ts';
 import { RoundTimer } from './round-timer.ts';
 import { SessionHost } from './session-host.ts';
 import { SyncClient } from './sync-client.ts';
+import { ThanksBook } from './thanks.ts';
 import { PERSONAL, trainRound } from './training.ts';
 import type { VectorStore } from './vectors.ts';
 
@@ -104,6 +105,7 @@ export class JobHost {
   readonly #feedback: ErrorFeedback | undefined;
   readonly #session: SessionHost;
   readonly #timer: RoundTimer;
+  readonly thanks: ThanksBook;
   readonly #loop: Promise<void>;
   #state: EngineState;
   #part: Participation | undefined;
@@ -143,11 +145,15 @@ export class JobHost {
     if (job.manifest.aggregation.errorFeedback) {
       this.#feedback = new ErrorFeedback({ ...node, job, self: node.transport.self });
     }
-    this.#sync = new SyncClient({ node, job, blobs: parts.blobs, enqueue });
+    this.thanks = new ThanksBook({
+      ...{ ...node, job: job.id, chain: () => this.#state.chain },
+      inBackground: (work) => this.#inBackground(work),
+    });
+    const onReceived = this.thanks.counter('blobs');
+    this.#sync = new SyncClient({ node, job, blobs: parts.blobs, enqueue, onReceived });
     this.#timer = new RoundTimer(parts.node.clock);
     this.#session = new SessionHost({
-      ...parts,
-      enqueue,
+      ...{ ...parts, enqueue, onReceived: this.thanks.counter('sums') },
       judge: (before, after) => this.#judge(before, after),
       isCurrent: ({ roundId, attempt }) => this.running(roundId, attempt) !== undefined,
     });
@@ -212,6 +218,7 @@ export class JobHost {
       this.enqueue({ kind: 'head', from, round, certificate });
     }
     if (heard?.kind === 'envelope') this.receive(heard.envelope);
+    if (heard?.kind === 'thanks') this.thanks.take(heard.thanks);
     if (heard?.kind === 'cancel') {
       this.#queue.push({ kind: 'cancel', signature: heard.signature }, { droppable: true });
     }
@@ -342,6 +349,7 @@ export class JobHost {
         return;
       case 'notice':
         if (effect.notice.kind === 'cancelled') this.#endTraining();
+        if (effect.notice.kind === 'certified') this.thanks.certified();
         if (isLast(effect.notice)) await this.#feedback?.clear();
         this.#parts.options.onNotice?.(job.id, effect.notice);
         return;

@@ -14,6 +14,7 @@ export function metered(inner: Transport): { transport: Transport; traffic: () =
   const transport: Transport = {
     self: inner.self,
     peers: () => inner.peers(),
+    relayOf: (peer) => inner.relayOf?.(peer),
     onPeerChange: (listen) => inner.onPeerChange(listen),
     publish(topic, message) {
       bytesOut += message.length;

@@ -2,7 +2,6 @@ import {
   type BlobHash,
   ConfigError,
   errorMessage,
-  fromHex,
   InvariantError,
   type JobId,
   type Parcel,
@@ -36,7 +35,9 @@ import {
 import { type BlobExchange, createBlobExchange } from './blobs/exchange.ts';
 import { Catalogue, type Decision, keptJob } from './catalogue.ts';
 import { openChunk, takeChunk } from './chunk-server.ts';
+import { gatherThanks } from './gather-thanks.ts';
 import { handOut } from './hand-out.ts';
+import { JobFiles } from './job-files.ts';
 import { JobHost } from './job-host.ts';
 import { type JobModel, type JobReport, type Launched, NOT_LOOKED_AT } from './job-report.ts';
 import { type KnownJob, report, stand } from './known-job.ts';
@@ -50,9 +51,6 @@ import { VectorStore } from './vectors.ts';
 
 /** Jobs one node keeps track of. */
 const JOBS_MAX = 256;
-/** For a MiB of a model: even a slow uplink that many share sends it in this time. */
-const PIECE_TIMEOUT_MS = 60_000;
-const PROVIDERS_TIMEOUT_MS = 2_000;
 /**
  * One peer: its jobs, and what it says to others. The same code in the daemon and the simulator.
  */
@@ -64,6 +62,7 @@ export class StarlingNode {
   readonly #vectors = new VectorStore();
   readonly #accounts: PrivacyAccounts;
   readonly #blobs: BlobExchange;
+  readonly #files: JobFiles;
   readonly #jobs = new Map<JobId, KnownJob>();
   readonly #leave: (() => void)[] = [];
   #stopped = false;
@@ -79,6 +78,7 @@ export class StarlingNode {
     this.#blobs = createBlobExchange({
       ...{ transport: parts.transport, store: parts.blobs, clock: parts.clock, extra },
     });
+    this.#files = new JobFiles(parts, this.#blobs);
   }
 
   /** Takes up the jobs on disk, and starts to listen. */
@@ -229,13 +229,19 @@ export class StarlingNode {
       const what = `"${known.job.manifest.name}" has ${certificates.length} certified rounds here`;
       throw new ConfigError('round', what, 'Choose one of these, or wait');
     }
-    const model = await this.#modelOf(known.job);
+    const model = await this.#files.model(known.job);
     const hash = certificates.at(-1)?.statement.stateHash ?? known.host.state.genesis;
     if (hash === undefined) {
       throw new ProtocolError('not-ready', 'the model is still on its way, try again in a moment');
     }
-    const state = await this.#stateOf(hash, known.job.id, certificates.length);
+    const state = await this.#files.state(hash, known.job.id, certificates.length);
     return { model, state, certificates, signed: known.manifest, report: report(known) };
+  }
+
+  /** Signed receipts for what peers served each other in a job's rounds. */
+  thanks(id: JobId): Promise<readonly Uint8Array[]> {
+    const { job, host } = this.#known(id);
+    return gatherThanks(this.#parts, job, host);
   }
 
   /** This peer's own weights of a job; undefined where it has trained none. */
@@ -275,62 +281,12 @@ export class StarlingNode {
     }
     if (this.#jobs.size >= JOBS_MAX)
       throw new ProtocolError('full', `keeps ${JOBS_MAX} jobs already`);
-    const { blobs } = this.#parts;
-    const { model } = job.manifest;
-    if (!(await blobs.has(model))) await this.#obtainModel(job, from);
+    const sent = await this.#files.obtainModel(job, from);
     if (this.#jobs.has(job.id) || this.#stopped) return;
     await this.#catalogue.add(job.id, signed);
     await this.#open(job, signed, undefined);
-  }
-
-  async #obtainModel(job: Job, from?: PeerId): Promise<void> {
-    const { transport } = this.#parts;
-    const holders = new Set([...(from ? [from] : []), job.launcher, ...transport.peers()]);
-    for (const peer of await this.#providers(job.id)) holders.add(peer);
-    const peers = [...holders].filter((peer) => peer !== transport.self);
-    await this.#blobs.obtain(job.manifest.model, peers, { timeoutMs: PIECE_TIMEOUT_MS });
-  }
-
-  /** The model; one that had to make room on the disk is fetched again. */
-  async #modelOf(job: Job): Promise<Uint8Array> {
-    const { blobs } = this.#parts;
-    const held = await blobs.get(job.manifest.model);
-    if (held !== undefined) return held;
-    await this.#obtainModel(job);
-    const fetched = await blobs.get(job.manifest.model);
-    if (fetched !== undefined) return fetched;
-    throw new ProtocolError('model-missing', 'the model is not held');
-  }
-
-  async #stateOf(hash: BlobHash, job: JobId, round: number): Promise<Uint8Array> {
-    const held = await this.#parts.blobs.get(hash);
-    if (held !== undefined) return held;
-    const peers = new Set([...this.#parts.transport.peers(), ...(await this.#providers(job))]);
-    try {
-      return await this.#blobs.fetch(hash, [...peers], { timeoutMs: PIECE_TIMEOUT_MS });
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      const what = `nobody reachable has the model after round ${round}`;
-      throw new ProtocolError('not-ready', `${what}: peers let old rounds go for newer ones`);
-    }
-  }
-
-  /** Tells the DHT that this node has the job; jobs spread by gossip too, so it may fail. */
-  #announce(job: JobId): void {
-    this.#parts.transport.provide(fromHex(job)).catch((error: unknown) => {
-      this.#parts.log.debug('job is not announced in the DHT', { error: errorMessage(error) });
-    });
-  }
-
-  /** Peers that announced the job in the DHT; nobody when the DHT does not answer. */
-  async #providers(job: JobId): Promise<readonly PeerId[]> {
-    try {
-      const options = { timeoutMs: PROVIDERS_TIMEOUT_MS };
-      return await this.#parts.transport.findProviders(fromHex(job), options);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      return [];
-    }
+    const count = this.#jobs.get(job.id)?.host.thanks.counter('blobs');
+    for (const [peer, bytes] of sent) count?.(peer, bytes);
   }
 
   async #open(job: Job, manifest: Uint8Array, decision: Decision | undefined): Promise<void> {
@@ -363,14 +319,14 @@ export class StarlingNode {
     for (const peer of transport.peers())
       host.enqueue({ kind: 'reachable', peer, reachable: true });
     known.ready = this.#getReady(known, decision).catch((error: unknown) => this.#fail(error));
-    this.#announce(job.id);
+    this.#files.announce(job.id);
   }
 
   async #getReady(known: KnownJob, decision: Decision | undefined): Promise<void> {
     const { trainer, blobs } = this.#parts;
     const { job, host } = known;
     try {
-      const model = await this.#modelOf(job);
+      const model = await this.#files.model(job);
       const { layout, initial } = await trainer.describe(model, job.manifest.training);
       const unfit = layoutFault(job.manifest, layout);
       if (unfit !== undefined) throw new ProtocolError('privacy', unfit);
@@ -421,7 +377,7 @@ export class StarlingNode {
       this.#budgetSpent(job.id, refusal);
       return;
     }
-    const model = await this.#modelOf(job);
+    const model = await this.#files.model(job);
     const turn = ++known.turn;
     try {
       const prepared = await trainer.prepare(trainerJob(job.manifest, model, place));

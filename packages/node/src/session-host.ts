@@ -8,6 +8,7 @@ import {
   InvariantError,
   LIMITS,
   type Parcel,
+  type PeerId,
   ProtocolError,
   toHex,
   unreachable,
@@ -49,6 +50,8 @@ type Task<K> = Extract<SessionCompute, { task: K }>;
 
 export interface SessionHostParts extends JobHostParts {
   readonly enqueue: (event: EngineEvent) => void;
+  /** Told of parts of sums, and who sent them. */
+  readonly onReceived: (peer: PeerId, bytes: number) => void;
   /** Looks at a new state before it is signed; answers why it is not to be. */
   readonly judge: (before: BlobHash, after: BlobHash) => Promise<string | undefined>;
   /** Whether the attempt is the one under way: work for another is dropped. */
@@ -288,7 +291,9 @@ export class SessionHost {
     };
     const place = new Place(job.id, roundId, slot, config);
     try {
-      const options = { timeoutMs: CHUNK_TIMEOUT_MS, bodyBytesMax: packedBytes(length, bits) };
+      const { onReceived } = this.#parts;
+      const bodyBytesMax = packedBytes(length, bits);
+      const options = { timeoutMs: CHUNK_TIMEOUT_MS, bodyBytesMax, onReceived };
       const bytes = await blobs.fetch(toHex(digest) as BlobHash, from, options);
       if (!isPacked(bytes, length, bits)) {
         throw new ProtocolError('malformed', 'an opened sum is not packed as it must be');
@@ -367,7 +372,8 @@ export class SessionHost {
   ): Promise<Uint8Array | undefined> {
     const peers = from.map((member) => place.config.members[member]!.peer);
     try {
-      const options = { timeoutMs: CHUNK_TIMEOUT_MS, bodyBytesMax: bytesMax };
+      const { onReceived } = this.#parts;
+      const options = { timeoutMs: CHUNK_TIMEOUT_MS, bodyBytesMax: bytesMax, onReceived };
       const bytes = await this.#parts.blobs.fetch(toHex(hash) as BlobHash, peers, options);
       if (isSound(bytes)) return bytes;
       throw new ProtocolError('malformed', 'a part of the sum is not packed as it must be');

@@ -25,6 +25,7 @@ export interface SyncClientParts {
   readonly job: Job;
   readonly blobs: BlobExchange;
   readonly enqueue: (event: EngineEvent) => void;
+  readonly onReceived: (peer: PeerId, bytes: number) => void;
 }
 
 const SYNC_TIMEOUT_MS = 5_000;
@@ -97,10 +98,10 @@ export class SyncClient {
     stateHash,
     from,
   }: Extract<SyncEffect, { kind: 'fetch-state' }>): Promise<void> {
-    const { node, blobs, enqueue } = this.#parts;
+    const { node, blobs, enqueue, onReceived } = this.#parts;
     try {
       if (!(await node.blobs.has(stateHash))) {
-        await blobs.obtain(stateHash, from, { timeoutMs: STATE_TIMEOUT_MS });
+        await blobs.obtain(stateHash, from, { timeoutMs: STATE_TIMEOUT_MS, onReceived });
       }
       enqueue({ kind: 'state-fetched', stateHash });
     } catch (error) {

@@ -73,6 +73,11 @@ async function answerOf(
       if (request.round > roundOf(host.state)) return { kind: 'envelopes', envelopes: [] };
       return { kind: 'envelopes', envelopes: lacking(said(host, from, request), request, parts) };
     }
+    case 'thanks': {
+      const host = parts.host(request.job);
+      if (host === undefined) return refused('unknown job');
+      return { kind: 'thanks', thanks: await host.thanks.from(request.fromRound) };
+    }
     default:
       return refused('unknown request');
   }

@@ -4,6 +4,8 @@ import {
   type Envelope,
   gossipCodec,
   openEnvelope,
+  readThanks,
+  type Thanks,
 } from '@starling/protocol-rounds';
 
 /** What came on a job's topic, opened and checked. */
@@ -15,6 +17,7 @@ export type Heard =
     }
   | { readonly kind: 'evidence'; readonly bytes: Uint8Array }
   | { readonly kind: 'cancel'; readonly signature: Uint8Array }
+  | { readonly kind: 'thanks'; readonly thanks: Thanks }
   | { readonly kind: 'envelope'; readonly envelope: Envelope };
 
 /**
@@ -35,6 +38,10 @@ export const plainWire: Wire = {
 
 export function readGossip(message: Uint8Array, open: Wire['envelope']): Heard | undefined {
   const gossip = decodeCanonical(gossipCodec, message, LIMITS.controlBytesMax);
+  if (gossip.kind === 'thanks') {
+    const thanks = readThanks(gossip.thanks);
+    return thanks && { kind: 'thanks', thanks };
+  }
   if (gossip.kind !== 'envelope') return gossip;
   const envelope = open(gossip.bytes);
   return envelope && { kind: 'envelope', envelope };

@@ -21,3 +21,9 @@ export function remoteOf(peer: PeerId): RemoteId {
   assert(parsePeerId(peer) !== undefined, `not a peer id: ${peer.slice(0, 80)}`);
   return peerIdFromString(peer);
 }
+
+/** The relay in the address of a relayed connection; undefined for a direct one. */
+export function relayIn(address: string): PeerId | undefined {
+  const [, relay] = /\/p2p\/([^/]+)\/p2p-circuit/.exec(address) ?? [];
+  return relay === undefined ? undefined : parsePeerId(relay);
+}

@@ -44,6 +44,8 @@ test('two peers that nobody can dial meet through a relay without limits', async
     { timeoutMs: 60_000 },
   );
   expect(Buffer.from(header)).toEqual(createHash('sha256').update(body).digest());
+  expect(a.swarm.relayOf?.(b.swarm.self)).toBe(relay.swarm.self);
+  expect(a.swarm.relayOf?.(relay.swarm.self)).toBeUndefined();
   const offer = relay.swarm.status().relay.offer;
   expect(offer).toMatchObject({ reservations: 2, maxConnections: 8 });
   expect(offer!.connections).toBeGreaterThanOrEqual(1);

@@ -25,7 +25,7 @@ import { Gate } from './gate.ts';
 import { Gossip, type GossipHandler } from './gossip.ts';
 import { GossipMedic } from './gossip-medic.ts';
 import { guardOf } from './guards.ts';
-import { peerOf, remoteOf } from './identity.ts';
+import { peerOf, relayIn, remoteOf } from './identity.ts';
 import { Keeper } from './keeper.ts';
 import { KnownPeers } from './known-peers.ts';
 import { createNode, IDENTIFY_MS, type Node } from './libp2p-node.ts';
@@ -212,6 +212,11 @@ class Libp2pSwarm implements Swarm {
     return this.#peers.all();
   }
 
+  relayOf(peer: PeerId): PeerId | undefined {
+    const connection = this.#bestConnection(peer);
+    return connection?.direct === false ? relayIn(String(connection.remoteAddr)) : undefined;
+  }
+
   publish(topic: string, message: Uint8Array): Promise<void> {
     this.#init.parts.bandwidth?.up.charge(message.length);
     return this.#gossip.publish(topic, message);
@@ -370,9 +375,13 @@ class Libp2pSwarm implements Swarm {
   /** libp2p dials anew each time when there is only a relayed one, and that may take long. */
   async #connectionTo(peer: PeerId, signal: AbortSignal): Promise<Connection> {
     const { node } = this.#init;
-    const open = node.getConnections(remoteOf(peer)).filter(({ status }) => status === 'open');
-    const best = open.find(({ direct }) => direct) ?? open[0];
-    return best ?? node.dial(remoteOf(peer), { signal });
+    return this.#bestConnection(peer) ?? node.dial(remoteOf(peer), { signal });
+  }
+
+  #bestConnection(peer: PeerId): Connection | undefined {
+    const all = this.#init.node.getConnections(remoteOf(peer));
+    const open = all.filter(({ status }) => status === 'open');
+    return open.find(({ direct }) => direct) ?? open[0];
   }
 
   #createGate(members: Members): Gate {

@@ -6,5 +6,6 @@ export * from './evidence.ts';
 export * from './manifest.ts';
 export * from './proof.ts';
 export * from './sync.ts';
+export * from './thanks.ts';
 export * from './training.ts';
 export { ROUNDS_LABEL, ROUNDS_VERSION } from './version.ts';

@@ -7,9 +7,11 @@ import {
   LIMITS,
   list,
   mapped,
+  nullable,
   struct,
 } from '@starling/core';
 import { certificateBytesCodec } from './certificate.ts';
+import { THANKS_BYTES_MAX } from './thanks.ts';
 
 /**
  * Who the signers of a chain are: the descriptor of a swarm, credentials of its members and words
@@ -39,19 +41,32 @@ const chainFields = {
 };
 const bareCodec = struct(chainFields);
 const provenCodec = struct({ ...chainFields, membership: membershipBytesCodec });
+const thankedCodec = struct({
+  ...chainFields,
+  membership: nullable(membershipBytesCodec),
+  /** Receipts for what was served in these rounds. */
+  thanks: list(bytes(1, THANKS_BYTES_MAX), 65_536),
+});
 
 /**
  * What proves offline where a model comes from: the signed manifest, and every certificate since;
- * from a private swarm also whose the signatures are. A proof without that has three fields, as all
- * had before there was such a thing.
+ * from a private swarm also whose the signatures are, and who was thanked for what. A proof without
+ * these has three fields, or four, as all had before there were such things.
  */
-export type Proof = Decoded<typeof bareCodec> & { readonly membership: MembershipProof | null };
+export type Proof = Decoded<typeof thankedCodec>;
 export const proofCodec: Codec<Proof> = {
-  write: ({ membership, ...chain }) =>
-    membership === null ? bareCodec.write(chain) : provenCodec.write({ ...chain, membership }),
-  read: (wire, field) =>
-    Array.isArray(wire) && wire.length === Object.keys(chainFields).length
-      ? { ...bareCodec.read(wire, field), membership: null }
-      : provenCodec.read(wire, field),
+  write: ({ membership, thanks, ...chain }) => {
+    if (thanks.length > 0) return thankedCodec.write({ ...chain, membership, thanks });
+    return membership === null
+      ? bareCodec.write(chain)
+      : provenCodec.write({ ...chain, membership });
+  },
+  read: (wire, field) => {
+    const fields = Array.isArray(wire) ? wire.length : 0;
+    const bare = Object.keys(chainFields).length;
+    if (fields === bare) return { ...bareCodec.read(wire, field), membership: null, thanks: [] };
+    if (fields === bare + 1) return { ...provenCodec.read(wire, field), thanks: [] };
+    return thankedCodec.read(wire, field);
+  },
 };
 export const PROOF_BYTES_MAX = 256 * 1024 * 1024;

@@ -13,6 +13,7 @@ import {
 import { type CertificateHash, certificateBytesCodec } from './certificate.ts';
 import { hashCodec, signatureCodec } from './common.ts';
 import { EVIDENCE_BYTES_MAX } from './evidence.ts';
+import { THANKERS_MAX, THANKS_BYTES_MAX } from './thanks.ts';
 import { ROUNDS_VERSION } from './version.ts';
 
 /** Direct-stream protocol for everything that gossip may have lost. */
@@ -30,6 +31,9 @@ export const cellTopic = (job: JobId, cell: Uint8Array): string =>
 /** Certificates in one answer; whoever gets so many asks again from where it got. */
 export const CHAIN_ANSWER_MAX = 32;
 
+/** Thanks in one answer: of some rounds at least. */
+export const THANKS_ANSWER_MAX = 16 * THANKERS_MAX;
+
 /** Bytes of the filter that says what one holds; 16 bits for each of 12,000 envelopes. */
 export const HAVE_BYTES_MAX = 24 * 1024;
 
@@ -41,6 +45,8 @@ export const gossipCodec = union({
   evidence: struct({ bytes: bytes(1, EVIDENCE_BYTES_MAX) }),
   /** The launcher's word that the job is over. */
   cancel: struct({ signature: signatureCodec }),
+  /** A survivor's receipt for what others served it. */
+  thanks: struct({ thanks: bytes(1, THANKS_BYTES_MAX) }),
 });
 export type Gossip = Decoded<typeof gossipCodec>;
 
@@ -63,6 +69,8 @@ export const syncRequestCodec = union({
   }),
   /** The job's certificates from `fromRound` on. */
   chain: struct({ job: hashCodec<JobId>(), fromRound: u32(1_000_000) }),
+  /** Thanks for rounds from `fromRound` on. */
+  thanks: struct({ job: hashCodec<JobId>(), fromRound: u32(1_000_000) }),
 });
 export type SyncRequest = Decoded<typeof syncRequestCodec>;
 
@@ -74,6 +82,8 @@ export const syncAnswerCodec = union({
   refused: struct({ reason: bytes(0, 256) }),
   /** The job is over before its end: the launcher's signature. */
   cancelled: struct({ signature: signatureCodec }),
+  /** Of whole rounds, the earliest first; who gets any asks again from behind them. */
+  thanks: struct({ thanks: list(bytes(1, THANKS_BYTES_MAX), THANKS_ANSWER_MAX) }),
 });
 export type SyncAnswer = Decoded<typeof syncAnswerCodec>;
 /** Bytes of a sync answer's body. */

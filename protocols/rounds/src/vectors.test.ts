@@ -25,6 +25,7 @@ import {
   statementHash,
   syncAnswerCodec,
   syncRequestCodec,
+  thanksBodyCodec,
   verifyStatement,
 } from './index.ts';
 
@@ -38,6 +39,7 @@ const CODECS: Readonly<Record<string, Codec<unknown>>> = {
   gossip: gossipCodec as Codec<unknown>,
   'sync-request': syncRequestCodec as Codec<unknown>,
   'sync-answer': syncAnswerCodec as Codec<unknown>,
+  thanks: thanksBodyCodec as Codec<unknown>,
 };
 const key = signingKeyFromSeed(Uint8Array.from({ length: 32 }, (_, i) => i));
 

@@ -88,6 +88,12 @@ export function chainOf(signersOfLast = 3): readonly Certificate[] {
 
 export const proofOf = (
   certificates: readonly Certificate[],
-  { manifest = SIGNED, moments = [], membership = null }: Partial<Proof> = {},
+  { manifest = SIGNED, moments = [], membership = null, thanks = [] }: Partial<Proof> = {},
 ): Uint8Array =>
-  encodeCanonical(proofCodec, { manifest, certificates, moments, membership } satisfies Proof);
+  encodeCanonical(proofCodec, {
+    manifest,
+    certificates,
+    moments,
+    membership,
+    thanks,
+  } satisfies Proof);

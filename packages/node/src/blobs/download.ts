@@ -275,6 +275,7 @@ export class Download {
       const leaf = merkleLeaf(bytes);
       if (!equalBytes(leaf, leafAt(tree.leaves, index))) throw corrupt();
       source.strikes = 0;
+      this.#parts.options.onReceived?.(peer, bytes.length);
       this.#pieceMs += (this.#parts.clock.now() - since - this.#pieceMs) / 8;
       await this.#inTurn(() => this.#keep(index, bytes, leaf));
     } catch (error) {

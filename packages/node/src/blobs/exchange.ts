@@ -36,20 +36,25 @@ export interface BlobExchangeParts {
   readonly extra?: (hash: BlobHash) => Uint8Array | undefined;
 }
 
+export interface BlobOptions extends RequestOptions {
+  /** Told of good bytes, and who sent them. */
+  readonly onReceived?: (peer: PeerId, bytes: number) => void;
+}
+
 export interface BlobExchange {
   /**
    * The blob, from our store or else from `from`, into memory; `timeoutMs` is for each request. It
    * is not stored. A small one comes from the first that has it, a large one from several at once.
    * @throws ProtocolError 'blob-unavailable' with each peer's reason when they do not have it
    */
-  fetch(hash: BlobHash, from: readonly PeerId[], options: RequestOptions): Promise<Uint8Array>;
+  fetch(hash: BlobHash, from: readonly PeerId[], options: BlobOptions): Promise<Uint8Array>;
   /**
    * Resolves when the store holds the blob. Pieces go to the store as they come and are kept when
    * it fails or the process dies, so the next call goes on from there. Calls for the same blob
    * share one download.
    * @throws ProtocolError as `fetch`; ConfigError when the store has no room
    */
-  obtain(hash: BlobHash, from: readonly PeerId[], options: RequestOptions): Promise<void>;
+  obtain(hash: BlobHash, from: readonly PeerId[], options: BlobOptions): Promise<void>;
 }
 
 const NO_BODY = new Uint8Array(0);

@@ -6,7 +6,6 @@ import {
   type Parcel,
   type PeerId,
   ProtocolError,
-  type RequestOptions,
   type Transport,
 } from '@starling/core';
 import { hashHex } from '@starling/crypto';
@@ -20,6 +19,7 @@ import {
   PIECE_BYTES,
   PIECES_MAX,
 } from '@starling/protocol-blobs';
+import type { BlobOptions } from './exchange.ts';
 import { type ClaimedTree, claimOf } from './tree.ts';
 
 const NO_BODY = new Uint8Array(0);
@@ -29,7 +29,7 @@ const ANSWER_BYTES_MAX = Math.max(PIECE_BYTES, PIECES_MAX * LEAF_BYTES);
 export interface Asked {
   readonly transport: Transport;
   readonly hash: BlobHash;
-  readonly options: RequestOptions;
+  readonly options: BlobOptions;
 }
 
 /** What a peer has of the blob: it whole, checked, or its tree. @throws ProtocolError */
@@ -44,6 +44,7 @@ export async function askBlob(
   if (response.kind === 'whole') {
     if (body.length > most) throw new ProtocolError('too-large', `sent ${body.length} bytes`);
     if (body.length !== response.size || hashHex(body) !== hash) throw corrupt();
+    options.onReceived?.(peer, body.length);
     return { whole: body };
   }
   if (response.kind !== 'tree') throw missing();
