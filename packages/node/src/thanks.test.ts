@@ -59,7 +59,7 @@ const signers = async (book: ThanksBook) =>
   (await book.all()).map((bytes) => readThanks(bytes)!.signer).toSorted();
 const peers = (...of: readonly Key[]) => of.map(({ peerId }) => peerId).toSorted();
 
-test('what was served is thanked for with the next certificate, once, and its relay too', async () => {
+test('what was served is thanked for with the next certificate, its relay too', async () => {
   const { book, held, sent } = bookOf();
   book.counter('sums')(a.peerId, 100);
   book.counter('sums')(a.peerId, 20);
@@ -89,7 +89,7 @@ test('a peer that is no survivor thanks when it is one [R-74]', async () => {
   expect(sent.map(({ services }) => services[0]!.blobs)).toEqual([7]);
 });
 
-test('of others only survivors’ thanks are kept; early ones wait for their round [R-74]', async () => {
+test('of others only survivors’ thanks are kept, once their round is there [R-74]', async () => {
   const { book, held } = bookOf();
   book.take(thanksOf(a, first));
   book.take(thanksOf(a, second));
