@@ -94,6 +94,17 @@ const statement: Statement = {
   survivors: new Uint8Array([0b111]),
   metrics: { lossSum: 70_000, correct: 3, examples: 4_000_000_000, seconds: 0 },
 };
+const measured: Manifest = {
+  ...manifest,
+  training: {
+    ...manifest.training,
+    metrics: [{ name: 'recall', output: 'recall_5', low: 0, high: 1 }],
+  },
+};
+const measuredStatement: Statement = {
+  ...statement,
+  metrics: { ...statement.metrics, named: [70_000] },
+};
 const certificate = {
   statement,
   signatures: keys.map((signer, member) => ({
@@ -158,6 +169,8 @@ export const roundsGood = (): readonly GoodVector[] => [
     ...{ kind: 'thanks', thanks: [signedThanks.bytes] },
   }),
   good('manifest', 'manifest', manifestCodec, manifest),
+  good('manifest with metrics', 'manifest', manifestCodec, measured),
+  good('statement with metrics', 'statement', statementCodec, measuredStatement),
   ...BODIES.map((body) => good(body.kind, 'body', bodyCodec, body)),
   ...EVIDENCE.map((evidence) => good(evidence.kind, 'evidence', evidenceCodec, evidence)),
   good('statement', 'statement', statementCodec, statement),

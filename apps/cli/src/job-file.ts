@@ -25,7 +25,8 @@ export async function readJob(path: string, seed: number): Promise<JobInput> {
   if (job.output === undefined) return { job, model };
   const { withOutput } = await import('@starling/onnx');
   // What is launched has no other.
-  return { job, model: withOutput(model, job.output) };
+  const measured = job.training.metrics.map(({ output }) => output);
+  return { job, model: withOutput(model, job.output, measured) };
 }
 
 export async function modelOfZoo(name: string, seed: number): Promise<Uint8Array> {

@@ -70,6 +70,6 @@ function seenJob({ job, standing, phase, certificates }: JobReport): SeenJob {
     ...{ job: job.id, name: job.manifest.name, launcher: job.launcher, phase },
     standing: standing === NOT_LOOKED_AT ? null : standing.kind,
     ...{ detail: detailOf(standing), length: certificates.length },
-    at: (index) => certificateView(certificates[index]!),
+    at: (index) => certificateView(certificates[index]!, job.manifest),
   };
 }

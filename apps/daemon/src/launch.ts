@@ -17,7 +17,8 @@ export async function launchJob(
   file: JobFile,
   given: Uint8Array,
 ): Promise<LaunchedView> {
-  const model = file.output === undefined ? given : withOutput(given, file.output);
+  const measured = file.training.metrics.map(({ output }) => output);
+  const model = file.output === undefined ? given : withOutput(given, file.output, measured);
   const manifest = await withNoise(node, file, model);
   const { guarantee, ...launched } = await node.launch(manifest, model);
   return { ...launched, privacy: guaranteeView(guarantee) };

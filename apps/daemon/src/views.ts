@@ -1,6 +1,7 @@
 import type { JobEvent, JobView, LiveRound, NetworkView, Round } from '@starling/control';
+import { namedMean } from '@starling/federation';
 import type { JobReport, JobStanding } from '@starling/node';
-import { type Certificate, statementHash } from '@starling/protocol-rounds';
+import { type Certificate, type Manifest, statementHash } from '@starling/protocol-rounds';
 import {
   type Notice,
   settledLength,
@@ -17,7 +18,7 @@ export function jobView(report: JobReport, lives: LiveRounds): JobView {
   const { job, standing, phase, progress, certificates, guarantee, suspects } = report;
   const settled = settledLength(certificates, certificates.length, rememberedSigners);
   const rounds = certificates.map((each, i): Round => {
-    return { ...certificateView(each), settled: i < settled };
+    return { ...certificateView(each, job.manifest), settled: i < settled };
   });
   return {
     id: job.id,
@@ -38,8 +39,15 @@ export function jobView(report: JobReport, lives: LiveRounds): JobView {
 }
 
 /** One certificate as the API shows it; how it stands in its chain is another matter. */
-export function certificateView({ statement }: Certificate): Omit<Round, 'settled'> {
-  const { lossSum, correct, examples } = statement.metrics;
+export function certificateView(
+  { statement }: Certificate,
+  { training }: Manifest,
+): Omit<Round, 'settled'> {
+  const { lossSum, correct, examples, named = [] } = statement.metrics;
+  const metrics = training.metrics.map((metric, i) => {
+    const steps = named[i];
+    return [metric.name, steps === undefined ? null : namedMean(steps, examples, metric)] as const;
+  });
   return {
     round: statement.round,
     restarts: statement.restarts,
@@ -49,6 +57,7 @@ export function certificateView({ statement }: Certificate): Omit<Round, 'settle
     loss: examples === 0 ? null : lossSum / examples,
     accuracy: examples === 0 ? null : correct / examples,
     examples,
+    metrics: Object.fromEntries(metrics),
     stateHash: statement.stateHash,
     certificate: statementHash(statement),
   };

@@ -30,7 +30,7 @@ function roundOf(name: string, number: number, roster: number): Round {
     ...{ participants: roster, survivors: roster - lost, examples: 180 * roster, loss },
     accuracy: 0.98 - 0.88 * Math.exp(-number / 3.5) - 0.01 * chance(name, number, 'accuracy'),
     ...{ stateHash: hashOf(name, 'state', number), certificate: hashOf(name, 'cert', number) },
-    settled: true,
+    ...{ metrics: {}, settled: true },
   };
 }
 

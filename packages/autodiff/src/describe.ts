@@ -1,6 +1,7 @@
 import type { Model } from '@starling/onnx';
 import { backward } from './backward.ts';
 import { dryRun } from './forward.ts';
+import { trainedModel } from './measured.ts';
 import { modelInput, ownExample } from './model-inputs.ts';
 import { modelState, trainableParameters } from './model-state.ts';
 import { ALL_SHARED, VectorSplit, type WeightPatterns } from './personal.ts';
@@ -21,7 +22,8 @@ export interface DescribedModel {
  * round.
  * @throws ProtocolError naming the node and the cause
  */
-export function describeModel(model: Model, weights: WeightPatterns = ALL_SHARED): DescribedModel {
+export function describeModel(given: Model, weights: WeightPatterns = ALL_SHARED): DescribedModel {
+  const model = trainedModel(given, weights);
   const { frozen } = weights;
   const { warnings } = modelState(model, frozen);
   const split = new VectorSplit(model, weights);

@@ -2,6 +2,7 @@ import { GraphBuilder, type Model } from '@starling/onnx';
 import type { ResidentData } from './epoch-graph.ts';
 import { forward, outputShape } from './forward.ts';
 import { type Count, countValue, type LossKind, type LossOptions, lossTerms } from './losses.ts';
+import { type MetricOutput, measuredModel, metricSum, trainedModel } from './measured.ts';
 import { normalised } from './minibatch.ts';
 import { vectorState } from './model-state.ts';
 import { Ops } from './ops.ts';
@@ -16,6 +17,8 @@ export interface EvaluationGraphOptions {
   readonly batchSize: number;
   /** Patterns of weights that the vector does not hold; see `isNamed`. */
   readonly frozen?: readonly string[];
+  /** What of the model is measured beside its loss; in a job that has such metrics. */
+  readonly metrics?: readonly MetricOutput[];
 }
 
 export const EVALUATION_INPUTS = {
@@ -39,13 +42,17 @@ export const EVALUATION_OUTPUTS = {
   targets: 'targets',
 } as const;
 
+/** Scalar of a batch for each metric: the sum of where between its bounds each example is. */
+export const metricName = (index: number): string => `metric/${index}`;
+
 /**
  * One batch scored by the weights of a flat vector: dropouts drop nothing, and BatchNormalization
  * normalises by the running statistics in the vector. A smaller last batch takes a graph of its
  * own, because not every loss can leave out rows.
  */
 export function buildEvaluationGraph(options: EvaluationGraphOptions): Model {
-  const { model, loss, lossOptions, data, batchSize, frozen } = options;
+  const { loss, lossOptions, data, batchSize, frozen, metrics = [] } = options;
+  const model = trainedModel(options.model, options);
   const builder = new GraphBuilder();
   const g = new Ops(builder);
   const state = vectorState(model, frozen);
@@ -60,9 +67,10 @@ export function buildEvaluationGraph(options: EvaluationGraphOptions): Model {
   });
   const target = type && builder.input(EVALUATION_INPUTS.target, type);
   const parts = unflatten(g, vector, state);
-  const { output } = forward({
+  const { output, others } = forward({
     g,
-    model,
+    model: measuredModel(options.model, metrics),
+    others: metrics.length,
     batch: normalised(g, batch, data.scale),
     target,
     state: new Map(state.map(({ name }, i) => [name, parts[i]!])),
@@ -74,7 +82,12 @@ export function buildEvaluationGraph(options: EvaluationGraphOptions): Model {
     correct: terms.correct?.() ?? g.number(0),
     targets: countValue(g, terms.targets),
   };
+  const sums = others.map((value, i) => {
+    const sum = metricSum(g, value, batchSize, metrics[i]!);
+    return builder.named(sum, metricName(i));
+  });
   const outputs = Object.entries(values).map(([name, value]) => builder.named(value, name));
+  outputs.push(...sums);
   return { graph: builder.finish('evaluation', outputs) };
 }
 

@@ -22,11 +22,15 @@ export interface ForwardOptions {
    * them up takes both. Type inference refuses a model that does more with them.
    */
   readonly narrow?: boolean | undefined;
+  /** Outputs behind the first, which are wanted, too; none unless told. */
+  readonly others?: number;
 }
 
 export interface Forwarded {
   /** The model's output, [batch, …] or whatever the model makes of it. */
   readonly output: string;
+  /** As many as were wanted. */
+  readonly others: readonly string[];
   /** Names in the builder for the state after this batch: buffers have moved in training. */
   readonly state: ReadonlyMap<string, string>;
   /** Gradient rules of single nodes, for `backward`. */
@@ -35,17 +39,17 @@ export interface Forwarded {
 
 /** Repeats the model inside the builder, for one batch. */
 export function forward(options: ForwardOptions): Forwarded {
-  const { g, model, batch, target, state, training, narrow = false } = options;
-  const input = modelInput(model);
+  const { g, model, batch, target, state, training, narrow = false, others = 0 } = options;
+  const input = modelInput(model, 1 + others);
   const second = targetInput(model);
   const bindings = new Map(state).set(input.name, fitted(g, batch, input, narrow));
   if (second !== undefined && target !== undefined) {
     bindings.set(second.name, fitted(g, target, second, narrow));
   }
   const { rewrite, newest, ownRules } = rewriting(g, training);
-  const output = replayGraph(model.graph, { builder: g.builder, bindings, rewrite })[0]!;
+  const made = replayGraph(model.graph, { builder: g.builder, bindings, rewrite });
   const after = new Map(Array.from(state, ([name, value]) => [name, newest(value)] as const));
-  return { output, state: after, ownRules };
+  return { output: made[0]!, others: made.slice(1), state: after, ownRules };
 }
 
 /** A fed value in the shape and type of the model's input. */
@@ -58,7 +62,7 @@ function fitted(g: Ops, value: string, input: ValueInfo, narrow: boolean): strin
 }
 
 /** A model written once for one batch of a training pass, to find out about it. */
-export interface DryRun extends Omit<Forwarded, 'state'> {
+export interface DryRun extends Omit<Forwarded, 'state' | 'others'> {
   readonly g: Ops;
   /** Names in the builder of parameters and buffers, by name. */
   readonly state: ReadonlyMap<string, string>;

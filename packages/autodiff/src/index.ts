@@ -44,6 +44,7 @@ export {
   EVALUATION_INPUTS,
   EVALUATION_OUTPUTS,
   type EvaluationGraphOptions,
+  metricName,
 } from './evaluation-graph.ts';
 export { outputShape } from './forward.ts';
 export { buildForwardGraph, type ForwardGraph, type ForwardGraphOptions } from './forward-graph.ts';
@@ -51,6 +52,7 @@ export { isNamed } from './frozen.ts';
 export type { GradientClipping } from './gradient-terms.ts';
 export { LOSS_SCALE, PRECISIONS, type Precision, productsInHalf } from './half-precision.ts';
 export { LOSS_NAMES, type LossKind, type LossOptions, targetType } from './losses.ts';
+export { type MetricOutput, trainedModel } from './measured.ts';
 export { inputShapeFor, modelInput, targetInput } from './model-inputs.ts';
 export {
   type ModelState,

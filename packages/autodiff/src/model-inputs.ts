@@ -1,8 +1,11 @@
 import { ProtocolError } from '@starling/core';
 import { elementCount, type Model, type ValueInfo } from '@starling/onnx';
 
-/** The input that takes the examples: the first. */
-export function modelInput({ graph }: Model): ValueInfo {
+/**
+ * The input that takes the examples: the first.
+ * @param outputs that the model is to have
+ */
+export function modelInput({ graph }: Model, outputs = 1): ValueInfo {
   const [input, ...others] = graph.inputs;
   if (input === undefined || others.length > 1) {
     throw new ProtocolError(
@@ -11,7 +14,7 @@ export function modelInput({ graph }: Model): ValueInfo {
         `targets) when its output is the loss`,
     );
   }
-  if (graph.outputs.length !== 1) {
+  if (graph.outputs.length !== outputs) {
     const names = graph.outputs.map(({ name }) => name).join(', ');
     throw new ProtocolError(
       'model-unsupported',

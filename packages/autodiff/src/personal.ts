@@ -1,6 +1,7 @@
 import { assert, ProtocolError } from '@starling/core';
 import { elementCount, type Model } from '@starling/onnx';
 import { idlePatterns, isNamed } from './frozen.ts';
+import type { MetricOutput } from './measured.ts';
 import { modelState, type Parameter } from './model-state.ts';
 
 /** Which weights of a model are not in a job's vector, by patterns of names; see `isNamed`. */
@@ -9,6 +10,8 @@ export interface WeightPatterns {
   readonly frozen: readonly string[];
   /** Each peer trains its own (FedPer, Arivazhagan et al. 2019). */
   readonly personal: readonly string[];
+  /** Outputs of the model that are measured and not trained. */
+  readonly metrics?: readonly MetricOutput[];
 }
 
 /** Every weight that training changes is in the vector. */

@@ -143,6 +143,8 @@ export const roundSchema = z.object({
   loss: z.number().nullable(),
   accuracy: z.number().nullable(),
   examples: count,
+  /** The job's own metrics, by name, of the same model and examples. */
+  metrics: z.record(z.string(), z.number().nullable()),
   stateHash: hash,
   certificate: hash,
   settled: z.boolean(),

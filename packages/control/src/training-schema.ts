@@ -3,6 +3,8 @@ import {
   DEFAULT_TRAINING,
   FROZEN_PATTERN_MAX,
   FROZEN_PATTERNS_MAX,
+  METRIC_NAME_MAX,
+  METRICS_MAX,
   OPTIMIZER_NAMES,
   PERSONAL_PATTERNS_MAX,
   SCHEDULE_KINDS,
@@ -91,6 +93,19 @@ const lossOptionsSchema = z.strictObject({
   delta: positive.default(1),
 });
 
+const metricSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]*$/, 'expected small letters, digits and hyphens')
+      .max(METRIC_NAME_MAX),
+    /** The model's output; it has the metric's name unless told. */
+    output: z.string().min(1).max(FROZEN_PATTERN_MAX).optional(),
+    low: z.number().default(0),
+    high: z.number().default(1),
+  })
+  .transform(({ output, ...metric }) => ({ ...metric, output: output ?? metric.name }));
+
 /** `training` of a job file: all of it may be left out, and then it is one epoch of plain SGD. */
 export const trainingSchema = z
   .strictObject({
@@ -124,6 +139,8 @@ export const trainingSchema = z
       .default([]),
     dropout: z.boolean().default(true),
     lossOptions: lossOptionsSchema.prefault({}),
+    /** What else is measured, with the loss, on what peers keep back: outputs of the model. */
+    metrics: z.array(metricSchema).max(METRICS_MAX).default([]),
   })
   .superRefine((training, context) => {
     const { optimizer } = training;

@@ -42,8 +42,11 @@ export {
   EXAMPLES_MAX,
   encodeMetrics,
   LOSS_MAX,
+  type MetricSums,
   type Metrics,
   metricWords,
+  NAMED_STEPS,
+  namedMean,
 } from './metrics.ts';
 export { joinNumbers, NUMBER_BITS, splitNumbers, wordsOfNumber } from './numbers.ts';
 export { residualOf } from './residual.ts';

@@ -5,6 +5,7 @@ import type { Combination } from './combine.ts';
 import {
   decodeMetrics,
   encodeMetrics,
+  type MetricSums,
   type Metrics,
   type MetricsForm,
   metricWords,
@@ -151,7 +152,7 @@ export function encodeTail(codec: JobCodec, effort: Effort, metrics: Metrics): U
   return Uint32Array.of(...splitNumbers(numbers, grid), ...encodeMetrics(metrics, grid, codec));
 }
 
-const NO_METRICS: Required<Metrics> = { lossSum: 0, correct: 0, examples: 0, seconds: 0 };
+const NO_METRICS: MetricSums = { lossSum: 0, correct: 0, examples: 0, seconds: 0 };
 
 /** What the tail of a sum says of the sum. */
 export interface Tail {
@@ -159,7 +160,7 @@ export interface Tail {
   readonly divisor: number;
   /** FedNova's effective steps over the reference; 1 without it. */
   readonly steps: number;
-  readonly metrics: Required<Metrics>;
+  readonly metrics: MetricSums;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Effort, JobCodec, Metrics } from '@starling/federation';
+import type { Effort, JobCodec, MetricSums, Metrics } from '@starling/federation';
 import type { RingShape } from '@starling/secagg';
 import { kernels } from './kernels.ts';
 
@@ -176,7 +176,7 @@ export interface ComputeTasks {
     out: {
       readonly state: Uint8Array;
       readonly stateHash: string;
-      readonly metrics: Required<Metrics>;
+      readonly metrics: MetricSums;
       /** Cells whose mean no honest peers can have. */
       readonly spoilt: readonly number[];
     };

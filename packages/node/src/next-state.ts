@@ -4,7 +4,7 @@ import {
   decodeTail,
   type JobCodec,
   type JobState,
-  type Metrics,
+  type MetricSums,
   type Tail,
   wordLayout,
 } from '@starling/federation';
@@ -25,7 +25,7 @@ export function addSums(cells: readonly Pick<OpenedCell, 'words'>[]): Uint32Arra
 
 export interface NextState {
   readonly state: JobState;
-  readonly metrics: Required<Metrics>;
+  readonly metrics: MetricSums;
   /** Cells whose mean is longer than honest peers' can be: at least one in each is a liar. */
   readonly spoilt: readonly number[];
 }

@@ -77,6 +77,10 @@ export function manifestFault(manifest: Manifest): string | undefined {
       'stop.seconds needs the rounds to be timed, and noise hides no time',
     ],
     [
+      training.metrics.length === 0 || manifest.privacy.mechanism === 'none',
+      'training.metrics would need noise of their own: leave them away',
+    ],
+    [
       stop.target === null || (Number.isFinite(stop.target.value) && stop.target.value >= 0),
       'stop.target.value must be a number of at least 0',
     ],

@@ -3,6 +3,7 @@ import {
   type Certificate,
   type CertificateHash,
   type Manifest,
+  type Statement,
   statementHash,
   verifyStatement,
 } from '@starling/protocol-rounds';
@@ -65,8 +66,15 @@ export function certificateFault(
   }
   const survivors = fromBitmap(statement.survivors, roster.length);
   if (survivors === undefined || survivors.length === 0) return 'survivor set malformed';
+  if (metricsFault(statement, manifest)) return 'measures what the job does not';
   if (signersOf(certificate).size < threshold(roster.length)) return 'no quorum of signatures';
   return undefined;
+}
+
+/** With noise nothing is measured. */
+function metricsFault({ metrics }: Statement, { training, privacy }: Manifest): boolean {
+  const wanted = privacy.mechanism === 'none' ? training.metrics.length : 0;
+  return (metrics.named?.length ?? 0) !== wanted;
 }
 
 /** Members whose signatures under the statement hold. */

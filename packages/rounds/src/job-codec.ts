@@ -12,7 +12,7 @@ import type { VectorLayout } from './trainer.ts';
 
 /** The grids and the server optimiser of a job: the same in every round and roster. */
 export function codecOf(manifest: Manifest): JobCodec {
-  const { aggregation, privacy, stop } = manifest;
+  const { aggregation, privacy, stop, training } = manifest;
   const { ringBits, clippingNorm, bufferRange, weighting, weightCap, rotation, errorFeedback } =
     aggregation;
   return {
@@ -25,6 +25,7 @@ export function codecOf(manifest: Manifest): JobCodec {
     ...(errorFeedback && { errorFeedback }),
     ...(aggregation.sparsity < 1 && { sparsity: aggregation.sparsity }),
     ...(stop.seconds > 0 && { timed: true }),
+    ...(training.metrics.length > 0 && { named: training.metrics.length }),
     ...(privacy.mechanism !== 'none' && {
       noise: { multiplier: privacy.noiseMultiplier, ...fewestInSum(manifest) },
     }),

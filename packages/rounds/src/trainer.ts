@@ -1,6 +1,6 @@
 import type { BlobHash } from '@starling/core';
 import type { ExampleCost } from '@starling/privacy';
-import type { Manifest, Training } from '@starling/protocol-rounds';
+import type { Manifest, NamedMetric, Training } from '@starling/protocol-rounds';
 
 export type LossName = Manifest['loss'];
 
@@ -57,7 +57,10 @@ export interface VectorLayout {
 }
 
 /** Which weights are not in the job's vector, by patterns of names. */
-export type WeightPatterns = Pick<Training, 'frozen' | 'personal'>;
+export type WeightPatterns = Pick<Training, 'frozen' | 'personal'> & {
+  /** Outputs of the model that are measured and not trained. */
+  readonly metrics?: readonly Omit<NamedMetric, 'name'>[];
+};
 
 export interface ClientUpdate {
   /**
@@ -82,6 +85,8 @@ export interface Evaluation {
   readonly lossSum: number;
   readonly correct: number;
   readonly examples: number;
+  /** By metric of the job: sum of where between its bounds each example is, from 0 to 1. */
+  readonly named?: readonly number[];
 }
 
 /** Where a training stands in its job. */

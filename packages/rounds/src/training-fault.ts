@@ -8,6 +8,7 @@ export function trainingFault(training: Training): string | undefined {
     ...optimizerChecks(training),
     ...scheduleChecks(training),
     ...lossChecks(training),
+    ...metricChecks(training),
   ];
   const fault = checks.find(([ok]) => !ok)?.[1];
   return fault === undefined ? undefined : `training.${fault}`;
@@ -53,5 +54,19 @@ function lossChecks({ lossOptions }: Training): readonly Check[] {
     [isShare(labelSmoothing), 'lossOptions.labelSmoothing must be in [0, 1)'],
     [classWeights.every(isBound) && some, 'lossOptions.classWeights must not be negative'],
     [isPositive(delta), 'lossOptions.delta must be positive'],
+  ];
+}
+
+function metricChecks({ metrics }: Training): readonly Check[] {
+  const names = metrics.map(({ name }) => name);
+  const bounds = metrics.every(({ low, high }) => Number.isFinite(high - low) && low < high);
+  const taken = ['accuracy', 'loss', 'examples'];
+  return [
+    [new Set(names).size === names.length, 'metrics has a name twice'],
+    [
+      names.every((name) => name !== '' && !taken.includes(name)),
+      'metrics has a name that is taken',
+    ],
+    [bounds, 'metrics: low must be below high'],
   ];
 }

@@ -6,6 +6,7 @@ import {
   initialVector,
   planEpochs,
   stepsPerEpoch,
+  trainedModel,
   VectorSplit,
 } from '@starling/autodiff';
 import { assert, ProtocolError } from '@starling/core';
@@ -100,8 +101,8 @@ class OpenPool implements ClientPool {
 
   constructor(options: ClientPoolOptions) {
     this.#options = options;
-    this.#model = readModel(options.job.model);
     const { training } = options.job;
+    this.#model = trainedModel(readModel(options.job.model), training);
     this.#split = new VectorSplit(this.#model, training);
     if (this.#split.ownLength > 0) {
       const what = 'virtual clients have no weights of their own: training.personal must be empty';

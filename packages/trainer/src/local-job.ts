@@ -11,6 +11,7 @@ import {
   type Precision,
   planEpochs,
   planSamples,
+  trainedModel,
   VectorSplit,
   variesWithinRun,
 } from '@starling/autodiff';
@@ -94,7 +95,8 @@ export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> 
   const { job, source, threads, memory = Number.POSITIVE_INFINITY, augment } = options;
   const { device, precision } = options.place ?? ON_CPU;
   const { exampleNoise } = job;
-  const model = readModel(job.model);
+  const whole = readModel(job.model);
+  const model = trainedModel(whole, job.training);
   const { info } = source;
   checkClasses(job, info);
   const examplesSplit = new Split(info.count, { seed: SPLIT_SEED });
@@ -132,7 +134,7 @@ export async function openLocalJob(options: LocalJobOptions): Promise<LocalJob> 
       : await openLoop(graph, threads, device);
   let opened: Promise<Scorer> | undefined;
   const scorer = () => {
-    opened ??= openScorer({ job, model, examples, threads });
+    opened ??= openScorer({ job, model: whole, examples, threads });
     return opened;
   };
   return new OpenJob({
@@ -170,9 +172,10 @@ interface ScorerParts {
 async function openScorer({ job, model, examples, threads }: ScorerParts): Promise<Scorer> {
   const { set, indices } = await examples.validation();
   const { loss, training, data } = job;
-  const { lossOptions, frozen } = training;
+  const { lossOptions, frozen, metrics } = training;
   return Scorer.open({
     ...{ model, loss, lossOptions, frozen, set, indices, threads, classes: data.classes },
+    metrics,
   });
 }
 

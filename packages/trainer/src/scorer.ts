@@ -5,7 +5,10 @@ import {
   initialVector,
   type LossKind,
   type LossOptions,
+  type MetricOutput,
+  metricName,
   outputShape,
+  trainedModel,
 } from '@starling/autodiff';
 import { ProtocolError } from '@starling/core';
 import { type Model, readModel } from '@starling/onnx';
@@ -26,6 +29,7 @@ export interface ScorerOptions {
   /** Which examples count, in which order. */
   readonly indices: Int32Array;
   readonly threads: number;
+  readonly metrics?: readonly MetricOutput[];
 }
 
 const BATCH_MAX = 256;
@@ -60,6 +64,8 @@ export class Scorer {
   /** Sums over the first `examplesMax` examples of the list. */
   async score(vector: Float32Array, examplesMax: number): Promise<Evaluation> {
     const examples = Math.min(examplesMax, this.#options.indices.length);
+    const { metrics = [] } = this.#options;
+    const named = metrics.map(() => 0);
     const sums = { lossSum: 0, weight: 0, correct: 0, targets: 0 };
     for (let from = 0; from < examples; from += this.#full.size) {
       const to = Math.min(from + this.#full.size, examples);
@@ -70,6 +76,7 @@ export class Scorer {
       sums.weight += scalarOf(results, EVALUATION_OUTPUTS.weight);
       sums.correct += scalarOf(results, EVALUATION_OUTPUTS.correct);
       sums.targets += scalarOf(results, EVALUATION_OUTPUTS.targets);
+      for (const i of named.keys()) named[i]! += scalarOf(results, metricName(i));
     }
     // Where nothing counts there is no mean; a loss of 0 says so beside 0 right answers.
     const mean = (sum: number, count: number) => (count > 0 ? (sum / count) * examples : 0);
@@ -77,6 +84,7 @@ export class Scorer {
       lossSum: mean(sums.lossSum, sums.weight),
       correct: Math.round(mean(sums.correct, sums.targets)),
       examples,
+      ...(named.length > 0 && { named }),
     };
   }
 
@@ -108,12 +116,12 @@ export class Scorer {
 }
 
 async function openSized(options: ScorerOptions, size: number): Promise<Sized> {
-  const { model, loss, lossOptions, frozen, set, classes, threads } = options;
+  const { model, loss, lossOptions, frozen, set, classes, threads, metrics = [] } = options;
   const graph = buildEvaluationGraph({
-    ...{ model, loss, batchSize: size },
+    ...{ model, loss, batchSize: size, metrics },
     ...(lossOptions && { lossOptions }),
     ...(frozen && { frozen }),
-    data: residentData(model, set.info, loss),
+    data: residentData(trainedModel(model, options), set.info, loss),
   });
   const target = graph.graph.inputs.find(({ name }) => name === EVALUATION_INPUTS.target);
   const form = targetForm(set.info.target, target, classes);

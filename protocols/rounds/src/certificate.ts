@@ -2,6 +2,7 @@ import {
   type BlobHash,
   type Brand,
   bytes,
+  type Codec,
   concatBytes,
   type Decoded,
   decodeCanonical,
@@ -18,10 +19,25 @@ import {
 } from '@starling/core';
 import { hashHex, type SigningKey, verify } from '@starling/crypto';
 import { hashCodec, peerCodec, signatureCodec } from './common.ts';
+import { METRICS_MAX } from './training.ts';
 import { ROUNDS_LABEL } from './version.ts';
 
 /** SHA-256 of a certificate's statement: the same whichever quorum signed it. */
 export type CertificateHash = Brand<string, 'CertificateHash'>;
+
+const metricFields = { lossSum: u32(), correct: u32(), examples: u32(), seconds: u32() };
+const plainMetrics = struct(metricFields);
+const namedMetrics = struct({ ...metricFields, named: list(u32(), METRICS_MAX) });
+/** Sums of a round; `named` of the job's own metrics, absent where it has none. */
+export type RoundMetrics = Decoded<typeof plainMetrics> & { readonly named?: readonly number[] };
+const metricsCodec: Codec<RoundMetrics> = {
+  write: ({ named, ...metrics }) =>
+    named === undefined ? plainMetrics.write(metrics) : namedMetrics.write({ ...metrics, named }),
+  read: (wire, field) =>
+    Array.isArray(wire) && wire.length === Object.keys(metricFields).length
+      ? plainMetrics.read(wire, field)
+      : namedMetrics.read(wire, field),
+};
 
 /** What a quorum of one attempt's roster signs at the end of a round. */
 export const statementCodec = struct({
@@ -40,7 +56,7 @@ export const statementCodec = struct({
    * Of the state before this round, summed over the survivors' validation splits (decision 14b);
    * and the seconds that the round took, summed over the survivors, in a job that ends by them.
    */
-  metrics: struct({ lossSum: u32(), correct: u32(), examples: u32(), seconds: u32() }),
+  metrics: metricsCodec,
 });
 export type Statement = Decoded<typeof statementCodec>;
 

@@ -1,5 +1,6 @@
 import {
   bool,
+  type Codec,
   type Decoded,
   f64,
   list,
@@ -31,6 +32,9 @@ export const FROZEN_PATTERNS_MAX = 16;
 export const FROZEN_PATTERN_MAX = 96;
 /** Most patterns of personal weights, each as long as those. */
 export const PERSONAL_PATTERNS_MAX = 8;
+/** Metrics that a job names, and the longest name of one. */
+export const METRICS_MAX = 8;
+export const METRIC_NAME_MAX = 32;
 /** Most classes that can have a weight each. */
 export const CLASS_WEIGHTS_MAX = 256;
 
@@ -46,7 +50,7 @@ const i32 = mapped(
  * PyTorch gives them. Where a number belongs to another optimiser, schedule or loss than the one
  * chosen, it has no effect.
  */
-export const trainingCodec = struct({
+const trainingFields = {
   epochs: u32(1_000),
   /** Most steps of the optimiser in a round, 0 for as many as the epochs have. */
   steps: u32(10_000_000),
@@ -106,8 +110,34 @@ export const trainingCodec = struct({
     /** huber, smooth-l1: where the square goes over into a line. */
     delta: f64,
   }),
+};
+const metricCodec = struct({
+  name: text(METRIC_NAME_MAX),
+  /** The model's output that it is. */
+  output: text(FROZEN_PATTERN_MAX),
+  /** Values of one example below and above these count as these. */
+  low: f64,
+  high: f64,
 });
-export type Training = Decoded<typeof trainingCodec>;
+export type NamedMetric = Decoded<typeof metricCodec>;
+
+const bareCodec = struct(trainingFields);
+const measuredCodec = struct({
+  ...trainingFields,
+  /** What else of the model is measured, beside loss and right answers. */
+  metrics: list(metricCodec, METRICS_MAX),
+});
+export type Training = Decoded<typeof measuredCodec>;
+
+/** Without metrics of its own it has a field less, as all had before there were any. */
+export const trainingCodec: Codec<Training> = {
+  write: ({ metrics, ...training }) =>
+    metrics.length > 0 ? measuredCodec.write({ ...training, metrics }) : bareCodec.write(training),
+  read: (wire, field) =>
+    Array.isArray(wire) && wire.length === Object.keys(trainingFields).length
+      ? { ...bareCodec.read(wire, field), metrics: [] }
+      : measuredCodec.read(wire, field),
+};
 
 /** One epoch of plain SGD. */
 export const DEFAULT_TRAINING: Training = {
@@ -141,4 +171,5 @@ export const DEFAULT_TRAINING: Training = {
   personal: [],
   dropout: true,
   lossOptions: { labelSmoothing: 0, ignoreIndex: null, classWeights: [], delta: 1 },
+  metrics: [],
 };

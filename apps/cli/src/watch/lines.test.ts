@@ -6,7 +6,7 @@ const ID = 'ab'.repeat(32);
 
 const round = (number: number, salt = '0'): Round => ({
   ...{ round: number, restarts: 0, attempt: 0, participants: 5, survivors: 4 },
-  ...{ loss: 0.5, accuracy: 0.875, examples: 100, settled: true },
+  ...{ loss: 0.5, accuracy: 0.875, examples: 100, metrics: {}, settled: true },
   stateHash: `${number}${salt}`.padEnd(64, '0'),
   certificate: `${number}${salt}`.padEnd(64, 'f'),
 });

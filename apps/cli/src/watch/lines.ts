@@ -60,6 +60,7 @@ function roundLine(round: Round, roundsWanted: number): string {
     `round ${String(round.round).padStart(String(roundsWanted).length)}/${roundsWanted}`,
     `loss before ${decimal(loss)}`,
     `accuracy before ${percent(accuracy)}`,
+    ...metricsOf(round),
     `${survivors} of ${participants} peers`,
     `state ${shortHash(round.stateHash)}`,
     ...troublesOf(round),
@@ -71,8 +72,13 @@ export function roundText(round: Round): string {
   const { survivors, participants, loss, accuracy } = round;
   const peers = `${survivors} of ${participants} peers`;
   const figures = `before it loss ${decimal(loss)}, accuracy ${percent(accuracy)}`;
-  return [`round ${round.round}: ${peers}`, figures, ...troublesOf(round)].join(', ');
+  const words = [...metricsOf(round), ...troublesOf(round)];
+  return [`round ${round.round}: ${peers}`, figures, ...words].join(', ');
 }
+
+/** The job's own, of the same model. */
+const metricsOf = ({ metrics }: Round): readonly string[] =>
+  Object.entries(metrics).map(([name, value]) => oneLine(`${name} ${decimal(value)}`));
 
 const troublesOf = ({ attempt, restarts, settled }: Round): readonly string[] => [
   ...(attempt > 0 ? [`attempt ${attempt + 1}`] : []),

@@ -8,7 +8,7 @@ export const LOOK: Look = { columns: 80, rows: 24, unicode: true, colour: false 
 
 export const round = (number: number, extra: Partial<Round> = {}): Round => ({
   ...{ round: number, restarts: 0, attempt: 0, participants: 5, survivors: 4 },
-  ...{ loss: 2 / number, accuracy: 1 - 0.9 / number, examples: 100, settled: true },
+  ...{ loss: 2 / number, accuracy: 1 - 0.9 / number, examples: 100, metrics: {}, settled: true },
   stateHash: `${number}`.padEnd(64, '0'),
   certificate: `${number}`.padEnd(64, 'f'),
   ...extra,

@@ -10,7 +10,15 @@ const HASH = 'ab'.repeat(32);
 
 const round = (number: number, change: Partial<Round> = {}): Round => ({
   ...{ round: number, restarts: 0, attempt: 0, participants: 4, survivors: 3 },
-  ...{ loss: 0.5, accuracy: 0.8, examples: 100, stateHash: HASH, certificate: HASH, settled: true },
+  ...{
+    loss: 0.5,
+    accuracy: 0.8,
+    examples: 100,
+    metrics: {},
+    stateHash: HASH,
+    certificate: HASH,
+    settled: true,
+  },
   ...change,
 });
 
