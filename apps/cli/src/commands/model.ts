@@ -1,3 +1,9 @@
+import type {
+  MembershipFinding,
+  Verification,
+  VerifiedRound,
+  VerifiedSigner,
+} from '@starling/models';
 import { type Command, InvalidArgumentError } from 'commander';
 import { EXIT } from '../failures.ts';
 import { readInput, writeOutput } from '../files.ts';
@@ -14,8 +20,6 @@ import {
 } from '../output.ts';
 import { ProgressLine } from '../progress.ts';
 import type { Column } from '../table.ts';
-import type { MembershipFinding, VerifiedSigner } from '../verify-members.ts';
-import type { Verification, VerifiedRound } from '../verify-model.ts';
 import { registerDiff } from './model-diff.ts';
 import { registerEval } from './model-eval.ts';
 import { registerExport } from './model-export.ts';
@@ -92,7 +96,7 @@ function registerVerify(model: Command): void {
     .action(async (file: string, options: VerifyCommand) => {
       const bytes = await readInput('model', file);
       const proof = await readInput('proof', options.proof ?? proofBeside(file));
-      const { verifyModel } = await import('../verify-model.ts');
+      const { verifyModel } = await import('@starling/models');
       const swarm = await swarmOf(options.swarm);
       const verification = expectJob(verifyModel(bytes, proof, swarm), options.job);
       if (options.json) printJson(toJson(verification));
@@ -103,7 +107,7 @@ function registerVerify(model: Command): void {
 
 async function swarmOf(given: string | undefined) {
   if (given === undefined) return undefined;
-  const { swarmIdFrom } = await import('../verify-members.ts');
+  const { swarmIdFrom } = await import('@starling/models');
   const swarm = swarmIdFrom(given);
   if (swarm !== undefined) return swarm;
   throw new InvalidArgumentError('--swarm: expected the 64 hex digits of a swarm’s id');
