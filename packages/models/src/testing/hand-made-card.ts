@@ -4,7 +4,7 @@ import { type Card, type PublishedCard, signCard } from '@starling/protocol-mode
 import { type Job, readJob } from '@starling/protocol-rounds';
 import type { Chain } from '@starling/rounds';
 import { certifiedMetrics, lineageOf } from '../certified.ts';
-import { valuesOf } from '../model-values.ts';
+import { type ModelValues, valuesOf } from '../model-values.ts';
 import { chainOf, KEYS, modelAfter, proofOf, SIGNED } from './hand-made-job.ts';
 
 export const sized = (bytes: Uint8Array) => ({
@@ -12,11 +12,20 @@ export const sized = (bytes: Uint8Array) => ({
   bytes: bytes.length,
 });
 
+const values = new WeakMap<Uint8Array, ModelValues>();
+
+/** Read once for each model: it takes longer than all else here. */
+function knownValues(model: Uint8Array): ModelValues {
+  const known = values.get(model) ?? valuesOf(model);
+  values.set(model, known);
+  return known;
+}
+
 /** A card that claims nothing about where `model` is from. */
 export function plainCard(model: Uint8Array, name = 'by-hand'): Card {
   return {
     ...{ name, version: 1, task: 'mnist', summary: 'made by hand', tags: ['digits'] },
-    ...valuesOf(model),
+    ...knownValues(model),
     ...{ model: sized(model), blob: sized(model), access: 'open', proof: null, lineage: null },
     ...{ recipe: null, parents: [], data: 'none', metrics: [], privacy: null },
     ...{ licence: 'Apache-2.0', published: 1_700_000_000, swarm: null },

@@ -1,0 +1,39 @@
+import { ConfigError } from '@starling/core';
+import type { HeldCard } from './card-shelf.ts';
+
+/** Digits of an id that are enough to be taken for the beginning of one. */
+const PREFIX = /^[0-9a-f]{4,64}$/;
+
+/**
+ * The card that a person means by an id, the beginning of one, `NAME` (its latest version) or
+ * `NAME@VERSION`. Names come first: somebody may call a model `beef`.
+ * @throws ConfigError when there is none, or more than one
+ */
+export function cardNamed(cards: readonly HeldCard[], wanted: string): HeldCard {
+  const named = latest(cards.filter((held) => isCalled(held, wanted)));
+  const byId = PREFIX.test(wanted) ? cards.filter(({ id }) => id.startsWith(wanted)) : [];
+  const found = named.length > 0 ? named : byId;
+  if (found.length === 1) return found[0]!;
+  if (found.length === 0) {
+    const hint = '`starling model search` lists what is known, and asks others';
+    throw new ConfigError('card', `no card is called "${wanted}"`, hint);
+  }
+  const all = found.map(({ id, publisher }) => `${id.slice(0, 12)} by ${publisher}`).join(', ');
+  const hint = 'Name one by the beginning of its id';
+  throw new ConfigError('card', `more than one card is called "${wanted}": ${all}`, hint);
+}
+
+const isCalled = ({ card: { name, version } }: HeldCard, wanted: string): boolean =>
+  wanted === name || wanted === `${name}@${version}`;
+
+/** Of each publisher the latest version. */
+function latest(cards: readonly HeldCard[]): readonly HeldCard[] {
+  const found = new Map<string, HeldCard>();
+  for (const held of cards) {
+    const other = found.get(held.publisher);
+    if (other === undefined || other.card.version < held.card.version) {
+      found.set(held.publisher, held);
+    }
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,106 @@
+import {
+  decodeCanonical,
+  errorMessage,
+  InvariantError,
+  LIMITS,
+  type PeerId,
+  ProtocolError,
+} from '@starling/core';
+import { MODELS_PROTOCOL, modelsGossipCodec, modelsTopic } from '@starling/protocol-models';
+import type { CardBook } from './book.ts';
+import { gatherCard, gatherNewest } from './gather.ts';
+import { answerModels } from './messages.ts';
+import { Pace } from './pace.ts';
+import type { ModelParts } from './service-parts.ts';
+
+const REQUEST_TIMEOUT_MS = 10_000;
+/** A peer may publish many cards at once; after that one a second is what is looked at. */
+const GOSSIP_PACE = { burst: 64, everyMs: 1_000, peersMax: 1_024 };
+/** Peers whose newest cards are fetched at the same time. */
+const CATCHING_UP_MAX = 2;
+/** Peers that wait for that; of more, gossip brings what they have. */
+const WAITING_MAX = 64;
+
+/** Fills the book from others: what gossip brings, and what a peer had before it was met. */
+export class CardFeed {
+  readonly #parts: ModelParts;
+  readonly #book: CardBook;
+  readonly #pace: Pace;
+  readonly #leave: (() => void)[] = [];
+  readonly #waiting = new Set<PeerId>();
+  #catchingUp = 0;
+  #stopped = false;
+
+  constructor(parts: ModelParts, book: CardBook) {
+    this.#parts = parts;
+    this.#book = book;
+    this.#pace = new Pace(parts.clock, GOSSIP_PACE);
+  }
+
+  /** Answers others from now on, and listens to them. */
+  start(): void {
+    const { transport } = this.#parts;
+    transport.handle(MODELS_PROTOCOL, (parcel) => answerModels(this.#book, parcel));
+    this.#leave.push(
+      transport.subscribe(modelsTopic, (message, from) => this.#hear(message, from)),
+      transport.onPeerChange((peer, connected) => {
+        if (connected) this.#catchUpWith(peer);
+        else this.#waiting.delete(peer);
+      }),
+    );
+    for (const peer of transport.peers()) this.#catchUpWith(peer);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#waiting.clear();
+    for (const leave of this.#leave) leave();
+  }
+
+  #hear(message: Uint8Array, from: PeerId): void {
+    if (!this.#pace.take(from)) return;
+    this.#take(message, from).catch((error: unknown) => this.#fail(error, from));
+  }
+
+  async #take(message: Uint8Array, from: PeerId): Promise<void> {
+    const gossip = decodeCanonical(modelsGossipCodec, message, LIMITS.controlBytesMax);
+    if (gossip.kind === 'card') {
+      const taken = await this.#book.takeCard(gossip.card);
+      if (taken.kind === 'refused') throw new ProtocolError('refused', taken.reason);
+      return;
+    }
+    const taken = await this.#book.takeStatement(gossip.statement);
+    if (taken.kind === 'refused') throw new ProtocolError('refused', taken.reason);
+    if (taken.kind !== 'unknown-card') return;
+    const parts = { transport: this.#parts.transport, book: this.#book };
+    await gatherCard(parts, from, taken.card, { timeoutMs: REQUEST_TIMEOUT_MS });
+  }
+
+  #catchUpWith(peer: PeerId): void {
+    if (this.#waiting.size < WAITING_MAX) this.#waiting.add(peer);
+    this.#next();
+  }
+
+  #next(): void {
+    const [peer] = this.#waiting;
+    if (this.#stopped || peer === undefined || this.#catchingUp >= CATCHING_UP_MAX) return;
+    this.#waiting.delete(peer);
+    this.#catchingUp += 1;
+    const parts = { transport: this.#parts.transport, book: this.#book };
+    gatherNewest(parts, peer, { timeoutMs: REQUEST_TIMEOUT_MS })
+      .catch((error: unknown) => this.#fail(error, peer))
+      .finally(() => {
+        this.#catchingUp -= 1;
+        this.#next();
+      });
+  }
+
+  #fail(error: unknown, peer: PeerId): void {
+    if (this.#stopped) return;
+    if (error instanceof InvariantError) this.#parts.onFatal(error);
+    const { log } = this.#parts;
+    if (error instanceof ProtocolError) {
+      log.debug('of a peer’s cards', { peer, error: errorMessage(error) });
+    } else log.error('cards cannot be taken', { peer, error: errorMessage(error) });
+  }
+}
