@@ -9,6 +9,7 @@ import type {
 import { ConfigError, encodeCanonical, type JobId, type PeerId } from '@starling/core';
 import type { SinkStatus } from '@starling/events';
 import { decodeState } from '@starling/federation';
+import type { ModelService } from '@starling/models';
 import type { Governor, JobReport, StarlingNode } from '@starling/node';
 import { type Manifest, type MembershipProof, proofCodec } from '@starling/protocol-rounds';
 import type { Notice } from '@starling/rounds';
@@ -22,6 +23,7 @@ import type { DataRegistry } from './data-registry.ts';
 import { Inspections } from './inspections.ts';
 import { launchJob } from './launch.ts';
 import type { LiveRounds } from './live-rounds.ts';
+import { modelHandlers } from './model-service.ts';
 import { privacyView } from './privacy-view.ts';
 import { VERSION } from './version.ts';
 import { jobEvent, jobView, networkView, standingEvent } from './views.ts';
@@ -36,6 +38,7 @@ export interface ControlParts {
   /** What tells outsiders who these peers are. */
   readonly proofOf: (peers: Iterable<PeerId>) => MembershipProof | null;
   readonly data: DataRegistry;
+  readonly models: ModelService;
   readonly watchers: Set<(job: JobId, notice: Notice) => void>;
   /** Told when a job is known first, or stands elsewhere than before. */
   readonly standings: Set<(job: JobId) => void>;
@@ -74,7 +77,11 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
     refuse: async (id) => shown(await node.refuse(findJob(node, id))),
     cancel: async (id) => shown(await node.cancel(findJob(node, id))),
     watch: (listen) => watch(parts, listen),
-    pull: (id, options) => pull(parts, findJob(node, id), options),
+    pull: async (id, options) => {
+      const { round, model, proof } = await pull(parts, findJob(node, id), options);
+      const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+      return { round, model: base64(model), proof: base64(proof) };
+    },
     addData: async (dataset) => {
       const added = await data.add(dataset);
       await node.reconsider();
@@ -104,6 +111,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
         nameOf: (job) => node.job(job)?.job.manifest.name,
       }),
     swarm: parts.swarmHandlers,
+    models: modelHandlers({ service: parts.models, pull: (id) => certified(parts, id) }),
   };
 }
 
@@ -218,9 +226,16 @@ async function pull({ node, proofOf }: ControlParts, id: JobId, { personal }: Pu
   });
   return {
     round,
-    model: Buffer.from(applyVector(model, vector, manifest.training, own)).toString('base64'),
-    proof: Buffer.from(proof).toString('base64'),
+    model: applyVector(model, vector, manifest.training, own),
+    proof,
   };
+}
+
+/** The same for a card, once there is a round that somebody can vouch for. */
+async function certified(parts: ControlParts, wanted: string) {
+  const pulled = await pull(parts, findJob(parts.node, wanted), { personal: false });
+  if (pulled.round > 0) return pulled;
+  throw new ConfigError('job', `no round of "${wanted}" is certified yet`, 'Publish it after one');
 }
 
 /** @throws ConfigError where this peer has no weights of its own */

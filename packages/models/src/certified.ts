@@ -1,3 +1,5 @@
+import { VectorSplit } from '@starling/autodiff';
+import { readModel } from '@starling/onnx';
 import type { Card, CardMetric, Lineage } from '@starling/protocol-models';
 import { type Job, type Statement, statementHash } from '@starling/protocol-rounds';
 import { type Chain, guaranteeOf } from '@starling/rounds';
@@ -41,9 +43,14 @@ export function lineageOf(chain: Chain, { id, launcher }: Job): Lineage | null {
   return { job: id, launcher, round: last.round, certificate, state: last.stateHash };
 }
 
-/** What the job promises to each who took part, or null. */
-export function privacyOf({ manifest }: Job, parameters: number): Card['privacy'] {
-  const guarantee = guaranteeOf(manifest, parameters);
+/**
+ * What the job promises to each who took part, or null.
+ * @throws ProtocolError when its model cannot be read
+ */
+export function privacyOf({ manifest }: Job, model: Uint8Array): Card['privacy'] {
+  if (manifest.privacy.mechanism === 'none') return null;
+  const { layout } = new VectorSplit(readModel(model), manifest.training);
+  const guarantee = guaranteeOf(manifest, layout.parameters);
   if (guarantee === undefined) return null;
   const { epsilon, delta } = guarantee;
   return { mechanism: manifest.privacy.mechanism, epsilon, delta };

@@ -242,7 +242,7 @@ test('privacy that a manifest promises is computed again', () => {
   });
   const chain = [{ statement, signatures }];
   const proof = proofOf(chain, { manifest });
-  const privacy = privacyOf(job, 199_210)!;
+  const privacy = privacyOf(job, MODEL)!;
   const made = (said: Card['privacy']): CardFiles => ({
     card: signed({
       ...{ ...plainCard(MODEL), proof: sized(proof), lineage: lineageOf(chain, job) },

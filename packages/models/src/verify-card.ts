@@ -1,7 +1,5 @@
-import { VectorSplit } from '@starling/autodiff';
 import { errorMessage, ProtocolError } from '@starling/core';
 import { hashHex } from '@starling/crypto';
-import { readModel } from '@starling/onnx';
 import type { Card } from '@starling/protocol-models';
 import { verifyAncestry } from './ancestry.ts';
 import {
@@ -120,10 +118,8 @@ function privacyFinding({ privacy, lineage }: Card, { model, proof }: CardFiles)
   if (privacy === null) return notChecked('the card promises none');
   if (lineage === null || proof === undefined) return notChecked("the publisher's word");
   const { job } = reopened(proof);
-  const { training } = job.manifest;
   try {
-    const { layout } = new VectorSplit(readModel(model), training);
-    return privacyFault(privacy, job, privacyOf(job, layout.parameters));
+    return privacyFault(privacy, job, privacyOf(job, model));
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return `the privacy: ${errorMessage(error)}`;

@@ -124,6 +124,11 @@ export class StarlingNode {
     return this.#parts.trainer.describe(model, weights);
   }
 
+  /** Moves blobs between this peer and others, for what else runs beside the jobs. */
+  get exchange(): BlobExchange {
+    return this.#blobs;
+  }
+
   /** What this peer's data sets have given away. */
   privacySpent(): PrivacySpent {
     return this.#accounts.spent();

@@ -1,0 +1,30 @@
+import type { BlobStore, Journal, Log, Transport } from '@starling/core';
+import type { SigningKey } from '@starling/crypto';
+import { type ModelExchange, ModelService } from '@starling/models';
+import { systemClock } from './ports.ts';
+import type { SwarmService } from './swarm-service.ts';
+
+export interface ModelStart {
+  readonly journal: Journal;
+  readonly transport: Transport;
+  readonly blobs: BlobStore;
+  readonly exchange: ModelExchange;
+  readonly key: SigningKey;
+  readonly log: Log;
+  readonly service: Pick<SwarmService, 'membership' | 'swarmId'>;
+  readonly onFatal: (error: unknown) => void;
+  readonly undo: (() => Promise<void>)[];
+}
+
+/** Published models of the swarm that the daemon is in, whichever that is at the time. */
+export async function startModels({ service, undo, ...parts }: ModelStart): Promise<ModelService> {
+  const models = await ModelService.open({
+    ...parts,
+    ...{ clock: systemClock, swarm: () => service.swarmId },
+    refusal: (peer) => service.membership.refusal(peer),
+    wallSeconds: () => Math.floor(Date.now() / 1000),
+  });
+  models.start();
+  undo.push(async () => models.stop());
+  return models;
+}
