@@ -87,8 +87,7 @@ export function showCardVerification(file: string, verification: CardVerificatio
   }
   if (checks.length > 0) printTable(CHECKS, checks);
   const open = checks.filter(({ standing }) => standing === 'not checked').length;
-  const rest =
-    open === 0 ? '' : `; ${plural(open, 'link')} could not be checked, or claims nothing`;
+  const rest = open === 0 ? '' : `; ${plural(open, 'link')} could not be checked`;
   if (ok) print(coloured('green', `${file} is what its card says${rest}`));
   else note(`starling: ${file} is not verified: ${fault}`);
 }

@@ -24,6 +24,7 @@ import { Inspections } from './inspections.ts';
 import { launchJob } from './launch.ts';
 import type { LiveRounds } from './live-rounds.ts';
 import { modelHandlers } from './model-service.ts';
+import type { ModelThread } from './model-thread.ts';
 import { privacyView } from './privacy-view.ts';
 import { VERSION } from './version.ts';
 import { jobEvent, jobView, networkView, standingEvent } from './views.ts';
@@ -39,6 +40,7 @@ export interface ControlParts {
   readonly proofOf: (peers: Iterable<PeerId>) => MembershipProof | null;
   readonly data: DataRegistry;
   readonly models: ModelService;
+  readonly modelThread: ModelThread;
   readonly watchers: Set<(job: JobId, notice: Notice) => void>;
   /** Told when a job is known first, or stands elsewhere than before. */
   readonly standings: Set<(job: JobId) => void>;
@@ -111,7 +113,10 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
         nameOf: (job) => node.job(job)?.job.manifest.name,
       }),
     swarm: parts.swarmHandlers,
-    models: modelHandlers({ service: parts.models, pull: (id) => certified(parts, id) }),
+    models: modelHandlers({
+      ...{ service: parts.models, thread: parts.modelThread },
+      pull: (id) => certified(parts, id),
+    }),
   };
 }
 

@@ -32,6 +32,7 @@ import { DataRegistry } from './data-registry.ts';
 import { type Events, startEvents } from './event-bridge.ts';
 import { LiveRounds } from './live-rounds.ts';
 import { startModels } from './model-start.ts';
+import { ModelThread } from './model-thread.ts';
 import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
 import { SwarmService } from './swarm-service.ts';
 import { DaemonTelemetry } from './telemetry.ts';
@@ -147,8 +148,9 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   node = running;
   await running.start();
   undo.push(() => running.stop());
+  const modelThread = new ModelThread(entry('model-worker'));
   models = await startModels({
-    ...{ journal, transport, blobs, key, log, undo, service },
+    ...{ journal, transport, blobs, key, log, undo, service, thread: modelThread },
     ...{ exchange: running.exchange, onFatal: (error) => endByBug(log, error) },
   });
   const events = await eventsOf(assembly, running, watchers);
@@ -157,7 +159,13 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   await blobs.trim();
   const socket = await serve(assembly, {
     ...{ governor, blobs, swarm, data, watchers, standings, lives, stop, telemetry, journal },
-    ...{ node: running, models, swarmHandlers: service, events: () => events.status() },
+    ...{
+      node: running,
+      models,
+      modelThread,
+      swarmHandlers: service,
+      events: () => events.status(),
+    },
     proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),
   });
   return { node: running, swarm, data, socket, traffic, stopped, stop };

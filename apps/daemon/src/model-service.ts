@@ -1,7 +1,7 @@
 import type { CardFile, ModelHandlers } from '@starling/control';
 import { ConfigError } from '@starling/core';
 import type { ModelService } from '@starling/models';
-import { draftCard } from './model-draft.ts';
+import type { ModelThread } from './model-thread.ts';
 import { cardView, foundView } from './model-views.ts';
 
 /** A job's newest model, and what proves where it comes from. */
@@ -17,6 +17,7 @@ interface GivenFiles {
 
 export interface ModelHandlerParts {
   readonly service: ModelService;
+  readonly thread: ModelThread;
   /** The newest certified model of a job, by its id or name. */
   readonly pull: (job: string) => Promise<PulledModel>;
 }
@@ -25,10 +26,10 @@ const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base6
 const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'));
 
 /** The API of published models over the running service. */
-export function modelHandlers({ service, pull }: ModelHandlerParts): ModelHandlers {
+export function modelHandlers({ service, thread, pull }: ModelHandlerParts): ModelHandlers {
   const publish = async (file: CardFile, { model, proof }: GivenFiles) => {
     const parents = file.parents.map((parent) => service.named(parent).id);
-    const draft = draftCard({ file, model, proof, parents });
+    const draft = await thread.draft({ file, model, proof, parents });
     const proven = draft.proof === null ? undefined : proof;
     return cardView(await service.publish(draft, model, proven));
   };

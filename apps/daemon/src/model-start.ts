@@ -1,6 +1,7 @@
 import type { BlobStore, Journal, Log, Transport } from '@starling/core';
 import type { SigningKey } from '@starling/crypto';
 import { type ModelExchange, ModelService } from '@starling/models';
+import type { ModelThread } from './model-thread.ts';
 import { systemClock } from './ports.ts';
 import type { SwarmService } from './swarm-service.ts';
 
@@ -13,14 +14,21 @@ export interface ModelStart {
   readonly log: Log;
   readonly service: Pick<SwarmService, 'membership' | 'swarmId'>;
   readonly onFatal: (error: unknown) => void;
+  readonly thread: ModelThread;
   readonly undo: (() => Promise<void>)[];
 }
 
 /** Published models of the swarm that the daemon is in, whichever that is at the time. */
-export async function startModels({ service, undo, ...parts }: ModelStart): Promise<ModelService> {
+export async function startModels({
+  service,
+  undo,
+  thread,
+  ...parts
+}: ModelStart): Promise<ModelService> {
   const models = await ModelService.open({
     ...parts,
     ...{ clock: systemClock, swarm: () => service.swarmId },
+    faultOf: (files) => thread.fault(files),
     refusal: (peer) => service.membership.refusal(peer),
     wallSeconds: () => Math.floor(Date.now() / 1000),
   });

@@ -6,6 +6,7 @@ import {
   type Finding,
   holds,
   notChecked,
+  notClaimed,
   type VerifyOptions,
 } from './card-check.ts';
 import { openCard } from './open-card.ts';
@@ -25,12 +26,12 @@ export function verifyAncestry(
   const parents = parentsOf(card, files);
   return {
     recipe: () => {
-      if (card.recipe === null) return notChecked('the card has none');
+      if (card.recipe === null) return notClaimed('the card has none');
       if (typeof parents === 'string') return parents;
       return recipeFinding(card, parents, files.model, average);
     },
     parents: () => {
-      if (card.parents.length === 0) return notChecked('the card names none');
+      if (card.parents.length === 0) return notClaimed('the card names none');
       return typeof parents === 'string' ? parents : parentsFinding(card, parents, files);
     },
   };

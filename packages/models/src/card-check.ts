@@ -32,10 +32,10 @@ export const CHECK_NAMES = [
   ...(['signature', 'model', 'values', 'lineage', 'metrics', 'privacy'] as const),
   ...(['recipe', 'parents'] as const),
 ] as const;
-/** A link that holds, or that was not looked at, and why. */
+/** A link that holds, that the card says nothing of, or that was not looked at, and why. */
 export interface CardCheck {
   readonly link: (typeof CHECK_NAMES)[number];
-  readonly standing: 'holds' | 'not checked';
+  readonly standing: 'holds' | 'not claimed' | 'not checked';
   readonly detail: string;
 }
 
@@ -53,4 +53,5 @@ export interface CardVerification {
 /** A link as one of the checks found it: a fault in words, or how it stands. */
 export type Finding = string | Omit<CardCheck, 'link'>;
 export const holds = (detail: string): Finding => ({ standing: 'holds', detail });
+export const notClaimed = (detail: string): Finding => ({ standing: 'not claimed', detail });
 export const notChecked = (detail: string): Finding => ({ standing: 'not checked', detail });

@@ -1,11 +1,13 @@
 import { ConfigError } from '@starling/core';
 import type { HeldCard } from './card-shelf.ts';
+import { isDeprecated } from './search.ts';
 
 /** Digits of an id that are enough to be taken for the beginning of one. */
 const PREFIX = /^[0-9a-f]{4,64}$/;
 
 /**
- * The card that a person means by an id, the beginning of one, `NAME` (its latest version) or
+ * The card that a person means by an id, the beginning of one, `NAME` (its latest version that is not
+ * deprecated) or
  * `NAME@VERSION`. Names come first: somebody may call a model `beef`.
  * @throws ConfigError when there is none, or more than one
  */
@@ -26,12 +28,17 @@ export function cardNamed(cards: readonly HeldCard[], wanted: string): HeldCard 
 const isCalled = ({ card: { name, version } }: HeldCard, wanted: string): boolean =>
   wanted === name || wanted === `${name}@${version}`;
 
-/** Of each publisher the latest version. */
+function isBetter(a: HeldCard, b: HeldCard): boolean {
+  const [first, second] = [isDeprecated(a), isDeprecated(b)];
+  return first === second ? a.card.version > b.card.version : second;
+}
+
+/** Of each publisher the latest version, one that is deprecated only where there is no other. */
 function latest(cards: readonly HeldCard[]): readonly HeldCard[] {
   const found = new Map<string, HeldCard>();
   for (const held of cards) {
     const other = found.get(held.publisher);
-    if (other === undefined || other.card.version < held.card.version) {
+    if (other === undefined || isBetter(held, other)) {
       found.set(held.publisher, held);
     }
   }

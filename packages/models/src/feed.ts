@@ -3,6 +3,7 @@ import {
   errorMessage,
   InvariantError,
   LIMITS,
+  millis,
   type PeerId,
   ProtocolError,
 } from '@starling/core';
@@ -18,6 +19,8 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const GOSSIP_PACE = { burst: 64, everyMs: 1_000, peersMax: 1_024 };
 /** Peers whose newest cards are fetched at the same time. */
 const CATCHING_UP_MAX = 2;
+/** Gossip is lossy, and a member that was unknown when it spoke is known later. */
+const CATCH_UP_EVERY_MS = millis(5 * 60_000);
 /** Peers that wait for that; of more, gossip brings what they have. */
 const WAITING_MAX = 64;
 
@@ -29,6 +32,8 @@ export class CardFeed {
   readonly #leave: (() => void)[] = [];
   readonly #waiting = new Set<PeerId>();
   #catchingUp = 0;
+  #turn = 0;
+  #cancelTimer: () => void = () => {};
   #stopped = false;
 
   constructor(parts: ModelParts, book: CardBook) {
@@ -49,12 +54,24 @@ export class CardFeed {
       }),
     );
     for (const peer of transport.peers()) this.#catchUpWith(peer);
+    this.#setTimer();
   }
 
   stop(): void {
     this.#stopped = true;
     this.#waiting.clear();
+    this.#cancelTimer();
     for (const leave of this.#leave) leave();
+  }
+
+  /** With one peer after another. */
+  #setTimer(): void {
+    this.#cancelTimer = this.#parts.clock.setTimer(CATCH_UP_EVERY_MS, () => {
+      const peers = this.#parts.transport.peers();
+      const peer = peers[this.#turn++ % Math.max(1, peers.length)];
+      if (peer !== undefined) this.#catchUpWith(peer);
+      this.#setTimer();
+    });
   }
 
   #hear(message: Uint8Array, from: PeerId): void {

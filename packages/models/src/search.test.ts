@@ -89,9 +89,12 @@ test('what is deprecated or superseded comes last, whatever its score', () => {
     heldBy(alice, { name: 'digits', version: 1 }),
     heldBy(alice, { name: 'digits', version: 2 }),
     heldBy(bob, { name: 'other', data: 'digits' }),
+    heldBy(bob, { name: 'digits', version: 1 }),
+    heldBy(bob, { name: 'digits', version: 2 }, true),
   ];
   expect(found(cards, { text: 'digits' })).toEqual([
-    ...['other@1', 'digits@2', 'digits@1', 'digits@3'],
+    // Bob's first version: the one that came after it is not to be used.
+    ...['digits@2', 'digits@1', 'other@1', 'digits@1', 'digits@3', 'digits@2'],
   ]);
 });
 
@@ -142,7 +145,9 @@ describe('a card that a person names', () => {
   const cards = [
     heldBy(alice, { name: 'digits', version: 1 }),
     heldBy(alice, { name: 'digits', version: 2 }),
+    heldBy(alice, { name: 'digits', version: 3 }, true),
     heldBy(alice, { name: 'beef' }),
+    heldBy(alice, { name: 'gone' }, true),
     heldBy(bob, { name: 'shared' }),
     heldBy(alice, { name: 'shared' }),
   ];
@@ -151,8 +156,10 @@ describe('a card that a person names', () => {
   test('by its name, the latest version; by name and version; by the beginning of its id', () => {
     expect(named('digits').version).toBe(2);
     expect(named('digits@1').version).toBe(1);
+    expect(named('digits@3').version).toBe(3);
+    expect(named('gone').version).toBe(1);
     expect(named('beef').name).toBe('beef');
-    expect(cardNamed(cards, cards[3]!.id.slice(0, 12)).publisher).toBe(bob.peerId);
+    expect(cardNamed(cards, cards[5]!.id.slice(0, 12)).publisher).toBe(bob.peerId);
   });
 
   test('not by a name that two publishers use, nor by one that is not there', () => {

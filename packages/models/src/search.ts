@@ -16,7 +16,7 @@ export interface Found {
   readonly score: number;
   readonly reasons: readonly Reason[];
   readonly deprecated: boolean;
-  /** There is a later version of the same publisher and name. */
+  /** There is a later version of the same publisher and name that is not deprecated. */
   readonly superseded: boolean;
 }
 
@@ -41,7 +41,7 @@ export function searchCards(cards: readonly HeldCard[], query: ModelQuery): read
       {
         ...{ held, reasons, score: reasons.reduce((sum, { points }) => sum + points, 0) },
         deprecated: isDeprecated(held),
-        superseded: newest.get(seriesOf(held))! > held.card.version,
+        superseded: (newest.get(seriesOf(held)) ?? 0) > held.card.version,
       },
     ];
   });
@@ -60,6 +60,7 @@ const seriesOf = ({ publisher, card }: HeldCard): string => `${publisher}/${card
 function newestVersions(cards: readonly HeldCard[]): ReadonlyMap<string, number> {
   const newest = new Map<string, number>();
   for (const held of cards) {
+    if (isDeprecated(held)) continue;
     const series = seriesOf(held);
     newest.set(series, Math.max(newest.get(series) ?? 0, held.card.version));
   }

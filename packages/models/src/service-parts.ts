@@ -11,6 +11,7 @@ import type {
 import type { SigningKey } from '@starling/crypto';
 import type { Card } from '@starling/protocol-models';
 import type { BookLimits } from './book-limits.ts';
+import type { CardFiles } from './card-check.ts';
 import type { HeldCard } from './card-shelf.ts';
 import type { Found } from './search.ts';
 
@@ -32,6 +33,8 @@ export interface ModelParts {
   readonly refusal: (peer: PeerId) => string | undefined;
   /** Seconds since 1970, for what cards and statements say of when they were signed. */
   readonly wallSeconds: () => number;
+  /** The first link of a card that does not hold; it may take seconds, so not on our loop. */
+  readonly faultOf: (files: CardFiles) => Promise<string | undefined>;
   /** A bug of ours was met. */
   readonly onFatal: (error: unknown) => void;
   readonly limits?: Partial<BookLimits> | undefined;

@@ -1,4 +1,4 @@
-import { encodeCanonical, type PeerId } from '@starling/core';
+import { type Clock, encodeCanonical, type PeerId } from '@starling/core';
 import { type SigningKey, signingKeyFromSeed } from '@starling/crypto';
 import { createBlobExchange } from '@starling/node';
 import {
@@ -36,20 +36,22 @@ interface PeerOptions {
   readonly swarm?: string | null;
   readonly refusal?: (peer: PeerId) => string | undefined;
   readonly limits?: Partial<BookLimits>;
+  readonly clock?: Clock;
 }
 
 /** A peer with its own disk, not connected to anybody. */
 async function peerIn(network: MemorySwarm, seed: number, options: PeerOptions = {}) {
   const key = keyOf(seed);
-  const { swarm = null, refusal = () => undefined, limits } = options;
+  const { swarm = null, refusal = () => undefined, limits, clock = realClock } = options;
   const [journal, blobs] = [new MemoryJournal(), new MemoryBlobStore()];
   const transport = network.transport(key.peerId);
   const exchange = createBlobExchange({ transport, store: blobs, clock: realClock });
   const fatal: unknown[] = [];
   const service = await ModelService.open({
     ...{ transport, journal, key, blobs, exchange, refusal, limits },
-    ...{ log: silentLog, clock: realClock, swarm: () => swarm },
+    ...{ log: silentLog, clock, swarm: () => swarm },
     ...{ wallSeconds: () => 1_700_000_000, onFatal: (error) => fatal.push(error) },
+    faultOf: async (files) => verifyCard(files).fault,
   });
   service.start();
   onTestFinished(() => {
@@ -107,6 +109,7 @@ describe('publish', () => {
       ...{ transport: network.transport(a.id), journal: a.journal, key: a.key, blobs: a.blobs },
       ...{ exchange: { obtain: async () => {} }, log: silentLog, clock: realClock },
       ...{ swarm: () => null, refusal: () => undefined, wallSeconds: () => 0, onFatal: () => {} },
+      faultOf: async () => undefined,
     });
     expect(again.book.get(id)).toEqual(a.service.book.get(id));
     expect([...again.pinned()]).toHaveLength(2);
@@ -147,6 +150,31 @@ describe('search and fetch', () => {
     await until(() => holdsOf(late.service) === 70, 5_000, 'the newest');
     const order = (service: ModelService) => service.book.all().map(({ card }) => card.version);
     expect(order(late.service)).toEqual(order(a.service));
+  });
+
+  test('what gossip lost comes with a look at one peer after another', async () => {
+    const network = new MemorySwarm();
+    const timers: (() => void)[] = [];
+    const clock: Clock = {
+      ...realClock,
+      setTimer: (_after, fire) => {
+        timers.push(fire);
+        return () => {};
+      },
+    };
+    const [a, b, c] = [
+      await peerIn(network, 1),
+      await peerIn(network, 2),
+      await peerIn(network, 3, { clock }),
+    ];
+    network.connect(c.id, b.id);
+    network.connect(c.id, a.id);
+    network.deaf.add(c.id);
+    await a.service.publish(fromJob(), MODEL, PROOF);
+    expect(holdsOf(c.service)).toBe(0);
+    // First the one that has nothing, then the other.
+    for (let i = 0; i < 2; i++) timers.shift()!();
+    await until(() => holdsOf(c.service) === 1, 5_000, 'the card');
   });
 
   test('who does not answer in time is told, and holds nobody up', async () => {

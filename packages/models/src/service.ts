@@ -4,6 +4,7 @@ import {
   encodeCanonical,
   errorMessage,
   fromHex,
+  InvariantError,
   millis,
   type PeerId,
   ProtocolError,
@@ -34,7 +35,6 @@ import type {
   SearchOptions,
   SearchOutcome,
 } from './service-parts.ts';
-import { verifyCard } from './verify-card.ts';
 
 const REQUEST_TIMEOUT_MS = 10_000;
 const PROVIDERS_TIMEOUT_MS = 2_000;
@@ -86,15 +86,15 @@ export class ModelService {
    * @throws ConfigError that names what does not hold
    */
   async publish(draft: CardDraft, model: Uint8Array, proof?: Uint8Array): Promise<HeldCard> {
-    const { key, swarm, wallSeconds, blobs } = this.#parts;
+    const { key, swarm, wallSeconds, blobs, faultOf } = this.#parts;
     const version = draft.version ?? this.#nextVersion(draft.name);
     const card: Card = { ...draft, version, published: wallSeconds(), swarm: swarm() };
     const fault = cardFault(card);
     if (fault !== undefined) throw new ConfigError('card', fault);
     this.#demandNew(card);
     const signed = signCard(card, key);
-    const verified = verifyCard({ card: signed.bytes, model, proof });
-    if (verified.fault !== undefined) throw new ConfigError('card', verified.fault);
+    const broken = await faultOf({ card: signed.bytes, model, proof });
+    if (broken !== undefined) throw new ConfigError('card', broken);
     await blobs.put(model);
     if (proof !== undefined) await blobs.put(proof);
     demandTaken(await this.book.takeCard(signed.bytes));
@@ -115,8 +115,7 @@ export class ModelService {
           for (const id of ids) namedBy.set(id, [...(namedBy.get(id) ?? []), peer]);
           return { peer, found: ids.length, fault: undefined };
         } catch (error) {
-          if (!(error instanceof ProtocolError)) throw error;
-          return { peer, found: 0, fault: error.message };
+          return { peer, found: 0, fault: faultOfPeer(error) };
         }
       }),
     );
@@ -173,7 +172,7 @@ export class ModelService {
       for (const peer of await this.#sources(wanted)) {
         const parts = { transport, book: this.book };
         const id = wanted as CardId;
-        await gatherCard(parts, peer, id, { timeoutMs: REQUEST_TIMEOUT_MS }).catch(onlyProtocol);
+        await gatherCard(parts, peer, id, { timeoutMs: REQUEST_TIMEOUT_MS }).catch(faultOfPeer);
         if (this.book.get(id) !== undefined) break;
       }
     }
@@ -220,7 +219,7 @@ export class ModelService {
       const found = await this.#parts.transport.findProviders(fromHex(hash), options);
       return found.filter((peer) => peer !== this.#parts.transport.self);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
+      this.#parts.log.debug('nobody is found in the DHT', { error: faultOfPeer(error) });
       return [];
     }
   }
@@ -264,6 +263,8 @@ function demandTaken(taken: Taken): void {
   if (taken.kind === 'refused') throw new ConfigError('card', taken.reason);
 }
 
-const onlyProtocol = (error: unknown): void => {
-  if (!(error instanceof ProtocolError)) throw error;
-};
+/** In words; a bug of ours is no fault of a peer. */
+function faultOfPeer(error: unknown): string {
+  if (error instanceof InvariantError) throw error;
+  return errorMessage(error);
+}

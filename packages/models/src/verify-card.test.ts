@@ -37,20 +37,20 @@ const faultOf = (given: CardFiles, options?: VerifyOptions) => verifyCard(given,
 const standings = (given: CardFiles, options?: VerifyOptions) =>
   verifyCard(given, options).checks.map(({ link, standing }) => `${link}: ${standing}`);
 
-test('a card of a job holds, link by link, and what nobody could check is said', () => {
+test('a card of a job holds, link by link, and what it does not claim is said', () => {
   const { ok, fault, checks, chain, card } = verifyCard(files());
   expect({ ok, fault }).toEqual({ ok: true, fault: undefined });
   expect(card?.card.name).toBe('by-hand');
   expect(chain?.rounds).toHaveLength(2);
   expect(checks.map(({ link, standing }) => `${link}: ${standing}`)).toEqual([
     ...['signature: holds', 'model: holds', 'values: holds', 'lineage: holds', 'metrics: holds'],
-    ...['privacy: not checked', 'recipe: not checked', 'parents: not checked'],
+    ...['privacy: not claimed', 'recipe: not claimed', 'parents: not claimed'],
   ]);
 });
 
 test('a plain card holds for its file, and claims no lineage', () => {
   const given = { card: signed(plainCard(LAUNCHED)), model: LAUNCHED };
-  expect(standings(given)).toContain('lineage: not checked');
+  expect(standings(given)).toContain('lineage: not claimed');
   expect(verifyCard(given).ok).toBe(true);
 });
 

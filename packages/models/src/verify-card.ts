@@ -10,6 +10,7 @@ import {
   type Finding,
   holds,
   notChecked,
+  notClaimed,
   type VerifyOptions,
 } from './card-check.ts';
 import { privacyOf } from './certified.ts';
@@ -82,7 +83,7 @@ function lineageFinding(
   { swarm }: VerifyOptions,
 ): { readonly finding: Finding; readonly chain: Verification | undefined } {
   const without = (finding: Finding) => ({ finding, chain: undefined });
-  if (lineage === null || proof === null) return without(notChecked('the card claims none'));
+  if (lineage === null || proof === null) return without(notClaimed('the card has none'));
   if (files.proof === undefined)
     return without('the proof: the card names one, and it is not here');
   const hash = hashHex(files.proof);
@@ -109,13 +110,13 @@ function metricsFinding({ metrics }: Card, proof: Uint8Array | undefined): Findi
   const certified = metrics.filter((metric) => metric.certified !== null);
   const claimed = metrics.length - certified.length;
   const word = claimed === 0 ? '' : `; ${claimed} more are the publisher's word`;
-  if (certified.length === 0 || proof === undefined) return notChecked(`none is certified${word}`);
+  if (certified.length === 0 || proof === undefined) return notClaimed(`none is certified${word}`);
   const fault = metricsFault(certified, reopened(proof).proof.certificates);
   return fault ?? holds(`${certified.length} stand in certificates${word}`);
 }
 
 function privacyFinding({ privacy, lineage }: Card, { model, proof }: CardFiles): Finding {
-  if (privacy === null) return notChecked('the card promises none');
+  if (privacy === null) return notClaimed('the card promises none');
   if (lineage === null || proof === undefined) return notChecked("the publisher's word");
   const { job } = reopened(proof);
   try {
