@@ -9,7 +9,6 @@ import type {
 import { ConfigError, encodeCanonical, type JobId, type PeerId } from '@starling/core';
 import type { SinkStatus } from '@starling/events';
 import { decodeState } from '@starling/federation';
-import type { ModelService } from '@starling/models';
 import type { Governor, JobReport, StarlingNode } from '@starling/node';
 import { type Manifest, type MembershipProof, proofCodec } from '@starling/protocol-rounds';
 import type { Notice } from '@starling/rounds';
@@ -24,7 +23,7 @@ import { Inspections } from './inspections.ts';
 import { launchJob } from './launch.ts';
 import type { LiveRounds } from './live-rounds.ts';
 import { modelHandlers } from './model-service.ts';
-import type { ModelThread } from './model-thread.ts';
+import type { RunningModels } from './model-start.ts';
 import { privacyView } from './privacy-view.ts';
 import { VERSION } from './version.ts';
 import { jobEvent, jobView, networkView, standingEvent } from './views.ts';
@@ -39,8 +38,7 @@ export interface ControlParts {
   /** What tells outsiders who these peers are. */
   readonly proofOf: (peers: Iterable<PeerId>) => MembershipProof | null;
   readonly data: DataRegistry;
-  readonly models: ModelService;
-  readonly modelThread: ModelThread;
+  readonly models: RunningModels;
   readonly watchers: Set<(job: JobId, notice: Notice) => void>;
   /** Told when a job is known first, or stands elsewhere than before. */
   readonly standings: Set<(job: JobId) => void>;
@@ -113,10 +111,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
         nameOf: (job) => node.job(job)?.job.manifest.name,
       }),
     swarm: parts.swarmHandlers,
-    models: modelHandlers({
-      ...{ service: parts.models, thread: parts.modelThread },
-      pull: (id) => certified(parts, id),
-    }),
+    models: modelHandlers({ ...parts.models, pull: (id) => certified(parts, id) }),
   };
 }
 

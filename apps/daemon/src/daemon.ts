@@ -3,7 +3,6 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type ControlServer, createControlServer } from '@starling/control';
 import { errorMessage, type JobId, type Log, type PeerId } from '@starling/core';
 import { type SigningKey, signingKeyFromSeed } from '@starling/crypto';
-import type { ModelService } from '@starling/models';
 import {
   createComputePool,
   Governor,
@@ -31,8 +30,7 @@ import { type ControlParts, controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
 import { type Events, startEvents } from './event-bridge.ts';
 import { LiveRounds } from './live-rounds.ts';
-import { startModels } from './model-start.ts';
-import { ModelThread } from './model-thread.ts';
+import { type RunningModels, startModels } from './model-start.ts';
 import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
 import { SwarmService } from './swarm-service.ts';
 import { DaemonTelemetry } from './telemetry.ts';
@@ -103,10 +101,10 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const journal = await LevelJournal.open(state.journal);
   undo.push(() => journal.close());
   let node: StarlingNode | undefined;
-  let models: ModelService | undefined;
+  let models: RunningModels | undefined;
   const blobs = await FileBlobStore.open(state.blobs, {
     bytesMax: () => config.resources.disk,
-    pinned: () => [...(node?.pinned() ?? []), ...(models?.pinned() ?? [])],
+    pinned: () => [...(node?.pinned() ?? []), ...(models?.service.pinned() ?? [])],
   });
   const data = new DataRegistry(journal);
   for (const problem of await data.load()) log.warn(problem);
@@ -146,26 +144,21 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     dataOffers(data),
   );
   node = running;
+  // Before jobs take room: its blobs are pinned then.
+  models = await startModels({
+    ...{ journal, transport, blobs, key, log, undo, service },
+    ...{ exchange: running.exchange, worker: entry('model-worker') },
+    onFatal: (error) => endByBug(log, error),
+  });
   await running.start();
   undo.push(() => running.stop());
-  const modelThread = new ModelThread(entry('model-worker'));
-  models = await startModels({
-    ...{ journal, transport, blobs, key, log, undo, service, thread: modelThread },
-    ...{ exchange: running.exchange, onFatal: (error) => endByBug(log, error) },
-  });
   const events = await eventsOf(assembly, running, watchers);
   // What it pauses must be there; a cap lowered since the last run counts now.
   governor.start();
   await blobs.trim();
   const socket = await serve(assembly, {
     ...{ governor, blobs, swarm, data, watchers, standings, lives, stop, telemetry, journal },
-    ...{
-      node: running,
-      models,
-      modelThread,
-      swarmHandlers: service,
-      events: () => events.status(),
-    },
+    ...{ node: running, models, swarmHandlers: service, events: () => events.status() },
     proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),
   });
   return { node: running, swarm, data, socket, traffic, stopped, stop };

@@ -1,7 +1,6 @@
 import type { CardFile, ModelHandlers } from '@starling/control';
 import { ConfigError } from '@starling/core';
-import type { ModelService } from '@starling/models';
-import type { ModelThread } from './model-thread.ts';
+import type { RunningModels } from './model-start.ts';
 import { cardView, foundView } from './model-views.ts';
 
 /** A job's newest model, and what proves where it comes from. */
@@ -15,9 +14,7 @@ interface GivenFiles {
   readonly proof?: Uint8Array | undefined;
 }
 
-export interface ModelHandlerParts {
-  readonly service: ModelService;
-  readonly thread: ModelThread;
+export interface ModelHandlerParts extends RunningModels {
   /** The newest certified model of a job, by its id or name. */
   readonly pull: (job: string) => Promise<PulledModel>;
 }

@@ -1,7 +1,7 @@
 import type { BlobStore, Journal, Log, Transport } from '@starling/core';
 import type { SigningKey } from '@starling/crypto';
 import { type ModelExchange, ModelService } from '@starling/models';
-import type { ModelThread } from './model-thread.ts';
+import { ModelThread } from './model-thread.ts';
 import { systemClock } from './ports.ts';
 import type { SwarmService } from './swarm-service.ts';
 
@@ -14,17 +14,25 @@ export interface ModelStart {
   readonly log: Log;
   readonly service: Pick<SwarmService, 'membership' | 'swarmId'>;
   readonly onFatal: (error: unknown) => void;
-  readonly thread: ModelThread;
+  /** The bundled model-worker.ts. */
+  readonly worker: URL;
   readonly undo: (() => Promise<void>)[];
+}
+
+/** What the API needs of published models. */
+export interface RunningModels {
+  readonly service: ModelService;
+  readonly thread: ModelThread;
 }
 
 /** Published models of the swarm that the daemon is in, whichever that is at the time. */
 export async function startModels({
   service,
   undo,
-  thread,
+  worker,
   ...parts
-}: ModelStart): Promise<ModelService> {
+}: ModelStart): Promise<RunningModels> {
+  const thread = new ModelThread(worker);
   const models = await ModelService.open({
     ...parts,
     ...{ clock: systemClock, swarm: () => service.swarmId },
@@ -34,5 +42,5 @@ export async function startModels({
   });
   models.start();
   undo.push(async () => models.stop());
-  return models;
+  return { service: models, thread };
 }

@@ -6,15 +6,16 @@ import { isDeprecated } from './search.ts';
 const PREFIX = /^[0-9a-f]{4,64}$/;
 
 /**
- * The card that a person means by an id, the beginning of one, `NAME` (its latest version that is not
- * deprecated) or
- * `NAME@VERSION`. Names come first: somebody may call a model `beef`.
+ * The card that a person means by an id, the beginning of one, `NAME@VERSION`, or `NAME` for the
+ * latest version that is not deprecated. A name that is also the beginning of another card's id is
+ * ambiguous: else somebody could take the place of a card by calling his own like its id.
  * @throws ConfigError when there is none, or more than one
  */
 export function cardNamed(cards: readonly HeldCard[], wanted: string): HeldCard {
-  const named = latest(cards.filter((held) => isCalled(held, wanted)));
+  const whole = cards.find(({ id }) => id === wanted);
+  if (whole !== undefined) return whole;
   const byId = PREFIX.test(wanted) ? cards.filter(({ id }) => id.startsWith(wanted)) : [];
-  const found = named.length > 0 ? named : byId;
+  const found = [...new Set([...latest(cards.filter((held) => isCalled(held, wanted))), ...byId])];
   if (found.length === 1) return found[0]!;
   if (found.length === 0) {
     const hint = '`starling model search` lists what is known, and asks others';

@@ -162,6 +162,13 @@ describe('a card that a person names', () => {
     expect(cardNamed(cards, cards[5]!.id.slice(0, 12)).publisher).toBe(bob.peerId);
   });
 
+  test('a name like the id of another card stands for neither', () => {
+    const { id } = cards[0]!;
+    const imitations = [id, id.slice(0, 12)].map((name) => heldBy(bob, { name }));
+    expect(cardNamed([...imitations, ...cards], id).id).toBe(id);
+    expect(() => cardNamed([...imitations, ...cards], id.slice(0, 12))).toThrow('more than one');
+  });
+
   test('not by a name that two publishers use, nor by one that is not there', () => {
     expect(() => named('shared')).toThrow(/more than one card is called "shared": \w{12} by /);
     expect(() => named('digits@7')).toThrow(

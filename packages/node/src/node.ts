@@ -63,7 +63,8 @@ export class StarlingNode {
   readonly #catalogue: Catalogue;
   readonly #vectors = new VectorStore();
   readonly #accounts: PrivacyAccounts;
-  readonly #blobs: BlobExchange;
+  /** Moves blobs between peers, also for what runs beside the jobs. */
+  readonly exchange: BlobExchange;
   readonly #jobs = new Map<JobId, KnownJob>();
   readonly #leave: (() => void)[] = [];
   #stopped = false;
@@ -76,7 +77,7 @@ export class StarlingNode {
     this.#catalogue = new Catalogue(parts.journal);
     this.#accounts = new PrivacyAccounts(parts.journal);
     const extra = (hash: BlobHash) => this.#vectors.byHash(hash);
-    this.#blobs = createBlobExchange({
+    this.exchange = createBlobExchange({
       ...{ transport: parts.transport, store: parts.blobs, clock: parts.clock, extra },
     });
   }
@@ -122,11 +123,6 @@ export class StarlingNode {
   /** What can be said of a model without data. @throws ProtocolError */
   describe(model: Uint8Array, weights: WeightPatterns): Promise<ModelDescription> {
     return this.#parts.trainer.describe(model, weights);
-  }
-
-  /** Moves blobs between this peer and others, for what else runs beside the jobs. */
-  get exchange(): BlobExchange {
-    return this.#blobs;
   }
 
   /** What this peer's data sets have given away. */
@@ -309,7 +305,7 @@ export class StarlingNode {
     const holders = new Set([...(from ? [from] : []), job.launcher, ...transport.peers()]);
     for (const peer of await this.#providers(job.id)) holders.add(peer);
     const peers = [...holders].filter((peer) => peer !== transport.self);
-    await this.#blobs.obtain(job.manifest.model, peers, { timeoutMs: PIECE_TIMEOUT_MS });
+    await this.exchange.obtain(job.manifest.model, peers, { timeoutMs: PIECE_TIMEOUT_MS });
   }
 
   /** The model; one that had to make room on the disk is fetched again. */
@@ -353,7 +349,7 @@ export class StarlingNode {
       options: this.#options,
       ...{ job, privacy },
       onBudgetSpent: (reason) => this.#budgetSpent(job.id, reason),
-      blobs: this.#blobs,
+      blobs: this.exchange,
       vectors: this.#vectors,
       onFatal: (error) => this.#onFatal(error),
     });
