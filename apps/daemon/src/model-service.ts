@@ -28,7 +28,7 @@ export function modelHandlers({ service, thread, pull }: ModelHandlerParts): Mod
     const parents = file.parents.map((parent) => service.named(parent).id);
     const draft = await thread.draft({ file, model, proof, parents });
     const proven = draft.proof === null ? undefined : proof;
-    return cardView(await service.publish(draft, model, proven));
+    return cardView(await service.publish(draft, { model, proof: proven }));
   };
   return {
     publish: async ({ card, job, model, proof }) => {

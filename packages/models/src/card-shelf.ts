@@ -31,6 +31,8 @@ interface Entry {
   readonly card: PublishedCard;
   readonly taken: number;
   readonly statements: Map<string, CardStatement>;
+  /** What others see of it; the same object until a statement changes. */
+  held?: HeldCard | undefined;
 }
 
 /**
@@ -96,10 +98,12 @@ export class CardShelf {
     if (before !== undefined) {
       if (!isNewerStatement(statement, before)) return { kind: 'known' };
       entry.statements.set(place, statement);
+      entry.held = undefined;
       return { kind: 'new', gone: [] };
     }
     if (this.#isFull(entry, statement)) return refused('there is no room for more statements');
     entry.statements.set(place, statement);
+    entry.held = undefined;
     this.#count(statement.signer, 1);
     return { kind: 'new', gone: [] };
   }
@@ -175,8 +179,8 @@ export class CardShelf {
   }
 }
 
-const heldOf = ({ card, taken, statements }: Entry): HeldCard => ({
-  ...card,
-  taken,
-  statements: [...statements.values()],
-});
+function heldOf(entry: Entry): HeldCard {
+  const { card, taken, statements } = entry;
+  entry.held ??= { ...card, taken, statements: [...statements.values()] };
+  return entry.held;
+}

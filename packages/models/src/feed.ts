@@ -4,6 +4,7 @@ import {
   InvariantError,
   LIMITS,
   millis,
+  type Parcel,
   type PeerId,
   ProtocolError,
 } from '@starling/core';
@@ -17,6 +18,8 @@ import type { ModelParts } from './service-parts.ts';
 const REQUEST_TIMEOUT_MS = 10_000;
 /** A peer may publish many cards at once; after that one a second is what is looked at. */
 const GOSSIP_PACE = { burst: 64, everyMs: 1_000, peersMax: 1_024 };
+/** To catch up with a full book takes 33 questions. */
+const QUESTION_PACE = { burst: 64, everyMs: 250, peersMax: 1_024 };
 /** Peers whose newest cards are fetched at the same time. */
 const CATCHING_UP_MAX = 2;
 /** Gossip is lossy, and a member that was unknown when it spoke is known later. */
@@ -29,6 +32,7 @@ export class CardFeed {
   readonly #parts: ModelParts;
   readonly #book: CardBook;
   readonly #pace: Pace;
+  readonly #questions: Pace;
   readonly #leave: (() => void)[] = [];
   readonly #waiting = new Set<PeerId>();
   #catchingUp = 0;
@@ -40,12 +44,13 @@ export class CardFeed {
     this.#parts = parts;
     this.#book = book;
     this.#pace = new Pace(parts.clock, GOSSIP_PACE);
+    this.#questions = new Pace(parts.clock, QUESTION_PACE);
   }
 
   /** Answers others from now on, and listens to them. */
   start(): void {
     const { transport } = this.#parts;
-    transport.handle(MODELS_PROTOCOL, (parcel) => answerModels(this.#book, parcel));
+    transport.handle(MODELS_PROTOCOL, (parcel, from) => this.#answer(parcel, from));
     this.#leave.push(
       transport.subscribe(modelsTopic, (message, from) => this.#hear(message, from)),
       transport.onPeerChange((peer, connected) => {
@@ -62,6 +67,11 @@ export class CardFeed {
     this.#waiting.clear();
     this.#cancelTimer();
     for (const leave of this.#leave) leave();
+  }
+
+  async #answer(parcel: Parcel, from: PeerId): Promise<Parcel> {
+    if (this.#questions.take(from)) return answerModels(this.#book, parcel);
+    throw new ProtocolError('busy', 'too many questions about models, try again in a moment');
   }
 
   /** With one peer after another. */

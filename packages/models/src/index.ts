@@ -19,7 +19,7 @@ export { type Credit, creditsOf, type JobCredits } from './credits.ts';
 export { type ModelValues, valuesOf, valueText } from './model-values.ts';
 export { openCard } from './open-card.ts';
 export { type OpenProof, openProof } from './open-proof.ts';
-export { type Found, isDeprecated, type Reason, searchCards } from './search.ts';
+export { type Found, isDeprecated, type Reason, searchCards, searchInTurns } from './search.ts';
 export { ModelService } from './service.ts';
 export type {
   Asked,
@@ -27,6 +27,7 @@ export type {
   FetchedModel,
   ModelExchange,
   ModelParts,
+  PublishedFiles,
   SearchOptions,
   SearchOutcome,
 } from './service-parts.ts';

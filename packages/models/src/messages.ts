@@ -20,7 +20,7 @@ import {
 } from '@starling/protocol-models';
 import type { CardBook } from './book.ts';
 import type { HeldCard } from './card-shelf.ts';
-import { searchCards } from './search.ts';
+import { searchInTurns } from './search.ts';
 
 const EMPTY = new Uint8Array(0);
 /** What an answer's own form takes beside the cards or statements in it. */
@@ -56,13 +56,14 @@ const isKind = <K extends ModelsAnswer['kind']>(
 /** Answers from the book alone: nobody is asked on behalf of another. */
 export async function answerModels(book: CardBook, { body }: Parcel): Promise<Parcel> {
   const request = decodeCanonical(modelsRequestCodec, body, MODELS_LIMITS.requestBytesMax);
-  return { header: EMPTY, body: encodeCanonical(modelsAnswerCodec, answerTo(book, request)) };
+  const answer = await answerTo(book, request);
+  return { header: EMPTY, body: encodeCanonical(modelsAnswerCodec, answer) };
 }
 
-function answerTo(book: CardBook, request: ModelsRequest): ModelsAnswer {
+async function answerTo(book: CardBook, request: ModelsRequest): Promise<ModelsAnswer> {
   switch (request.kind) {
     case 'search': {
-      const found = searchCards(book.all(), request);
+      const found = await searchInTurns(book.all(), request);
       return { kind: 'found', marks: found.map(({ held }) => markOf(held)) };
     }
     case 'newest':
@@ -92,7 +93,12 @@ function fitting(items: readonly { readonly bytes: Uint8Array }[]): readonly Uin
   return fit;
 }
 
-export const markOf = ({ id, statements }: HeldCard): CardMark => ({
-  id,
-  digest: statementsDigest(statements),
-});
+const marks = new WeakMap<HeldCard, CardMark>();
+
+/** Made once for what is held: a newcomer asks for a thousand. */
+function markOf(held: HeldCard): CardMark {
+  const { id, statements } = held;
+  const mark = marks.get(held) ?? { id, digest: statementsDigest(statements) };
+  marks.set(held, mark);
+  return mark;
+}

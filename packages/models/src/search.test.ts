@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { cardNamed } from './card-name.ts';
 import type { HeldCard } from './card-shelf.ts';
-import { searchCards } from './search.ts';
+import { searchCards, searchInTurns } from './search.ts';
 import { wordsOf } from './search-text.ts';
 import { plainCard } from './testing/hand-made-card.ts';
 import { LAUNCHED } from './testing/hand-made-job.ts';
@@ -96,6 +96,24 @@ test('what is deprecated or superseded comes last, whatever its score', () => {
     // Bob's first version: the one that came after it is not to be used.
     ...['digits@2', 'digits@1', 'other@1', 'digits@1', 'digits@3', 'digits@2'],
   ]);
+});
+
+test('in turns it finds the same, and others have theirs meanwhile', async () => {
+  const cards = Array.from({ length: 300 }, (_, i) =>
+    heldBy(alice, { name: 'digits', version: i + 1 }),
+  );
+  let turns = 0;
+  let isOver = false;
+  const others = () => {
+    turns += 1;
+    if (!isOver) setImmediate(others);
+  };
+  setImmediate(others);
+  const change = query({ text: 'digits' });
+  const outcome = await searchInTurns(cards, change);
+  isOver = true;
+  expect(outcome).toEqual(searchCards(cards, change));
+  expect(turns).toBeGreaterThan(1);
 });
 
 describe('properties', () => {

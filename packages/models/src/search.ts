@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { compareText } from '@starling/core';
 import type { ModelQuery, ModelValue } from '@starling/protocol-models';
 import type { HeldCard } from './card-shelf.ts';
@@ -24,6 +25,8 @@ export interface Found {
 const PREFIX_PART = 0.5;
 /** Letters of the shortest beginning that counts. */
 const PREFIX_MIN = 2;
+/** Words of a query that count; the rest is left out. */
+export const QUERY_WORDS_MAX = 16;
 
 /**
  * Cards that answer a query, the best first: every word must stand in a card, each counts in its
@@ -31,25 +34,45 @@ const PREFIX_MIN = 2;
  * function of the cards and the query: the same ones give the same answer everywhere.
  */
 export function searchCards(cards: readonly HeldCard[], query: ModelQuery): readonly Found[] {
-  const words = wordsOf(query.text);
+  const { take, ranked } = searching(cards, query);
+  for (const held of cards) take(held);
+  return ranked();
+}
+
+/** Cards of one turn: with the longest texts they take some 10 ms. */
+const TURN_CARDS = 128;
+
+/** The same without holding up the loop: others go on after each few cards. */
+export async function searchInTurns(
+  cards: readonly HeldCard[],
+  query: ModelQuery,
+): Promise<readonly Found[]> {
+  const { take, ranked } = searching(cards, query);
+  for (const [i, held] of cards.entries()) {
+    if (i > 0 && i % TURN_CARDS === 0) await turn();
+    take(held);
+  }
+  return ranked();
+}
+
+/** A search card by card. */
+function searching(cards: readonly HeldCard[], query: ModelQuery) {
+  const words = wordsOf(query.text).slice(0, QUERY_WORDS_MAX);
   const newest = newestVersions(cards);
-  const found = cards.flatMap((held): readonly Found[] => {
-    if (!fits(held, query)) return [];
-    const reasons: readonly (Reason | undefined)[] = words.map((word) => reasonFor(word, held));
-    if (!isComplete(reasons)) return [];
-    return [
-      {
+  const found: Found[] = [];
+  return {
+    take: (held: HeldCard): void => {
+      const reasons = fits(held, query) ? reasonsFor(words, held) : undefined;
+      if (reasons === undefined) return;
+      found.push({
         ...{ held, reasons, score: reasons.reduce((sum, { points }) => sum + points, 0) },
         deprecated: isDeprecated(held),
         superseded: (newest.get(seriesOf(held)) ?? 0) > held.card.version,
-      },
-    ];
-  });
-  return found.sort(byRank).slice(0, query.limit);
+      });
+    },
+    ranked: (): readonly Found[] => found.sort(byRank).slice(0, query.limit),
+  };
 }
-
-const isComplete = (reasons: readonly (Reason | undefined)[]): reasons is readonly Reason[] =>
-  reasons.every((reason) => reason !== undefined);
 
 /** Whether its publisher says that it is not to be used any more. */
 export const isDeprecated = ({ statements }: HeldCard): boolean =>
@@ -78,13 +101,28 @@ function byRank(a: Found, b: Found): number {
   );
 }
 
-/** The best place of a word in a card; undefined when it stands nowhere. */
+/** Of each word its best place in a card; undefined when one stands nowhere. */
+function reasonsFor(words: readonly string[], held: HeldCard): readonly Reason[] | undefined {
+  const reasons: Reason[] = [];
+  for (const word of words) {
+    const reason = reasonFor(word, held);
+    if (reason === undefined) return undefined;
+    reasons.push(reason);
+  }
+  return reasons;
+}
+
 function reasonFor(word: string, { card }: HeldCard): Reason | undefined {
   let best: Reason | undefined;
-  for (const [field, words] of searchWords(card)) {
+  for (const [field, text] of searchWords(card)) {
     const full = FIELD_POINTS[field];
-    const isBeginning = word.length >= PREFIX_MIN && words.some((each) => each.startsWith(word));
-    const points = words.includes(word) ? full : isBeginning ? full * PREFIX_PART : 0;
+    // Fields come by their worth: what follows cannot be better.
+    if (best !== undefined && best.points >= full) break;
+    const isBeginning = text.includes(` ${word}`);
+    if (!isBeginning) continue;
+    const isWhole = text.includes(` ${word} `);
+    if (!isWhole && word.length < PREFIX_MIN) continue;
+    const points = isWhole ? full : full * PREFIX_PART;
     if (points > (best?.points ?? 0)) best = { word, field, points };
   }
   return best;

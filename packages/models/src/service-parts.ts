@@ -46,6 +46,14 @@ export type CardDraft = Omit<Card, 'version' | 'published' | 'swarm'> & {
   readonly version?: number | undefined;
 };
 
+export interface PublishedFiles {
+  /** The ONNX file in clear. */
+  readonly model: Uint8Array;
+  readonly proof?: Uint8Array | undefined;
+  /** What peers exchange, where that is not the model: a ciphertext of it. */
+  readonly blob?: Uint8Array | undefined;
+}
+
 export interface SearchOptions {
   /** Only in what is held here. */
   readonly here: boolean;

@@ -1,4 +1,4 @@
-import { type Clock, encodeCanonical, type PeerId } from '@starling/core';
+import { type Clock, encodeCanonical, errorMessage, type PeerId } from '@starling/core';
 import { type SigningKey, signingKeyFromSeed } from '@starling/crypto';
 import { createBlobExchange } from '@starling/node';
 import {
@@ -7,6 +7,7 @@ import {
   type ModelsGossip,
   modelsAnswerCodec,
   modelsGossipCodec,
+  modelsRequestCodec,
   modelsTopic,
   signStatement,
   type Word,
@@ -19,7 +20,7 @@ import { until } from '../../../test/helpers/until.ts';
 import type { BookLimits } from './book-limits.ts';
 import { ModelService } from './service.ts';
 import type { CardDraft } from './service-parts.ts';
-import { cardOfJob, plainCard, published } from './testing/hand-made-card.ts';
+import { cardOfJob, plainCard, published, sized } from './testing/hand-made-card.ts';
 import { chainOf, LAUNCHED, modelAfter, proofOf } from './testing/hand-made-job.ts';
 import { verifyCard } from './verify-card.ts';
 
@@ -72,8 +73,8 @@ describe('publish', () => {
     const network = new MemorySwarm();
     const [a, b] = [await peerIn(network, 1), await peerIn(network, 2)];
     network.connectAll();
-    const first = await a.service.publish(fromJob(), MODEL, PROOF);
-    const second = await a.service.publish(fromJob(), MODEL, PROOF);
+    const first = await a.service.publish(fromJob(), { model: MODEL, proof: PROOF });
+    const second = await a.service.publish(fromJob(), { model: MODEL, proof: PROOF });
     expect([first.card.version, second.card.version]).toEqual([1, 2]);
     expect([...a.service.pinned()]).toContain(first.card.blob.hash);
     expect([...a.service.pinned()]).toContain(first.card.proof?.hash);
@@ -84,24 +85,45 @@ describe('publish', () => {
   test('publishes nothing that would not verify, and no version twice', async () => {
     const { service } = await peerIn(new MemorySwarm(), 1);
     const other = modelAfter(0.75);
-    await expect(service.publish(fromJob(), other, PROOF)).rejects.toThrow(
+    await expect(service.publish(fromJob(), { model: other, proof: PROOF })).rejects.toThrow(
       "card: the model: the file's SHA-256 is",
     );
-    await expect(service.publish(fromJob(), MODEL)).rejects.toThrow(/the card names one, and it/);
-    const tagged = { ...fromJob(), tags: ['a', 'a'] };
-    await expect(service.publish(tagged, MODEL, PROOF)).rejects.toThrow('a tag is there twice');
-    expect(holdsOf(service)).toBe(0);
-    await service.publish({ ...fromJob(), version: 3 }, MODEL, PROOF);
-    await expect(service.publish({ ...fromJob(), version: 3 }, MODEL, PROOF)).rejects.toThrow(
-      'you have published by-hand@3 already. Leave the version away for 4',
+    await expect(service.publish(fromJob(), { model: MODEL })).rejects.toThrow(
+      /the card names one, and it/,
     );
+    const tagged = { ...fromJob(), tags: ['a', 'a'] };
+    await expect(service.publish(tagged, { model: MODEL, proof: PROOF })).rejects.toThrow(
+      'a tag is there twice',
+    );
+    expect(holdsOf(service)).toBe(0);
+    await service.publish({ ...fromJob(), version: 3 }, { model: MODEL, proof: PROOF });
+    await expect(
+      service.publish({ ...fromJob(), version: 3 }, { model: MODEL, proof: PROOF }),
+    ).rejects.toThrow('you have published by-hand@3 already. Leave the version away for 4');
+  });
+
+  test('of a restricted model it keeps and hands out the ciphertext alone', async () => {
+    const network = new MemorySwarm();
+    const [a, b] = [await peerIn(network, 1), await peerIn(network, 2)];
+    network.connectAll();
+    const blob = MODEL.map((byte) => byte ^ 255);
+    const draft: CardDraft = { ...fromJob(), access: 'restricted', blob: sized(blob) };
+    const files = { model: MODEL, proof: PROOF };
+    await expect(a.service.publish(draft, files)).rejects.toThrow('card.blob: is not the blob');
+    const { card } = await a.service.publish(draft, { ...files, blob });
+    expect([...a.service.pinned()]).toEqual([card.blob.hash, card.proof!.hash]);
+    expect(await a.blobs.has(card.blob.hash)).toBe(true);
+    await until(() => holdsOf(b.service) === 1, 5_000, 'gossip');
+    await expect(b.service.fetch('by-hand')).rejects.toThrow('"by-hand" is restricted');
+    const [held] = b.service.book.all();
+    expect(await b.service.blob(card.blob.hash, held!)).toEqual(blob);
   });
 
   test('survives a restart, with what others say', async () => {
     const network = new MemorySwarm();
     const [a, b] = [await peerIn(network, 1), await peerIn(network, 2)];
     network.connectAll();
-    const { id } = await a.service.publish(fromJob(), MODEL, PROOF);
+    const { id } = await a.service.publish(fromJob(), { model: MODEL, proof: PROOF });
     await until(() => holdsOf(b.service) === 1, 5_000, 'gossip');
     await b.service.say('by-hand', held());
     await until(() => a.service.book.get(id)?.statements.length === 1, 5_000, 'the vouch');
@@ -123,7 +145,7 @@ describe('search and fetch', () => {
     const network = new MemorySwarm();
     const [a, b] = [await peerIn(network, 1), await peerIn(network, 2)];
     network.connect(a.id, b.id);
-    await a.service.publish(fromJob('digits'), MODEL, PROOF);
+    await a.service.publish(fromJob('digits'), { model: MODEL, proof: PROOF });
     await until(() => holdsOf(b.service) === 1, 5_000, 'gossip');
     const late = await peerIn(network, 3);
     network.connect(late.id, b.id);
@@ -144,7 +166,8 @@ describe('search and fetch', () => {
   test('a newcomer gets what was published before, without a search', async () => {
     const network = new MemorySwarm();
     const a = await peerIn(network, 1);
-    for (let i = 1; i <= 70; i++) await a.service.publish(draftOf(plainCard(LAUNCHED)), LAUNCHED);
+    for (let i = 1; i <= 70; i++)
+      await a.service.publish(draftOf(plainCard(LAUNCHED)), { model: LAUNCHED });
     const late = await peerIn(network, 2);
     network.connectAll();
     await until(() => holdsOf(late.service) === 70, 5_000, 'the newest');
@@ -170,7 +193,7 @@ describe('search and fetch', () => {
     network.connect(c.id, b.id);
     network.connect(c.id, a.id);
     network.deaf.add(c.id);
-    await a.service.publish(fromJob(), MODEL, PROOF);
+    await a.service.publish(fromJob(), { model: MODEL, proof: PROOF });
     expect(holdsOf(c.service)).toBe(0);
     // First the one that has nothing, then the other.
     for (let i = 0; i < 2; i++) timers.shift()!();
@@ -182,7 +205,7 @@ describe('search and fetch', () => {
     const [a, b, c] = [
       ...[await peerIn(network, 1), await peerIn(network, 2), await peerIn(network, 3)],
     ] as const;
-    await a!.service.publish(fromJob(), MODEL, PROOF);
+    await a!.service.publish(fromJob(), { model: MODEL, proof: PROOF });
     network.onRequest = (_from, to) => (to === b!.id ? new Promise<void>(() => {}) : undefined);
     network.connect(c!.id, a!.id);
     network.connect(c!.id, b!.id);
@@ -197,7 +220,7 @@ describe('search and fetch', () => {
   test('by its whole id a card is got from those who announced it', async () => {
     const network = new MemorySwarm();
     const [a, b] = [await peerIn(network, 1), await peerIn(network, 2)];
-    const { id } = await a.service.publish(fromJob(), MODEL, PROOF);
+    const { id } = await a.service.publish(fromJob(), { model: MODEL, proof: PROOF });
     expect((await b.service.fetch(id)).held.id).toBe(id);
     await expect(b.service.fetch('nothing')).rejects.toThrow('no card is called "nothing"');
   });
@@ -210,7 +233,7 @@ describe('statements', () => {
     for (let i = 1; i <= 4; i++) peers.push(await peerIn(network, i));
     network.connectAll();
     const [a, b, c, d] = peers as [Peer, Peer, Peer, Peer];
-    const { id } = await a.service.publish(fromJob(), MODEL, PROOF);
+    const { id } = await a.service.publish(fromJob(), { model: MODEL, proof: PROOF });
     await until(() => peers.every(({ service }) => holdsOf(service) === 1), 5_000, 'gossip');
     const metric = { name: 'accuracy', value: 0.9, on: 'my scans' };
     await b.service.say(id, held());
@@ -236,8 +259,8 @@ describe('statements', () => {
   test('a deprecation is shown to who comes later, and its card comes last', async () => {
     const network = new MemorySwarm();
     const a = await peerIn(network, 1);
-    const bad = await a.service.publish(fromJob('digits-best'), MODEL, PROOF);
-    const good = await a.service.publish(fromJob('digits'), MODEL, PROOF);
+    const bad = await a.service.publish(fromJob('digits-best'), { model: MODEL, proof: PROOF });
+    const good = await a.service.publish(fromJob('digits'), { model: MODEL, proof: PROOF });
     await a.service.say(bad.id, { kind: 'deprecate', reason: 'leaks', successor: good.id });
     const late = await peerIn(network, 2);
     network.connectAll();
@@ -260,7 +283,7 @@ describe('statements', () => {
     network.deaf.add(c.id);
     network.connect(b.id, a.id);
     network.connect(b.id, c.id);
-    const { id } = await a.service.publish(fromJob(), MODEL, PROOF);
+    const { id } = await a.service.publish(fromJob(), { model: MODEL, proof: PROOF });
     await until(() => holdsOf(b.service) === 1, 5_000, 'gossip');
     expect(holdsOf(c.service)).toBe(0);
     network.deaf.clear();
@@ -312,7 +335,7 @@ describe('hostile peers', () => {
       const card = { ...plainCard(LAUNCHED, 'flood'), version: i };
       told(network, flooder.id, { kind: 'card', card: published(card, keyOf(9)).bytes });
     }
-    await honest.service.publish(fromJob('digits'), MODEL, PROOF);
+    await honest.service.publish(fromJob('digits'), { model: MODEL, proof: PROOF });
     await until(() => b.service.book.all().some(({ card }) => card.name === 'digits'), 5_000);
     expect(holdsOf(b.service)).toBeLessThanOrEqual(10);
   });
@@ -340,6 +363,23 @@ describe('hostile peers', () => {
     expect(outcome.asked[0]?.fault).toBe('answered with cards');
   });
 
+  test('who asks too much is told so, and others are still answered', async () => {
+    const network = new MemorySwarm();
+    const [a, b] = [await peerIn(network, 1), await peerIn(network, 2)];
+    const nosy = network.transport(keyOf(7).peerId);
+    const body = encodeCanonical(modelsRequestCodec, { kind: 'newest', limit: 1 });
+    const ask = () =>
+      nosy
+        .request(a.id, MODELS_PROTOCOL, { header: new Uint8Array(0), body }, { timeoutMs: 1_000 })
+        .then(() => 'answered', errorMessage);
+    const answers = await Promise.all(Array.from({ length: 80 }, ask));
+    expect(answers.filter((each) => each === 'answered').length).toBeLessThan(80);
+    expect(answers.at(-1)).toMatch(/^too many questions about models/);
+    await a.service.publish(fromJob(), { model: MODEL, proof: PROOF });
+    network.connect(a.id, b.id);
+    expect((await b.service.search(query(), SEARCH)).asked[0]?.fault).toBeUndefined();
+  });
+
   test('of no member nothing comes in, nor of another swarm [C-8]', async () => {
     const network = new MemorySwarm();
     const swarm = 'ab'.repeat(32);
@@ -355,7 +395,7 @@ describe('hostile peers', () => {
       card: published({ ...plainCard(LAUNCHED), swarm }, keyOf(9)).bytes,
     });
     told(network, a.id, { kind: 'card', card: published(plainCard(LAUNCHED), keyOf(8)).bytes });
-    const { id } = await a.service.publish(fromJob(), MODEL, PROOF);
+    const { id } = await a.service.publish(fromJob(), { model: MODEL, proof: PROOF });
     await until(() => holdsOf(b.service) > 0, 5_000, 'gossip');
     expect(b.service.book.all().map((each) => each.id)).toEqual([id]);
     const statement = signStatement({ card: id, count: 1, at: 0, word: held() }, keyOf(9)).bytes;

@@ -26,12 +26,13 @@ import { cardNamed } from './card-name.ts';
 import type { HeldCard, Taken } from './card-shelf.ts';
 import { CardFeed } from './feed.ts';
 import { gatherCard, gatherFound } from './gather.ts';
-import { searchCards } from './search.ts';
+import { searchInTurns } from './search.ts';
 import type {
   Asked,
   CardDraft,
   FetchedModel,
   ModelParts,
+  PublishedFiles,
   SearchOptions,
   SearchOutcome,
 } from './service-parts.ts';
@@ -85,7 +86,7 @@ export class ModelService {
    * Signs a card, keeps the files and tells the others. What would not verify is not published.
    * @throws ConfigError that names what does not hold
    */
-  async publish(draft: CardDraft, model: Uint8Array, proof?: Uint8Array): Promise<HeldCard> {
+  async publish(draft: CardDraft, files: PublishedFiles): Promise<HeldCard> {
     const { key, swarm, wallSeconds, blobs, faultOf } = this.#parts;
     const version = draft.version ?? this.#nextVersion(draft.name);
     const card: Card = { ...draft, version, published: wallSeconds(), swarm: swarm() };
@@ -93,9 +94,12 @@ export class ModelService {
     if (fault !== undefined) throw new ConfigError('card', fault);
     this.#demandNew(card);
     const signed = signCard(card, key);
+    const { model, proof, blob = model } = files;
     const broken = await faultOf({ card: signed.bytes, model, proof });
     if (broken !== undefined) throw new ConfigError('card', broken);
-    await blobs.put(model);
+    if ((await blobs.put(blob)) !== card.blob.hash) {
+      throw new ConfigError('card.blob', 'is not the blob given');
+    }
     if (proof !== undefined) await blobs.put(proof);
     demandTaken(await this.book.takeCard(signed.bytes));
     const held = this.book.get(signed.id)!;
@@ -119,7 +123,7 @@ export class ModelService {
         }
       }),
     );
-    const found = searchCards(this.book.all(), query).map((each) => ({
+    const found = (await searchInTurns(this.book.all(), query)).map((each) => ({
       ...each,
       namedBy: namedBy.get(each.held.id) ?? [],
     }));
@@ -143,8 +147,8 @@ export class ModelService {
       const reason = 'is restricted: its publisher hands out a ciphertext alone';
       throw new ConfigError('card', `"${card.name}" ${reason}`);
     }
-    const model = await this.#blob(card.blob.hash, held);
-    const proof = card.proof === null ? undefined : await this.#blob(card.proof.hash, held);
+    const model = await this.blob(card.blob.hash, held);
+    const proof = card.proof === null ? undefined : await this.blob(card.proof.hash, held);
     this.#provide(card.blob.hash);
     this.#provide(id);
     return { held, model, proof };
@@ -192,7 +196,8 @@ export class ModelService {
     });
   }
 
-  async #blob(hash: BlobHash, { id, publisher }: HeldCard): Promise<Uint8Array> {
+  /** A blob of a card, from here or from whoever has it. @throws ProtocolError */
+  async blob(hash: BlobHash, { id, publisher }: HeldCard): Promise<Uint8Array> {
     const { blobs, exchange } = this.#parts;
     const held = await blobs.get(hash);
     if (held !== undefined) return held;
