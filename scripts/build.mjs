@@ -11,6 +11,7 @@ const entries = {
   'demo-daemon': 'apps/daemon/src/demo-main.ts',
   'trainer-child': 'packages/trainer/src/child-main.ts',
   'inspect-worker': 'apps/daemon/src/inspect-worker.ts',
+  'model-worker': 'apps/daemon/src/model-worker.ts',
   'kernel-worker': 'packages/node/src/kernel-worker.ts',
 };
 

@@ -28,6 +28,7 @@ const LAYERS: ReadonlyMap<string, number> = new Map([
   ['store', 7],
   ['swarm', 7],
   ['trainer', 7],
+  ['models', 8],
   ['node', 8],
   ['offers', 8],
   ['sim', 9],

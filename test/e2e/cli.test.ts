@@ -51,6 +51,8 @@ const COMMANDS = [
   ...['jobs approve', 'jobs refuse', 'watch', 'cancel', 'model pull', 'model verify', 'gradcheck'],
   ...['model eval', 'model export', 'model diff', 'model fork', 'model average', 'credits'],
   'doctor',
+  ...['model publish', 'model search', 'model show', 'model fetch', 'model vouch'],
+  ...['model deprecate'],
   ...[
     'autodiff',
     'sim',

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Download, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { verifyModel } from '../../apps/cli/src/verify-model.ts';
+import { verifyModel } from '../../packages/models/src/index.ts';
 import { Cluster } from '../interop/cluster.ts';
 import {
   barriers,

@@ -17,6 +17,7 @@ import { z } from 'zod';
 import { configSchema, parseConfig, withOverrides } from '../../apps/daemon/src/config.ts';
 import { dataSchema } from '../../packages/control/src/data-schema.ts';
 import { errorOf } from '../../packages/control/src/failure.ts';
+import { modelSearchSchema, publishSchema } from '../../packages/control/src/models-schema.ts';
 import { approveSchema, jobFileSchema, launchSchema } from '../../packages/control/src/schemas.ts';
 import { readIdx, writeIdx } from '../../packages/trainer/src/idx.ts';
 import { promise, type Target } from './target.ts';
@@ -101,6 +102,11 @@ const state: Target = {
   },
 };
 
+const CARD_FILE = {
+  ...{ name: 'digits', version: 2, task: 't', summary: 's', tags: ['a'], data: 'one\ntwo' },
+  ...{ licence: 'MIT', parents: ['base@1'], metrics: [{ name: 'f1', value: 0.5, on: 'mine' }] },
+  privacy: { mechanism: 'm', epsilon: 1, delta: 1e-5 },
+};
 const JOB_FILE = {
   name: 'mnist',
   model: 'zoo:mlp',
@@ -230,6 +236,10 @@ export function fileTargets(): readonly Target[] {
     schemaTarget('jobFileSchema', jobFileSchema, [JOB_FILE]),
     schemaTarget('launchSchema', launchSchema, [launch]),
     schemaTarget('dataSchema', dataSchema, OFFERS),
+    schemaTarget('publishSchema', publishSchema, [{ card: CARD_FILE, job: 'j' }]),
+    schemaTarget('modelSearchSchema', modelSearchSchema, [
+      { text: 'a', input: [1, 28], tags: ['b'] },
+    ]),
     schemaTarget('approveSchema', approveSchema, [{ dataset: 'a' }, {}]),
     failure,
     configFile,

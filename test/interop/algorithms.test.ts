@@ -1,6 +1,6 @@
 import type { JobFileInput } from '@starling/control';
 import { expect, test } from 'vitest';
-import { verifyModel } from '../../apps/cli/src/verify-model.ts';
+import { verifyModel } from '../../packages/models/src/index.ts';
 import { Cluster } from './cluster.ts';
 
 type Settings = Pick<JobFileInput, 'aggregation' | 'training'>;

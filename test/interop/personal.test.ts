@@ -1,7 +1,7 @@
 import { initialVector, VectorSplit } from '@starling/autodiff';
 import { readModel } from '@starling/onnx';
 import { expect, test } from 'vitest';
-import { verifyModel } from '../../apps/cli/src/verify-model.ts';
+import { verifyModel } from '../../packages/models/src/index.ts';
 import { Cluster } from './cluster.ts';
 
 const WEIGHTS = { frozen: [], personal: ['fc3.*'] };

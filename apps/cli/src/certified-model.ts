@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { ConfigError, ProtocolError } from '@starling/core';
+import type { VerifiedRound } from '@starling/models';
 import type { Job } from '@starling/protocol-rounds';
 import { readInput } from './files.ts';
 import type { DaemonOptions } from './options.ts';
-import type { VerifiedRound } from './verify-model.ts';
 
 /** A model, and the job and rounds that its proof proves. */
 export interface CertifiedModel {
@@ -26,7 +26,7 @@ export async function certifiedModel(
   const { model, proof } = existsSync(source)
     ? await fromFile(source, options.round)
     : await fromDaemon(source, options);
-  const { verifyModel } = await import('./verify-model.ts');
+  const { verifyModel } = await import('@starling/models');
   const { ok, fault, job, rounds } = verifyModel(model, proof);
   if (ok && job !== undefined) return { model, proof, job, rounds };
   throw new ProtocolError('proof', `${source}: ${fault ?? 'the proof names no job'}`);

@@ -2,8 +2,15 @@ import { initialVector } from '@starling/autodiff';
 import { readModel, writeModel } from '@starling/onnx';
 import { zooModel } from '@starling/trainer';
 import { describe, expect, test } from 'vitest';
+import {
+  certify,
+  chainOf,
+  JOB,
+  LAUNCHED,
+  modelAfter,
+  proofOf,
+} from '../../../packages/models/src/testing/hand-made-job.ts';
 import { type ComparedFile, compareModels } from './compare-models.ts';
-import { certify, chainOf, JOB, LAUNCHED, modelAfter, proofOf } from './testing/hand-made-job.ts';
 
 const CHAIN = chainOf();
 const launched: ComparedFile = { model: LAUNCHED, proof: undefined };

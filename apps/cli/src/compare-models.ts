@@ -1,7 +1,7 @@
 import { ProtocolError } from '@starling/core';
 import { hashHex } from '@starling/crypto';
+import { type Verification, verifyModel } from '@starling/models';
 import { equalShapes, type Model, numbersOf, printGraph, readModel } from '@starling/onnx';
-import { type Verification, verifyModel } from './verify-model.ts';
 
 /** How one weight of the second model differs from that of the first. */
 export interface WeightDifference {

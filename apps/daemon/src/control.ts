@@ -29,6 +29,8 @@ import type { DataRegistry } from './data-registry.ts';
 import { Inspections } from './inspections.ts';
 import { launchJob } from './launch.ts';
 import type { LiveRounds } from './live-rounds.ts';
+import { modelHandlers } from './model-service.ts';
+import type { RunningModels } from './model-start.ts';
 import { privacyView } from './privacy-view.ts';
 import { VERSION } from './version.ts';
 import { jobEvent, jobView, networkView, standingEvent } from './views.ts';
@@ -43,6 +45,7 @@ export interface ControlParts {
   /** What tells outsiders who these peers are. */
   readonly proofOf: (peers: Iterable<PeerId>) => MembershipProof | null;
   readonly data: DataRegistry;
+  readonly models: RunningModels;
   readonly watchers: Set<(job: JobId, notice: Notice) => void>;
   /** Told when a job is known first, or stands elsewhere than before. */
   readonly standings: Set<(job: JobId) => void>;
@@ -81,7 +84,11 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
     refuse: async (id) => shown(await node.refuse(findJob(node, id))),
     cancel: async (id) => shown(await node.cancel(findJob(node, id))),
     watch: (listen) => watch(parts, listen),
-    pull: (id, options) => pull(parts, findJob(node, id), options),
+    pull: async (id, options) => {
+      const { round, model, proof } = await pull(parts, findJob(node, id), options);
+      const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+      return { round, model: base64(model), proof: base64(proof) };
+    },
     addData: async (dataset) => {
       const added = await data.add(dataset);
       await node.reconsider();
@@ -111,6 +118,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
         nameOf: (job) => node.job(job)?.job.manifest.name,
       }),
     swarm: parts.swarmHandlers,
+    models: modelHandlers({ ...parts.models, pull: (id) => certified(parts, id) }),
   };
 }
 
@@ -234,8 +242,8 @@ async function pull({ node, proofOf }: ControlParts, id: JobId, options: PullOpt
   const pulled = isLaunched ? model : applyVector(model, vector, manifest.training, own);
   return {
     round,
-    model: Buffer.from(pulled).toString('base64'),
-    proof: Buffer.from(proof).toString('base64'),
+    model: pulled,
+    proof,
   };
 }
 
@@ -243,6 +251,13 @@ async function pull({ node, proofOf }: ControlParts, id: JobId, options: PullOpt
 function thanksFor(chain: readonly Certificate[], thanks: readonly Uint8Array[]) {
   const rounds = new Set(chain.map(({ statement }) => statementHash(statement)));
   return thanks.filter((bytes) => rounds.has(readThanks(bytes)!.certificate));
+}
+
+/** The same for a card, once there is a round that somebody can vouch for. */
+async function certified(parts: ControlParts, wanted: string) {
+  const pulled = await pull(parts, findJob(parts.node, wanted), { personal: false });
+  if (pulled.round > 0) return pulled;
+  throw new ConfigError('job', `no round of "${wanted}" is certified yet`, 'Publish it after one');
 }
 
 /** @throws ConfigError where this peer has no weights of its own */

@@ -30,6 +30,7 @@ import { type ControlParts, controlHandlers } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
 import { type Events, startEvents } from './event-bridge.ts';
 import { LiveRounds } from './live-rounds.ts';
+import { type RunningModels, startModels } from './model-start.ts';
 import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
 import { SwarmService } from './swarm-service.ts';
 import { DaemonTelemetry } from './telemetry.ts';
@@ -100,9 +101,10 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const journal = await LevelJournal.open(state.journal);
   undo.push(() => journal.close());
   let node: StarlingNode | undefined;
+  let models: RunningModels | undefined;
   const blobs = await FileBlobStore.open(state.blobs, {
     bytesMax: () => config.resources.disk,
-    pinned: () => node?.pinned() ?? [],
+    pinned: () => [...(node?.pinned() ?? []), ...(models?.service.pinned() ?? [])],
   });
   const data = new DataRegistry(journal);
   for (const problem of await data.load()) log.warn(problem);
@@ -142,6 +144,12 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     dataOffers(data),
   );
   node = running;
+  // Before jobs take room: its blobs are pinned then.
+  models = await startModels({
+    ...{ journal, transport, blobs, key, log, undo, service },
+    ...{ exchange: running.exchange, worker: entry('model-worker') },
+    onFatal: (error) => endByBug(log, error),
+  });
   await running.start();
   undo.push(() => running.stop());
   const events = await eventsOf(assembly, running, watchers);
@@ -150,7 +158,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   await blobs.trim();
   const socket = await serve(assembly, {
     ...{ governor, blobs, swarm, data, watchers, standings, lives, stop, telemetry, journal },
-    ...{ node: running, swarmHandlers: service, events: () => events.status() },
+    ...{ node: running, models, swarmHandlers: service, events: () => events.status() },
     proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),
   });
   return { node: running, swarm, data, socket, traffic, stopped, stop };

@@ -1,12 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { failureOf, type Inspect } from '@starling/control';
+import { failureOf, type Inspect, type InspectionView } from '@starling/control';
+import type { ThreadAnswer } from './in-thread.ts';
 import { inspectData } from './inspect-data.ts';
-import type { Inspected } from './inspections.ts';
 
 /** Entry of the thread that looks at one data set. */
-let inspected: Inspected;
+let inspected: ThreadAnswer<InspectionView>;
 try {
-  inspected = { ok: true, view: await inspectData(workerData as Inspect) };
+  inspected = { ok: true, value: await inspectData(workerData as Inspect) };
 } catch (error) {
   inspected = { ok: false, failure: failureOf(error).body };
 }

@@ -1,11 +1,6 @@
-import { Worker } from 'node:worker_threads';
-import { errorOf, type Failure, type Inspect, type InspectionView } from '@starling/control';
-import { ConfigError, ProtocolError } from '@starling/core';
-
-/** What the thread tells. */
-export type Inspected =
-  | { readonly ok: true; readonly view: InspectionView }
-  | { readonly ok: false; readonly failure: Failure };
+import type { Inspect, InspectionView } from '@starling/control';
+import { ConfigError } from '@starling/core';
+import { inThread } from './in-thread.ts';
 
 /**
  * Looks at data sets in a thread of its own: reading a table of millions of rows would hold the
@@ -13,7 +8,7 @@ export type Inspected =
  */
 export class Inspections {
   readonly #entry: URL;
-  #worker: Worker | undefined;
+  #isBusy = false;
 
   /** @param entry the thread's script */
   constructor(entry: URL) {
@@ -22,30 +17,15 @@ export class Inspections {
 
   /** @throws what `inspectData` throws */
   async inspect(wanted: Inspect): Promise<InspectionView> {
-    if (this.#worker !== undefined) {
+    if (this.#isBusy) {
       const hint = 'Wait until it is done, and try again';
       throw new ConfigError('data', 'another data set is looked at already', hint);
     }
-    const worker = new Worker(this.#entry, { workerData: wanted });
-    this.#worker = worker;
+    this.#isBusy = true;
     try {
-      const inspected = await answerOf(worker);
-      if (inspected.ok) return inspected.view;
-      throw errorOf(inspected.failure);
+      return await inThread<InspectionView>(this.#entry, wanted);
     } finally {
-      this.#worker = undefined;
-      await worker.terminate();
+      this.#isBusy = false;
     }
   }
 }
-
-const answerOf = (worker: Worker): Promise<Inspected> =>
-  new Promise((resolve, reject) => {
-    worker.once('message', resolve);
-    worker.once('error', reject);
-    worker.once('exit', (code) =>
-      reject(new ProtocolError('inspection', `the look at the data ended with code ${code}`)),
-    );
-    // It must not keep a daemon alive that ends.
-    worker.unref();
-  });

@@ -31,6 +31,7 @@ import {
   inviteIdOf,
   MEMBERSHIP_LIMITS,
   parseInvite,
+  type SwarmId,
   swarmIdOf,
   type Target,
   WITHDRAWN,
@@ -90,6 +91,11 @@ export class SwarmService implements SwarmHandlers {
       parts.log.warn(`in the swarm ${name}: the configured network counts for nothing`);
     }
     return new SwarmService(parts, members, await enter(parts, members));
+  }
+
+  /** Of the swarm with members that this peer is in, or null. */
+  get swarmId(): SwarmId | null {
+    return this.#members?.swarm ?? null;
   }
 
   /** For a proof: what tells outsiders who these peers are; null where nothing can. */

@@ -11,6 +11,7 @@ import { registerOpenApi } from './openapi.ts';
 import { daemonRoutes, listenRoute } from './routes/daemon.ts';
 import { dataRoutes } from './routes/data.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { modelRoutes } from './routes/models.ts';
 import type { ControlApp } from './routes/operation.ts';
 import { swarmRoutes } from './routes/swarm.ts';
 import { BROWSER_HEADERS, NOT_KEPT, staticRoutes } from './static.ts';
@@ -79,6 +80,7 @@ export async function createApp(parts: AppParts, kind: AppKind): Promise<Control
   jobRoutes(app, handlers, { events, heartbeatMs });
   dataRoutes(app, handlers);
   swarmRoutes(app, handlers.swarm);
+  modelRoutes(app, handlers.models);
   if (listen !== undefined) listenRoute(app, listen);
   if (pages !== undefined && guard !== undefined) await staticRoutes(app, pages);
   return app;

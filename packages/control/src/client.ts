@@ -8,6 +8,18 @@ import { errorOf, foreignAnswer } from './failure.ts';
 import { type Inspect, type InspectionView, inspectionSchema } from './inspection-schema.ts';
 import { type ListenView, listenViewSchema } from './listen-schema.ts';
 import { type ManifestView, manifestViewSchema } from './manifest-schema.ts';
+import {
+  type CardView,
+  cardViewSchema,
+  type Deprecate,
+  type FetchedModelView,
+  type FoundModels,
+  fetchedModelSchema,
+  foundModelsSchema,
+  type ModelSearch,
+  type ModelVouch,
+  type Publish,
+} from './models-schema.ts';
 import { type NetworkView, networkSchema } from './network-schemas.ts';
 import { type PeersView, peersSchema } from './peers-schema.ts';
 import { type PolicyChange, type PolicyView, policyViewSchema } from './policy-schema.ts';
@@ -74,6 +86,7 @@ export interface ControlClient {
   policy(): Promise<PolicyView>;
   changePolicy(change: PolicyChange): Promise<PolicyView>;
   readonly swarm: SwarmClient;
+  readonly models: ModelClient;
 }
 
 export interface SwarmClient {
@@ -87,6 +100,17 @@ export interface SwarmClient {
   vouch(wanted: VouchFor): Promise<VouchView>;
   vouches(): Promise<readonly VouchView[]>;
   leave(): Promise<SwarmView>;
+}
+
+export interface ModelClient {
+  /** @param progress of the model on its way to the daemon */
+  publish(wanted: Publish, progress?: Progress): Promise<CardView>;
+  search(wanted: ModelSearch): Promise<FoundModels>;
+  show(id: string): Promise<CardView>;
+  /** @param progress of the model on its way from the daemon */
+  fetch(id: string, progress?: Progress): Promise<FetchedModelView>;
+  vouch(id: string, wanted: ModelVouch): Promise<CardView>;
+  deprecate(id: string, wanted: Deprecate): Promise<CardView>;
 }
 
 /** @param target a Unix socket, whose owner needs no token, or an address with its token */
@@ -146,6 +170,24 @@ export function createControlClient(target: ControlTarget): ControlClient {
       vouches: () => get('/v1/swarm/vouches', z.array(vouchViewSchema)),
       leave: () => post('/v1/swarm/leave', {}, swarmViewSchema),
     },
+    models: modelClient(target),
+  };
+}
+
+function modelClient(target: ControlTarget): ModelClient {
+  const post = <T>(path: string, body: unknown, schema: z.ZodType<T>, onSent?: Progress) =>
+    call(target, schema, { method: 'POST', path, body, onSent });
+  const cardPath = (id: string, rest = '') => `/v1/models/${encodeURIComponent(id)}${rest}`;
+  return {
+    publish: (wanted, onSent) => post('/v1/models', wanted, cardViewSchema, onSent),
+    search: (wanted) => post('/v1/models/search', wanted, foundModelsSchema),
+    show: (id) => call(target, cardViewSchema, { method: 'GET', path: cardPath(id) }),
+    fetch: (id, onReceived) => {
+      const path = cardPath(id, '/files');
+      return call(target, fetchedModelSchema, { method: 'GET', path }, onReceived);
+    },
+    vouch: (id, wanted) => post(cardPath(id, '/vouch'), wanted, cardViewSchema),
+    deprecate: (id, wanted) => post(cardPath(id, '/deprecate'), wanted, cardViewSchema),
   };
 }
 

@@ -3,6 +3,15 @@ import type { z } from 'zod';
 import type { DataSetView } from './data-schema.ts';
 import type { Inspect, InspectionView } from './inspection-schema.ts';
 import type { ManifestView } from './manifest-schema.ts';
+import type {
+  CardView,
+  deprecateSchema,
+  FetchedModelView,
+  FoundModels,
+  modelSearchSchema,
+  modelVouchSchema,
+  publishSchema,
+} from './models-schema.ts';
 import type { NetworkView } from './network-schemas.ts';
 import type { PeersView } from './peers-schema.ts';
 import type { PolicyChange, PolicyView } from './policy-schema.ts';
@@ -76,6 +85,7 @@ export interface ControlHandlers {
   /** In force at once, and after a restart. */
   changePolicy(change: PolicyChange): Promise<PolicyView>;
   readonly swarm: SwarmHandlers;
+  readonly models: ModelHandlers;
 }
 
 /** What the daemon does about its swarm. */
@@ -92,4 +102,15 @@ export interface SwarmHandlers {
   vouch(wanted: z.output<typeof vouchSchema>): Promise<VouchView>;
   vouches(): Promise<readonly VouchView[]>;
   leave(): Promise<SwarmView>;
+}
+
+/** What the daemon does about published models; a card is named by its id or its name. */
+export interface ModelHandlers {
+  publish(wanted: z.output<typeof publishSchema>): Promise<CardView>;
+  search(wanted: z.output<typeof modelSearchSchema>): Promise<FoundModels>;
+  show(id: string): Promise<CardView>;
+  /** From whoever has it; by a whole id also what is not known here. */
+  fetch(id: string): Promise<FetchedModelView>;
+  vouch(id: string, wanted: z.output<typeof modelVouchSchema>): Promise<CardView>;
+  deprecate(id: string, wanted: z.output<typeof deprecateSchema>): Promise<CardView>;
 }

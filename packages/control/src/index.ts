@@ -11,6 +11,7 @@ export * from './listen-schema.ts';
 export * from './live-schema.ts';
 export { jobFileOf, leanJobFile, manifestOf } from './manifest.ts';
 export * from './manifest-schema.ts';
+export * from './models-schema.ts';
 export { type NetworkView, networkSchema } from './network-schemas.ts';
 export { controlSocket, defaultStateDirectory } from './paths.ts';
 export * from './peers-schema.ts';

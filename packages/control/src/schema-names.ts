@@ -4,6 +4,12 @@ import { failureSchema } from './failure.ts';
 import { inspectionSchema } from './inspection-schema.ts';
 import { liveRoundSchema } from './live-schema.ts';
 import { manifestViewSchema } from './manifest-schema.ts';
+import {
+  cardFileSchema,
+  cardViewSchema,
+  fetchedModelSchema,
+  foundModelsSchema,
+} from './models-schema.ts';
 import { networkSchema } from './network-schemas.ts';
 import { peersSchema } from './peers-schema.ts';
 import { policyChangeSchema, policyViewSchema } from './policy-schema.ts';
@@ -27,9 +33,13 @@ import {
 } from './swarm-schemas.ts';
 
 const NAMES: Readonly<Record<string, z.ZodType>> = {
+  Card: cardViewSchema,
+  CardFile: cardFileSchema,
   DataSet: dataViewSchema,
   DataSetOffer: dataSchema,
   Failure: failureSchema,
+  FetchedModel: fetchedModelSchema,
+  FoundModels: foundModelsSchema,
   Guarantee: guaranteeSchema,
   Inspection: inspectionSchema,
   Invite: inviteViewSchema,

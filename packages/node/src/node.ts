@@ -61,7 +61,8 @@ export class StarlingNode {
   readonly #catalogue: Catalogue;
   readonly #vectors = new VectorStore();
   readonly #accounts: PrivacyAccounts;
-  readonly #blobs: BlobExchange;
+  /** Moves blobs between peers, also for what runs beside the jobs. */
+  readonly exchange: BlobExchange;
   readonly #files: JobFiles;
   readonly #jobs = new Map<JobId, KnownJob>();
   readonly #leave: (() => void)[] = [];
@@ -75,10 +76,10 @@ export class StarlingNode {
     this.#catalogue = new Catalogue(parts.journal);
     this.#accounts = new PrivacyAccounts(parts.journal);
     const extra = (hash: BlobHash) => this.#vectors.byHash(hash);
-    this.#blobs = createBlobExchange({
+    this.exchange = createBlobExchange({
       ...{ transport: parts.transport, store: parts.blobs, clock: parts.clock, extra },
     });
-    this.#files = new JobFiles(parts, this.#blobs);
+    this.#files = new JobFiles(parts, this.exchange);
   }
 
   /** Takes up the jobs on disk, and starts to listen. */
@@ -301,7 +302,7 @@ export class StarlingNode {
       options: this.#options,
       ...{ job, privacy },
       onBudgetSpent: (reason) => this.#budgetSpent(job.id, reason),
-      blobs: this.#blobs,
+      blobs: this.exchange,
       vectors: this.#vectors,
       onFatal: (error) => this.#onFatal(error),
     });

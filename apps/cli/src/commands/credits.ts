@@ -1,5 +1,5 @@
+import type { Credit } from '@starling/models';
 import type { Command } from 'commander';
-import type { Credit } from '../credits.ts';
 import { EXIT } from '../failures.ts';
 import { readInput } from '../files.ts';
 import { addCommand, type JsonOption } from '../options.ts';
@@ -12,7 +12,7 @@ export function registerCredits(program: Command): void {
     summary: 'who gave how many updates to a job, from the proof beside its model alone',
     examples: ['credits model.onnx.proof', 'credits a.onnx.proof b.onnx.proof --json'],
   }).action(async (files: readonly string[], { json }: JsonOption) => {
-    const { creditsOf } = await import('../credits.ts');
+    const { creditsOf } = await import('@starling/models');
     for (const file of files) {
       const found = creditsOf(await readInput('proof', file));
       if ('fault' in found) {

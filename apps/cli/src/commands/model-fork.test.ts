@@ -2,10 +2,16 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hashHex } from '@starling/crypto';
 import { expect, test, vi } from 'vitest';
+import {
+  chainOf,
+  JOB,
+  MANIFEST,
+  modelAfter,
+  proofOf,
+} from '../../../../packages/models/src/testing/hand-made-job.ts';
 import { temporaryDirectory } from '../../../../test/helpers/temporary.ts';
 import { readJob } from '../job-file.ts';
 import { createProgram } from '../program.ts';
-import { chainOf, JOB, MANIFEST, modelAfter, proofOf } from '../testing/hand-made-job.ts';
 
 const starling = (...words: readonly string[]) =>
   createProgram().parseAsync(['node', 'starling', ...words]);

@@ -33,6 +33,9 @@ describe('what can stand at the cursor', () => {
     ['data sets of an option', ['jobs', 'approve', 'j', '--data', ''], ['data-a', 'data-b']],
     ['peers', ['swarm', 'vouch', 'peer-a'], ['peer-a']],
     ['several peers', ['up', '--trust', 'x', 'peer-b'], ['peer-b']],
+    ['cards', ['model', 'show', ''], ['card-a', 'card-b']],
+    ['a card of an option', ['model', 'deprecate', 'c', '--successor', ''], ['card-a', 'card-b']],
+    ['a job to publish', ['model', 'publish', ''], ['job-a', 'job-b']],
     ['networks', ['up', '--network', ''], ['network-a', 'network-b']],
     ['nothing after the last argument', ['watch', 'j', ''], []],
     ['nothing of a free text', ['swarm', 'revoke', '--reason', ''], []],
@@ -46,6 +49,7 @@ describe('what can stand at the cursor', () => {
     ['a file of an option', ['model', 'pull', 'j', '-o', ''], 'files'],
     ['a folder', ['status', '--state', ''], 'directories'],
     ['a path or a data set', ['model', 'eval', 'm', '--data', ''], 'files'],
+    ['a model to publish', ['model', 'publish', ''], 'files'],
     ['no file', ['watch', ''], 'none'],
   ])('the shell completes %s', async (_, words, expected) => {
     expect((await at(...words)).files).toBe(expected);

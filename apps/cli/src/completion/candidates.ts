@@ -17,7 +17,7 @@ export interface Completion {
 }
 
 /** Kinds of names that a running daemon knows. */
-export type NameKind = 'job' | 'peer' | 'data' | 'network';
+export type NameKind = 'job' | 'peer' | 'data' | 'network' | 'card';
 
 /** @param options of the line so far: they say which daemon */
 export type Names = (
@@ -99,7 +99,8 @@ export const placeholderOf = (of: Option | Argument): string =>
 
 function kindOf(of: Option | Argument, command: Command): NameKind | undefined {
   const placeholder = placeholderOf(of);
-  if (placeholder === 'job' || placeholder === 'peer') return placeholder;
+  if (placeholder === 'job' || placeholder === 'peer' || placeholder === 'card') return placeholder;
+  if (placeholder === 'job-or-file') return 'job';
   if (of instanceof Option) {
     if (of.long === '--job') return 'job';
     if (of.long === '--admin') return 'peer';
@@ -110,7 +111,7 @@ function kindOf(of: Option | Argument, command: Command): NameKind | undefined {
   return isKnownData ? 'data' : undefined;
 }
 
-const FILES: ReadonlySet<string> = new Set(['file', 'path', 'job-file', 'model']);
+const FILES: ReadonlySet<string> = new Set(['file', 'path', 'job-file', 'job-or-file', 'model']);
 
 function filesOf(of: Option | Argument, command: Command): Files {
   const placeholder = placeholderOf(of);

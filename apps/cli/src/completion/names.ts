@@ -43,6 +43,12 @@ async function namesOf(kind: NameKind, client: ControlClient): Promise<readonly 
       const sets = await client.listData();
       return sets.map(({ name, task }) => ({ value: name, summary: oneLine(`task ${task}`) }));
     }
+    case 'card': {
+      const { models } = await client.models.search({ here: true, limit: 64 });
+      return models.map(({ card: { name, version, task } }) => ({
+        ...{ value: `${name}@${version}`, summary: oneLine(`task ${task}`) },
+      }));
+    }
     case 'network':
       return [{ value: (await client.status()).network, summary: 'of the running daemon' }];
   }

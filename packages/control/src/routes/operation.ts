@@ -29,6 +29,7 @@ declare module 'fastify' {
 export const TAGS = {
   daemon: 'The daemon itself: what it is, how it is, and its end.',
   jobs: 'Jobs of the swarm: launch, consent, watch, and the trained model.',
+  models: 'Published models: cards, search, and what peers say of them.',
   data: 'Data sets that this machine offers. Their files stay where they are.',
   privacy: 'What the data sets have given away, and what their owner allows.',
   swarm: 'The swarm that the daemon is in: members, invites, vouches.',

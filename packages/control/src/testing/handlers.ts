@@ -14,6 +14,7 @@ import {
   type PolicyView,
   type Status,
 } from '../index.ts';
+import { modelHandlers } from './model-handlers.ts';
 import { swarmHandlers } from './swarm-handlers.ts';
 
 export const ID = 'ab'.repeat(32);
@@ -148,5 +149,6 @@ export const harmless = (handlers: Partial<ControlHandlers> = {}): ControlHandle
   removeData: async () => DATA,
   listData: async () => [DATA],
   swarm: swarmHandlers(),
+  models: modelHandlers(),
   ...handlers,
 });

@@ -1,6 +1,7 @@
 import { decodeCanonical, type PeerId } from '@starling/core';
 import { PROOF_BYTES_MAX, proofCodec, readJob } from '@starling/protocol-rounds';
-import { type Chain, isSettled, survivorsOf, verifyChain } from '@starling/rounds';
+import { type Chain, isSettled, survivorsOf } from '@starling/rounds';
+import { chainFault } from './chain-fault.ts';
 
 /** What the certificates of a job say that one peer gave to it. */
 export interface Credit {
@@ -37,8 +38,8 @@ export function creditsOf(proofBytes: Uint8Array): JobCredits | { readonly fault
   const job = readJob(proof.manifest);
   if (job === undefined) return { fault: "the manifest's signature is not its launcher's" };
   const chain: Chain = proof.certificates;
-  const verdict = verifyChain(chain, { jobId: job.id, manifest: job.manifest });
-  if (!verdict.ok) return { fault: `certificate of round ${verdict.round}: ${verdict.reason}` };
+  const broken = chainFault(chain, job);
+  if (broken !== undefined) return { fault: broken.fault };
   return {
     ...{ job: job.id, name: job.manifest.name, launcher: job.launcher, rounds: chain.length },
     provisional: chain.filter((_, i) => !isSettled(chain, i)).length,

@@ -1,17 +1,13 @@
 import { initialVector, VectorSplit } from '@starling/autodiff';
-import { type BlobHash, decodeCanonical, errorMessage, ProtocolError } from '@starling/core';
+import { type BlobHash, errorMessage, ProtocolError } from '@starling/core';
 import { hashHex } from '@starling/crypto';
 import { encodeState } from '@starling/federation';
 import { readModel } from '@starling/onnx';
 import type { SwarmId } from '@starling/protocol-membership';
-import {
-  type Job,
-  PROOF_BYTES_MAX,
-  type Proof,
-  proofCodec,
-  readJob,
-} from '@starling/protocol-rounds';
-import { type Chain, isSettled, signersOf, survivorCount, verifyChain } from '@starling/rounds';
+import type { Job, Proof } from '@starling/protocol-rounds';
+import { type Chain, isSettled, signersOf, survivorCount } from '@starling/rounds';
+import { chainFault } from './chain-fault.ts';
+import { openProof } from './open-proof.ts';
 import { type MembershipFinding, unchecked, verifyMembers } from './verify-members.ts';
 
 /** One certified round as `model verify` shows it. */
@@ -56,22 +52,12 @@ export function verifyModel(
   proofBytes: Uint8Array,
   swarm?: SwarmId,
 ): Verification {
-  let proof: Proof;
-  let job: Job | undefined;
-  try {
-    proof = decodeCanonical(proofCodec, proofBytes, PROOF_BYTES_MAX);
-    job = readJob(proof.manifest);
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    return failed(`the proof is malformed (${error.message})`);
-  }
-  if (job === undefined) return failed("the manifest's signature is not its launcher's");
+  const opened = openProof(proofBytes);
+  if ('fault' in opened) return failed(opened.fault);
+  const { proof, job } = opened;
   const chain = proof.certificates;
-  const verdict = verifyChain(chain, { jobId: job.id, manifest: job.manifest });
-  if (!verdict.ok) {
-    const sound = chain.slice(0, verdict.round - 1);
-    return failed(`certificate of round ${verdict.round}: ${verdict.reason}`, job, sound);
-  }
+  const broken = chainFault(chain, job);
+  if (broken !== undefined) return failed(broken.fault, job, broken.sound);
   const { membership } = proof;
   const members =
     swarm === undefined

@@ -22,7 +22,7 @@ test('a chain that does not hold gives no credit', () => {
   });
   const forged = { ...second!, signatures: second!.signatures.slice(0, 2) };
   expect(creditsOf(proofOf([first!, forged]))).toEqual({
-    fault: 'certificate of round 2: no quorum of signatures',
+    fault: 'certificate of round 2: no quorum of signatures: 2 hold, 3 are needed',
   });
   expect(() => creditsOf(new Uint8Array(3))).toThrow();
 });

@@ -1,0 +1,46 @@
+import type { BlobStore, Journal, Log, Transport } from '@starling/core';
+import type { SigningKey } from '@starling/crypto';
+import { type ModelExchange, ModelService } from '@starling/models';
+import { ModelThread } from './model-thread.ts';
+import { systemClock } from './ports.ts';
+import type { SwarmService } from './swarm-service.ts';
+
+export interface ModelStart {
+  readonly journal: Journal;
+  readonly transport: Transport;
+  readonly blobs: BlobStore;
+  readonly exchange: ModelExchange;
+  readonly key: SigningKey;
+  readonly log: Log;
+  readonly service: Pick<SwarmService, 'membership' | 'swarmId'>;
+  readonly onFatal: (error: unknown) => void;
+  /** The bundled model-worker.ts. */
+  readonly worker: URL;
+  readonly undo: (() => Promise<void>)[];
+}
+
+/** What the API needs of published models. */
+export interface RunningModels {
+  readonly service: ModelService;
+  readonly thread: ModelThread;
+}
+
+/** Published models of the swarm that the daemon is in, whichever that is at the time. */
+export async function startModels({
+  service,
+  undo,
+  worker,
+  ...parts
+}: ModelStart): Promise<RunningModels> {
+  const thread = new ModelThread(worker);
+  const models = await ModelService.open({
+    ...parts,
+    ...{ clock: systemClock, swarm: () => service.swarmId },
+    faultOf: (files) => thread.fault(files),
+    refusal: (peer) => service.membership.refusal(peer),
+    wallSeconds: () => Math.floor(Date.now() / 1000),
+  });
+  models.start();
+  undo.push(async () => models.stop());
+  return { service: models, thread };
+}
