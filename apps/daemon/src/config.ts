@@ -11,6 +11,7 @@ import { DEVICE_CHOICES, MEMORY_MIN, PRECISION_CHOICES } from '@starling/trainer
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { apiSchema } from './api-config.ts';
+import { offersSchema } from './offers-config.ts';
 import { logFormatSchema, telemetrySchema } from './telemetry-config.ts';
 
 const peer = z
@@ -176,6 +177,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   /** Where job and round events go, beside the API. */
   events: eventsConfigSchema.prefault({}),
+  offers: offersSchema,
   api: apiSchema,
   log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   logFormat: logFormatSchema,

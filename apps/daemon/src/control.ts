@@ -31,6 +31,7 @@ import { launchJob } from './launch.ts';
 import type { LiveRounds } from './live-rounds.ts';
 import { modelHandlers } from './model-service.ts';
 import type { RunningModels } from './model-start.ts';
+import { offerHandlers } from './offers-service.ts';
 import { privacyView } from './privacy-view.ts';
 import { VERSION } from './version.ts';
 import { jobEvent, jobView, networkView, standingEvent } from './views.ts';
@@ -119,6 +120,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
       }),
     swarm: parts.swarmHandlers,
     models: modelHandlers({ ...parts.models, pull: (id) => certified(parts, id) }),
+    offers: offerHandlers({ ...parts.models, ...parts.models.offers }),
   };
 }
 

@@ -147,7 +147,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   // Before jobs take room: its blobs are pinned then.
   models = await startModels({
     ...{ journal, transport, blobs, key, log, undo, service },
-    ...{ exchange: running.exchange, worker: entry('model-worker') },
+    ...{ exchange: running.exchange, worker: entry('model-worker'), offers: config.offers },
     onFatal: (error) => endByBug(log, error),
   });
   await running.start();

@@ -1,5 +1,8 @@
 import type { CardFile, ModelHandlers } from '@starling/control';
-import { ConfigError } from '@starling/core';
+import { type BlobHash, ConfigError } from '@starling/core';
+import { hashHex } from '@starling/crypto';
+import type { ModelService } from '@starling/models';
+import type { CardId } from '@starling/protocol-models';
 import type { RunningModels } from './model-start.ts';
 import { cardView, foundView } from './model-views.ts';
 
@@ -8,6 +11,9 @@ export interface PulledModel {
   readonly model: Uint8Array;
   readonly proof: Uint8Array;
 }
+
+/** How a model is published, beside what its card says. */
+type Published = Pick<Parameters<ModelHandlers['publish']>[0], 'restricted' | 'recipe'>;
 
 interface GivenFiles {
   readonly model: Uint8Array;
@@ -23,17 +29,32 @@ const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base6
 const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'));
 
 /** The API of published models over the running service. */
-export function modelHandlers({ service, thread, pull }: ModelHandlerParts): ModelHandlers {
-  const publish = async (file: CardFile, { model, proof }: GivenFiles) => {
-    const parents = file.parents.map((parent) => service.named(parent).id);
-    const draft = await thread.draft({ file, model, proof, parents });
-    const proven = draft.proof === null ? undefined : proof;
-    return cardView(await service.publish(draft, { model, proof: proven }));
+export function modelHandlers(parts: ModelHandlerParts): ModelHandlers {
+  const { service, thread, offers, pull } = parts;
+  const publish = async (file: CardFile, how: Published, { model, proof }: GivenFiles) => {
+    const parts = how.recipe?.map(({ model: hash, weight }) => {
+      return { card: cardOfModel(service, hash), weight };
+    });
+    const named = file.parents.map((parent) => service.named(parent).id);
+    const parents = [...new Set([...named, ...(parts ?? []).map(({ card }) => card)])];
+    // What is made of others was not trained in rounds of its own.
+    const given = parts === undefined ? proof : undefined;
+    const draft = await thread.draft({ file, model, proof: given, parents });
+    const proven = draft.proof === null ? undefined : given;
+    const recipe = parts === undefined ? null : ({ kind: 'average', parts } as const);
+    if (!how.restricted) {
+      return cardView(await service.publish({ ...draft, recipe }, { model, proof: proven }));
+    }
+    const { blob, key } = offers.desk.seal(model);
+    const sized = { hash: hashHex(blob) as BlobHash, bytes: blob.length };
+    const onSigned = (id: CardId) => offers.desk.keepKey(id, key);
+    const sealed = { ...draft, recipe, blob: sized, access: 'restricted' } as const;
+    return cardView(await service.publish(sealed, { model, proof: proven, blob, onSigned }));
   };
   return {
-    publish: async ({ card, job, model, proof }) => {
-      if (job !== undefined) return publish(card, await pull(job));
-      return publish(card, {
+    publish: async ({ card, job, model, proof, ...how }) => {
+      if (job !== undefined) return publish(card, how, await pull(job));
+      return publish(card, how, {
         model: bytesOf(model!),
         proof: proof === undefined ? proof : bytesOf(proof),
       });
@@ -60,4 +81,13 @@ export function modelHandlers({ service, thread, pull }: ModelHandlerParts): Mod
       return cardView(await service.say(id, { kind: 'deprecate', reason, successor: next }));
     },
   };
+}
+
+/** A published model by its bytes; of several cards the newest that is known here. */
+function cardOfModel({ book }: ModelService, hash: string): CardId {
+  const cards = [...book.all()].filter(({ card }) => card.model.hash === hash);
+  const last = cards.toSorted((a, b) => b.taken - a.taken)[0];
+  if (last !== undefined) return last.id;
+  const hint = 'Publish the models that were averaged first';
+  throw new ConfigError('recipe', `no card is known here of model ${hash.slice(0, 12)}…`, hint);
 }

@@ -2,6 +2,8 @@ import type { BlobStore, Journal, Log, Transport } from '@starling/core';
 import type { SigningKey } from '@starling/crypto';
 import { type ModelExchange, ModelService } from '@starling/models';
 import { ModelThread } from './model-thread.ts';
+import type { OffersConfig } from './offers-config.ts';
+import { type RunningOffers, startOffers } from './offers-start.ts';
 import { systemClock } from './ports.ts';
 import type { SwarmService } from './swarm-service.ts';
 
@@ -16,11 +18,13 @@ export interface ModelStart {
   readonly onFatal: (error: unknown) => void;
   /** The bundled model-worker.ts. */
   readonly worker: URL;
+  readonly offers: OffersConfig;
   readonly undo: (() => Promise<void>)[];
 }
 
 /** What the API needs of published models. */
 export interface RunningModels {
+  readonly offers: RunningOffers;
   readonly service: ModelService;
   readonly thread: ModelThread;
 }
@@ -30,17 +34,26 @@ export async function startModels({
   service,
   undo,
   worker,
+  offers: config,
   ...parts
 }: ModelStart): Promise<RunningModels> {
   const thread = new ModelThread(worker);
-  const models = await ModelService.open({
+  // Each needs the other once it is asked for something.
+  let models: ModelService | undefined;
+  const { journal, transport, key, log } = parts;
+  const offers = await startOffers({
+    ...{ config, journal, transport, key, log, undo, models: () => models! },
+  });
+  models = await ModelService.open({
     ...parts,
     ...{ clock: systemClock, swarm: () => service.swarmId },
     faultOf: (files) => thread.fault(files),
     refusal: (peer) => service.membership.refusal(peer),
     wallSeconds: () => Math.floor(Date.now() / 1000),
+    unseal: (card, blob, holders) => offers.desk.open(card, blob, holders),
   });
   models.start();
-  undo.push(async () => models.stop());
-  return { service: models, thread };
+  const running = models;
+  undo.push(async () => running.stop());
+  return { service: models, thread, offers };
 }

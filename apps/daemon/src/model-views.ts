@@ -1,11 +1,11 @@
 import type { CardView, FoundModels } from '@starling/control';
 import type { HeldCard, SearchOutcome } from '@starling/models';
-import type { CardStatement, WordOf } from '@starling/protocol-models';
+import type { CardStatement, Word, WordOf } from '@starling/protocol-models';
 
 const isoTime = (seconds: number): string => new Date(1000 * seconds).toISOString();
 
 /** Statements of one kind, with their words. */
-function saying<K extends 'vouch' | 'deprecate'>(
+function saying<K extends Word['kind']>(
   { statements }: HeldCard,
   kind: K,
 ): readonly { readonly statement: CardStatement; readonly word: WordOf<K> }[] {
@@ -20,6 +20,7 @@ export function cardView(held: HeldCard): CardView {
   const { id, publisher, card } = held;
   const { recipe, published, tags, parents, inputs, outputs, metrics, ...rest } = card;
   const [deprecation] = saying(held, 'deprecate');
+  const [offer] = saying(held, 'offer');
   return {
     ...{ id, publisher, ...rest },
     ...{ tags: [...tags], parents: [...parents], metrics: [...metrics] },
@@ -32,6 +33,7 @@ export function cardView(held: HeldCard): CardView {
           at: isoTime(deprecation.statement.at),
         }
       : null,
+    offer: offer && isOpen(offer.word) ? offerView(offer.word) : null,
     // One taken back says nothing any more.
     vouches: saying(held, 'vouch')
       .filter(({ word }) => word.what !== 'withdrawn')
@@ -40,6 +42,13 @@ export function cardView(held: HeldCard): CardView {
       })),
   };
 }
+
+const isOpen = ({ until }: WordOf<'offer'>): boolean => 1000 * until > Date.now();
+
+const offerView = ({ kind: _, until, ...terms }: WordOf<'offer'>) => ({
+  ...terms,
+  until: isoTime(until),
+});
 
 const valueView = ({ name, type, shape }: HeldCard['card']['inputs'][number]) => ({
   ...{ name, type, shape: [...shape] },

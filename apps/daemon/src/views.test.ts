@@ -22,7 +22,7 @@ function reportOf(rounds: number): JobReport {
     }));
     return { statement, signatures } as Certificate;
   });
-  const manifest = { name: 'j', stop: { rounds: 99 } };
+  const manifest = { name: 'j', stop: { rounds: 99 }, training: { metrics: [] } };
   return {
     job: { id: HASH, launcher: keys[0]!.peerId, manifest },
     ...{ standing: { kind: 'participating', dataset: 'a' }, phase: 'training', certificates },

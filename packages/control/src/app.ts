@@ -12,6 +12,7 @@ import { daemonRoutes, listenRoute } from './routes/daemon.ts';
 import { dataRoutes } from './routes/data.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
+import { offerRoutes } from './routes/offers.ts';
 import type { ControlApp } from './routes/operation.ts';
 import { swarmRoutes } from './routes/swarm.ts';
 import { BROWSER_HEADERS, NOT_KEPT, staticRoutes } from './static.ts';
@@ -81,6 +82,7 @@ export async function createApp(parts: AppParts, kind: AppKind): Promise<Control
   dataRoutes(app, handlers);
   swarmRoutes(app, handlers.swarm);
   modelRoutes(app, handlers.models);
+  offerRoutes(app, handlers.offers);
   if (listen !== undefined) listenRoute(app, listen);
   if (pages !== undefined && guard !== undefined) await staticRoutes(app, pages);
   return app;

@@ -21,6 +21,7 @@ import {
   type Publish,
 } from './models-schema.ts';
 import { type NetworkView, networkSchema } from './network-schemas.ts';
+import { type OfferClient, offerClient } from './offers-client.ts';
 import { type PeersView, peersSchema } from './peers-schema.ts';
 import { type PolicyChange, type PolicyView, policyViewSchema } from './policy-schema.ts';
 import { type PrivacyView, privacyViewSchema } from './privacy-schema.ts';
@@ -87,6 +88,7 @@ export interface ControlClient {
   changePolicy(change: PolicyChange): Promise<PolicyView>;
   readonly swarm: SwarmClient;
   readonly models: ModelClient;
+  readonly offers: OfferClient;
 }
 
 export interface SwarmClient {
@@ -171,6 +173,9 @@ export function createControlClient(target: ControlTarget): ControlClient {
       leave: () => post('/v1/swarm/leave', {}, swarmViewSchema),
     },
     models: modelClient(target),
+    offers: offerClient((schema, method, path, body) =>
+      call(target, schema, { method, path, body }),
+    ),
   };
 }
 

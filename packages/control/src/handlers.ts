@@ -13,6 +13,13 @@ import type {
   publishSchema,
 } from './models-schema.ts';
 import type { NetworkView } from './network-schemas.ts';
+import type {
+  acquitSchema,
+  grantSchema,
+  LedgerView,
+  offerSchema,
+  TokenView,
+} from './offers-schema.ts';
 import type { PeersView } from './peers-schema.ts';
 import type { PolicyChange, PolicyView } from './policy-schema.ts';
 import type { PrivacyView } from './privacy-schema.ts';
@@ -86,6 +93,7 @@ export interface ControlHandlers {
   changePolicy(change: PolicyChange): Promise<PolicyView>;
   readonly swarm: SwarmHandlers;
   readonly models: ModelHandlers;
+  readonly offers: OfferHandlers;
 }
 
 /** What the daemon does about its swarm. */
@@ -113,4 +121,16 @@ export interface ModelHandlers {
   fetch(id: string): Promise<FetchedModelView>;
   vouch(id: string, wanted: z.output<typeof modelVouchSchema>): Promise<CardView>;
   deprecate(id: string, wanted: z.output<typeof deprecateSchema>): Promise<CardView>;
+}
+
+/** What the daemon does about restricted models and what is paid for them. */
+export interface OfferHandlers {
+  offer(id: string, terms: z.output<typeof offerSchema>): Promise<CardView>;
+  buy(id: string, receipt: string | undefined): Promise<TokenView>;
+  tokens(id: string): Promise<readonly TokenView[]>;
+  grant(id: string, wanted: z.output<typeof grantSchema>): Promise<TokenView>;
+  revoke(id: string, whose: readonly string[]): Promise<{ serials: string[] }>;
+  take(token: Uint8Array): Promise<TokenView>;
+  ledger(): Promise<LedgerView>;
+  acquit(wanted: z.output<typeof acquitSchema>): Promise<LedgerView>;
 }

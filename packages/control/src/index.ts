@@ -13,6 +13,8 @@ export { jobFileOf, leanJobFile, manifestOf } from './manifest.ts';
 export * from './manifest-schema.ts';
 export * from './models-schema.ts';
 export { type NetworkView, networkSchema } from './network-schemas.ts';
+export type { OfferClient } from './offers-client.ts';
+export * from './offers-schema.ts';
 export { controlSocket, defaultStateDirectory } from './paths.ts';
 export * from './peers-schema.ts';
 export * from './policy-schema.ts';

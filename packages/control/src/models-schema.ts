@@ -8,6 +8,7 @@ import {
   VOUCH_NAMES,
 } from '@starling/protocol-models';
 import { z } from 'zod';
+import { offerViewSchema } from './offers-schema.ts';
 
 /** Bodies and answers of the control API about published models. */
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
@@ -78,10 +79,20 @@ export const cardFileSchema = z.strictObject({
 export type CardFile = z.output<typeof cardFileSchema>;
 export type CardFileInput = z.input<typeof cardFileSchema>;
 
+/** How an average was made: models by their SHA-256, and how much each counts. */
+const recipe = z
+  .array(z.strictObject({ model: hash, weight: z.number().positive() }))
+  .min(2)
+  .refine(...most(M.parentsMax, 'models'));
+
 /** Either a job that this peer knows, or a model as base64, with its proof where there is one. */
 export const publishSchema = z
   .strictObject({
     card: cardFileSchema,
+    /** Peers get a ciphertext, and its key for a token alone. */
+    restricted: z.boolean().default(false),
+    /** Of an average, of models that are published already. */
+    recipe: recipe.optional(),
     job: z.string().optional(),
     model: z.string().optional(),
     proof: z.string().optional(),
@@ -167,6 +178,8 @@ export const cardViewSchema = z.object({
       at: z.string(),
     }),
   ),
+  /** What its publisher asks for a token; null where it offers none. */
+  offer: offerViewSchema.nullable(),
 });
 export type CardView = z.infer<typeof cardViewSchema>;
 

@@ -11,6 +11,7 @@ import {
   foundModelsSchema,
 } from './models-schema.ts';
 import { networkSchema } from './network-schemas.ts';
+import { ledgerSchema, offerViewSchema, tokenViewSchema } from './offers-schema.ts';
 import { peersSchema } from './peers-schema.ts';
 import { policyChangeSchema, policyViewSchema } from './policy-schema.ts';
 import { guaranteeSchema, privacyViewSchema } from './privacy-schema.ts';
@@ -47,10 +48,12 @@ const NAMES: Readonly<Record<string, z.ZodType>> = {
   JobEvent: jobEventSchema,
   JobFile: jobFileSchema,
   Launched: launchedSchema,
+  Ledger: ledgerSchema,
   LiveRound: liveRoundSchema,
   Manifest: manifestViewSchema,
   Member: memberViewSchema,
   Network: networkSchema,
+  Offer: offerViewSchema,
   Peers: peersSchema,
   Policy: policyViewSchema,
   PolicyChange: policyChangeSchema,
@@ -62,6 +65,7 @@ const NAMES: Readonly<Record<string, z.ZodType>> = {
   Round: roundSchema,
   Status: statusSchema,
   Swarm: swarmViewSchema,
+  Token: tokenViewSchema,
   Vouch: vouchViewSchema,
 };
 

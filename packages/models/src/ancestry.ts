@@ -1,7 +1,9 @@
 import { ProtocolError } from '@starling/core';
 import { hashHex } from '@starling/crypto';
+import { averageModels } from '@starling/onnx';
 import type { Card, PublishedCard } from '@starling/protocol-models';
 import {
+  type AverageModels,
   type CardFiles,
   type Finding,
   holds,
@@ -21,7 +23,7 @@ interface Parent extends PublishedCard {
 export function verifyAncestry(
   card: Card,
   files: CardFiles,
-  { average }: VerifyOptions,
+  { average = averageModels }: VerifyOptions,
 ): { readonly recipe: () => Finding; readonly parents: () => Finding } {
   const parents = parentsOf(card, files);
   return {
@@ -57,7 +59,7 @@ function recipeFinding(
   { recipe, model }: Card,
   parents: readonly Parent[],
   file: Uint8Array,
-  average: VerifyOptions['average'],
+  average: AverageModels,
 ): Finding {
   const parts = recipe!.parts.map(({ card, weight }) => {
     const part = parents.find(({ id }) => id === card)?.model;
@@ -66,7 +68,7 @@ function recipeFinding(
   const here = parts.filter((part): part is { model: Uint8Array; weight: number } => {
     return part.model !== undefined;
   });
-  if (average === undefined || here.length < parts.length) {
+  if (here.length < parts.length) {
     return notChecked(`${here.length} of the ${parts.length} models that it averages are here`);
   }
   try {

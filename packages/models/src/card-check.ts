@@ -25,6 +25,7 @@ export interface CardFiles {
 export interface VerifyOptions {
   /** Also checks that all who signed were members of it. */
   readonly swarm?: SwarmId | undefined;
+  /** `averageModels` unless told. */
   readonly average?: AverageModels | undefined;
 }
 

@@ -9,7 +9,7 @@ import type {
   Transport,
 } from '@starling/core';
 import type { SigningKey } from '@starling/crypto';
-import type { Card } from '@starling/protocol-models';
+import type { Card, CardId } from '@starling/protocol-models';
 import type { BookLimits } from './book-limits.ts';
 import type { CardFiles } from './card-check.ts';
 import type { HeldCard } from './card-shelf.ts';
@@ -35,6 +35,12 @@ export interface ModelParts {
   readonly wallSeconds: () => number;
   /** The first link of a card that does not hold; it may take seconds, so not on our loop. */
   readonly faultOf: (files: CardFiles) => Promise<string | undefined>;
+  /** A restricted model in clear, from its blob. @throws ProtocolError or ConfigError */
+  readonly unseal?: (
+    card: CardId,
+    blob: Uint8Array,
+    holders: readonly PeerId[],
+  ) => Promise<Uint8Array>;
   /** A bug of ours was met. */
   readonly onFatal: (error: unknown) => void;
   readonly limits?: Partial<BookLimits> | undefined;
@@ -52,6 +58,8 @@ export interface PublishedFiles {
   readonly proof?: Uint8Array | undefined;
   /** What peers exchange, where that is not the model: a ciphertext of it. */
   readonly blob?: Uint8Array | undefined;
+  /** Told of the card before anybody else hears of it. */
+  readonly onSigned?: ((id: CardId) => Promise<void>) | undefined;
 }
 
 export interface SearchOptions {

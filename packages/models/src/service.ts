@@ -101,6 +101,7 @@ export class ModelService {
       throw new ConfigError('card.blob', 'is not the blob given');
     }
     if (proof !== undefined) await blobs.put(proof);
+    await files.onSigned?.(signed.id);
     demandTaken(await this.book.takeCard(signed.bytes));
     const held = this.book.get(signed.id)!;
     await this.#tell({ kind: 'card', card: signed.bytes });
@@ -143,15 +144,18 @@ export class ModelService {
   async fetch(wanted: string): Promise<FetchedModel> {
     const held = await this.#look(wanted);
     const { card, id } = held;
-    if (card.access === 'restricted') {
-      const reason = 'is restricted: its publisher hands out a ciphertext alone';
-      throw new ConfigError('card', `"${card.name}" ${reason}`);
-    }
-    const model = await this.blob(card.blob.hash, held);
+    const blob = await this.blob(card.blob.hash, held);
+    const model = card.access === 'open' ? blob : await this.#unsealed(held, blob);
     const proof = card.proof === null ? undefined : await this.blob(card.proof.hash, held);
     this.#provide(card.blob.hash);
     this.#provide(id);
     return { held, model, proof };
+  }
+
+  async #unsealed({ id, card }: HeldCard, blob: Uint8Array): Promise<Uint8Array> {
+    const { unseal } = this.#parts;
+    if (unseal !== undefined) return unseal(id, blob, await this.#sources(card.blob.hash));
+    throw new ConfigError('card', `"${card.name}" is restricted, and this peer opens no such`);
   }
 
   /** Says something about a card, in place of what this peer said before. @throws ConfigError */

@@ -23,7 +23,7 @@ async function market() {
   return { market: made, seller, buyer, third, ...(await made.publish(seller, MODEL)) };
 }
 
-test('a ciphertext opens with its key, as the card’s model and as nothing else [C-9]', async () => {
+test('a ciphertext opens with its key, as the card’s model and as nothing else [C-21]', async () => {
   const { market: made, id, seller } = await market();
   const { hash } = made.shelves.cards.get(id)!.card.model;
   const { blob, key } = seller.desk.seal(MODEL);
@@ -36,7 +36,7 @@ test('a ciphertext opens with its key, as the card’s model and as nothing else
   }
 });
 
-test('whoever has no token has nothing, whoever is given one has the model [C-8]', async () => {
+test('whoever has no token has nothing, whoever is given one has the model [C-20]', async () => {
   const { market: made, seller, buyer, third, id, blob } = await market();
   await expect(buyer.desk.open(id, blob, [])).rejects.toThrow('this peer has no token for it');
   const token = await seller.desk.grant(id, buyer.peer, 100);
@@ -141,7 +141,7 @@ test('credit has an end, also for payments at once, until the debt is paid', asy
   }
 });
 
-test('an answer that is lost, or a crash, charges once [C-11]', async () => {
+test('an answer that is lost, or a crash, charges once [C-23]', async () => {
   const { market: made, seller, buyer, id } = await market();
   await seller.desk.offer(id, terms(made));
   made.network.onAnswer = () => {
@@ -164,7 +164,7 @@ test('an answer that is lost, or a crash, charges once [C-11]', async () => {
   expect(sellerAgain.ledger.balance(ACCOUNTS.receivable(buyer.peer), 'cent')).toBe(80);
 });
 
-test('an IOU is its debtor’s own, for this seller, offer and amount [C-10]', async () => {
+test('an IOU is its debtor’s own, for this seller, offer and amount [C-22]', async () => {
   const { market: made, seller, buyer, third, id } = await market();
   const { hash: offer } = await seller.desk.offer(id, terms(made));
   const good = {
@@ -245,12 +245,12 @@ test('a receipt of a payment elsewhere is looked at by a program, and used once'
     const ok = reference === 'receipt-7';
     return { ok, reason: ok ? '' : 'nothing has come' };
   };
-  const paying = (reference?: string) => referenceSettlement(check, () => reference);
-  const seller = await made.trader(1, { settlement: paying() });
+  const settlement = referenceSettlement(check);
+  const seller = await made.trader(1, { settlement });
   const { id } = await made.publish(seller, MODEL);
   await seller.desk.offer(id, terms(made));
-  const buyerWith = async (seed: number, reference?: string) =>
-    (await made.trader(seed, { settlement: paying(reference) })).desk.buy(id);
+  const buyerWith = async (seed: number, receipt?: string) =>
+    (await made.trader(seed, { settlement })).desk.buy(id, receipt);
   await expect(buyerWith(2)).rejects.toThrow('name a receipt');
   await expect(buyerWith(2, 'receipt-8')).rejects.toThrow('nothing has come');
   const token = await buyerWith(2, 'receipt-7');

@@ -177,9 +177,10 @@ export class OfferDesk {
   /**
    * Buys a token under the offer as it stands. When the answer is lost, the next call pays with the
    * same note and is charged once.
+   * @param receipt of a payment elsewhere, in place of an IOU
    * @throws ConfigError where nothing is offered; ProtocolError with the seller's reason
    */
-  async buy(id: CardId): Promise<AccessToken> {
+  async buy(id: CardId, receipt?: string): Promise<AccessToken> {
     const { publisher } = this.#card(id);
     const offer = this.offerOf(id);
     const { key, settlement } = this.#parts;
@@ -188,7 +189,7 @@ export class OfferDesk {
     }
     const { amount, unit, hash } = offer;
     const order = { card: id, offer: hash, amount, unit, buyer: key.peerId, seller: publisher };
-    const payment = await settlement.pay(order);
+    const payment = await settlement.pay(order, receipt);
     const answer = await this.#ask(publisher, { kind: 'buy', card: id, offer: hash, payment });
     if (answer.kind !== 'sold')
       throw new ProtocolError('answer', `${answer.kind} in place of sold`);

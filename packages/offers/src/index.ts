@@ -8,5 +8,6 @@ export {
   type PaymentCheck,
   referenceSettlement,
   type Settlement,
+  settlementBy,
 } from './settlement.ts';
 export { Vault } from './vault.ts';

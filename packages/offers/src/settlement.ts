@@ -21,8 +21,11 @@ export type Acceptance =
  */
 export interface Settlement {
   readonly name: string;
-  /** What the buyer sends along; for the same order the same until it is `settled`. */
-  pay(order: Order): Promise<Payment>;
+  /**
+   * What the buyer sends along; for the same order the same until it is `bought`.
+   * @param receipt of a payment elsewhere
+   */
+  pay(order: Order, receipt?: string): Promise<Payment>;
   /** The seller's word on a payment. It books nothing yet. */
   accept(order: Order, payment: Payment): Promise<Acceptance>;
   /** Seller's side: the token is durable, and the sale final. May be called again. */
@@ -54,21 +57,16 @@ export type PaymentCheck = (
 /**
  * For what is paid elsewhere: the buyer names a receipt, and a program of the seller looks whether
  * the money has come.
- * @param check the seller's; buyers need none
- * @param referenceOf the buyer's receipt for an order
+ * @param check the seller's; absent where it looks at no receipts
  */
-export const referenceSettlement = (
-  check: PaymentCheck,
-  referenceOf: (order: Order) => string | undefined,
-): Settlement => ({
+export const referenceSettlement = (check?: PaymentCheck): Settlement => ({
   name: 'reference',
-  pay: async (order) => {
-    const reference = referenceOf(order);
-    return reference === undefined ? { kind: 'none' } : { kind: 'reference', reference };
-  },
+  pay: async (_, receipt) =>
+    receipt === undefined ? { kind: 'none' } : { kind: 'reference', reference: receipt },
   accept: async (order, payment) => {
     if (order.amount === 0) return freeSettlement.accept(order, payment);
     if (payment.kind !== 'reference') return refused('name a receipt of the payment');
+    if (check === undefined) return refused('this peer takes no payments made elsewhere');
     const { ok, reason } = await check(order, payment.reference);
     // One receipt buys one token of one card, whoever shows it.
     return ok ? { kind: 'accepted', id: `reference-${payment.reference}` } : refused(reason);
@@ -76,3 +74,15 @@ export const referenceSettlement = (
   sold: async () => {},
   bought: async () => {},
 });
+
+/** Receipts where there are some, IOUs otherwise. */
+export function settlementBy(iou: Settlement, reference: Settlement): Settlement {
+  const by = ({ kind }: Payment): Settlement => (kind === 'reference' ? reference : iou);
+  return {
+    name: `${iou.name} or ${reference.name}`,
+    pay: (order, receipt) => (receipt === undefined ? iou : reference).pay(order, receipt),
+    accept: (order, payment) => by(payment).accept(order, payment),
+    sold: (order, payment) => by(payment).sold(order, payment),
+    bought: (order, payment) => by(payment).bought(order, payment),
+  };
+}

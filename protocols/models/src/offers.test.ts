@@ -79,7 +79,7 @@ test('a note of one kind is none of the other', () => {
   expect(asOther(readIou, acquittal.bytes)).toBeUndefined();
 });
 
-test('a token opens what it was given for, to whom, while it holds [C-8]', () => {
+test('a token opens what it was given for, to whom, while it holds [C-20]', () => {
   const token = signToken(tokenBody, publisher);
   const check: TokenCheck = {
     card: { id: token.card, publisher: publisher.peerId },

@@ -30,6 +30,7 @@ export const TAGS = {
   daemon: 'The daemon itself: what it is, how it is, and its end.',
   jobs: 'Jobs of the swarm: launch, consent, watch, and the trained model.',
   models: 'Published models: cards, search, and what peers say of them.',
+  offers: 'Restricted models: offers, tokens, and what peers owe each other.',
   data: 'Data sets that this machine offers. Their files stay where they are.',
   privacy: 'What the data sets have given away, and what their owner allows.',
   swarm: 'The swarm that the daemon is in: members, invites, vouches.',

@@ -15,6 +15,7 @@ import {
   type Status,
 } from '../index.ts';
 import { modelHandlers } from './model-handlers.ts';
+import { offerHandlers } from './offer-handlers.ts';
 import { swarmHandlers } from './swarm-handlers.ts';
 
 export const ID = 'ab'.repeat(32);
@@ -150,5 +151,6 @@ export const harmless = (handlers: Partial<ControlHandlers> = {}): ControlHandle
   listData: async () => [DATA],
   swarm: swarmHandlers(),
   models: modelHandlers(),
+  offers: offerHandlers(),
   ...handlers,
 });

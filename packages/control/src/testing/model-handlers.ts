@@ -14,6 +14,7 @@ export const CARD: CardView = {
   published: '2023-11-14T22:13:20.000Z',
   deprecated: { reason: 'old', successor: HASH, at: '2023-11-14T22:13:20.000Z' },
   vouches: [{ signer: '12D3KooWy', what: 'held', metric: null, note: '', at: 'then' }],
+  offer: { amount: 5, unit: 'cent', licence: 'MIT', seconds: 60, until: 'then', note: '' },
 };
 
 /** Handlers that answer with fixed values and note what they were given. */
