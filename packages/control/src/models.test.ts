@@ -56,6 +56,7 @@ test('what makes no sense is refused by its key', async () => {
   await publish({ summary: 'a\nb' }).toThrow('card.summary: one line');
   await publish({ summary: 'x'.repeat(513) }).toThrow('card.summary: at most 512 characters');
   await publish({ data: '\u001b[2J' }).toThrow('card.data: no control characters');
+  await publish({ licence: 'half \ud83d' }).toThrow('card.licence: one line');
   await publish({ tags: ['Big'] }).toThrow('card.tags.0: a tag is');
   await publish({ tags: Array(17).fill('a') }).toThrow('card.tags: at most 16 tags');
   await publish({}, {}).toThrow('either a job or a model');

@@ -18,7 +18,7 @@ import {
   readStatement,
 } from '@starling/protocol-models';
 import { BOOK_LIMITS, type BookLimits } from './book-limits.ts';
-import { CardShelf, type HeldCard, type Taken } from './card-shelf.ts';
+import { CardShelf, type HeldCard, refused, type Taken } from './card-shelf.ts';
 
 export interface BookParts {
   readonly journal: Journal;
@@ -86,7 +86,11 @@ export class CardBook {
     if (reason !== undefined) return refused(reason);
     const taken = this.#shelf.nextTaken;
     const verdict = this.#shelf.takeCard(card, taken);
-    if (verdict.kind === 'new') await this.#write(() => this.#keepCard(card, taken, verdict.gone));
+    if (verdict.kind === 'known' || verdict.kind === 'unknown-card') return verdict;
+    await this.#write(async () => {
+      await this.#drop(verdict.gone);
+      if (verdict.kind === 'new') await this.#keepCard(card, taken);
+    });
     return verdict;
   }
 
@@ -111,17 +115,17 @@ export class CardBook {
     return done;
   }
 
-  async #keepCard(
-    { id, bytes: signed }: PublishedCard,
-    taken: number,
-    gone: readonly CardId[],
-  ): Promise<void> {
+  async #drop(gone: readonly CardId[]): Promise<void> {
     const { journal } = this.#parts;
     for (const each of gone) {
       await journal.deletePrefix(`${CARDS}${each}`);
       await journal.deletePrefix(`${STATEMENTS}${each}/`);
     }
-    await journal.put(`${CARDS}${id}`, encodeCanonical(keptCard, { taken, bytes: signed }));
+  }
+
+  async #keepCard({ id, bytes: signed }: PublishedCard, taken: number): Promise<void> {
+    const value = encodeCanonical(keptCard, { taken, bytes: signed });
+    await this.#parts.journal.put(`${CARDS}${id}`, value);
   }
 
   async #keepStatement(statement: CardStatement): Promise<void> {
@@ -167,5 +171,3 @@ export class CardBook {
     return undefined;
   }
 }
-
-const refused = (reason: string): Taken => ({ kind: 'refused', reason });

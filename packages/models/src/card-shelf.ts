@@ -17,15 +17,17 @@ export interface HeldCard extends PublishedCard {
   readonly statements: readonly CardStatement[];
 }
 
-/** What became of something new; `gone` names the cards that had to make room. */
+/** What became of something new; `gone` names cards that went for it, on disk not yet. */
 export type Taken =
   | { readonly kind: 'new'; readonly gone: readonly CardId[] }
   | { readonly kind: 'known' }
-  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: string; readonly gone: readonly CardId[] }
   /** A statement whose card is not held: it may be asked for. */
   | { readonly kind: 'unknown-card'; readonly card: CardId };
 
-const refused = (reason: string): Taken => ({ kind: 'refused', reason });
+export const refused = (reason: string, gone: readonly CardId[] = []): Taken => ({
+  ...{ kind: 'refused', reason, gone },
+});
 
 interface Entry {
   readonly card: PublishedCard;
@@ -82,7 +84,7 @@ export class CardShelf {
     this.#add({ card, taken, statements: new Map() });
     for (let victim = this.#victim(card); victim !== undefined; victim = this.#victim(card)) {
       this.#remove(victim);
-      if (victim === card.id) return refused('there is no room for more cards');
+      if (victim === card.id) return refused('there is no room for more cards', gone);
       gone.push(victim);
     }
     return { kind: 'new', gone };

@@ -18,8 +18,8 @@ import type { ModelParts } from './service-parts.ts';
 const REQUEST_TIMEOUT_MS = 10_000;
 /** A peer may publish many cards at once; after that one a second is what is looked at. */
 const GOSSIP_PACE = { burst: 64, everyMs: 1_000, peersMax: 1_024 };
-/** To catch up with a full book takes 33 questions. */
-const QUESTION_PACE = { burst: 64, everyMs: 250, peersMax: 1_024 };
+/** To catch up with all marks, and with statements about each, takes 145 questions. */
+const QUESTION_PACE = { burst: 160, everyMs: 250, peersMax: 1_024 };
 /** Peers whose newest cards are fetched at the same time. */
 const CATCHING_UP_MAX = 2;
 /** Gossip is lossy, and a member that was unknown when it spoke is known later. */

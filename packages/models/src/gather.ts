@@ -53,6 +53,8 @@ export const gatherCard = (
   options: GatherOptions,
 ): Promise<void> => gather(parts, peer, [{ id, digest: UNKNOWN }], options);
 
+/** Cards whose statements fit one answer, even when each has as many as a book keeps. */
+const STATEMENTS_OF = 8;
 /** No hash begins so: whatever is held, what the peer holds is asked for. */
 const UNKNOWN = new Uint8Array(8);
 
@@ -67,7 +69,7 @@ async function gather(
   options: GatherOptions,
 ): Promise<void> {
   const unknown = marks.filter(({ id }) => book.get(id) === undefined).map(({ id }) => id);
-  for (const ids of batches(unknown)) {
+  for (const ids of batches(unknown, MODELS_LIMITS.idsMax)) {
     const request = { kind: 'cards', ids } as const;
     const { cards } = await askModels(transport, peer, request, 'cards', options);
     let used = 0;
@@ -78,7 +80,8 @@ async function gather(
     const held = book.get(id);
     return held !== undefined && !equalBytes(statementsDigest(held.statements), digest);
   };
-  for (const ids of batches(marks.filter(isNews).map(({ id }) => id))) {
+  const news = marks.filter(isNews).map(({ id }) => id);
+  for (const ids of batches(news, STATEMENTS_OF)) {
     const request = { kind: 'statements', ids } as const;
     const { statements } = await askModels(transport, peer, request, 'statements', options);
     let used = 0;
@@ -87,8 +90,8 @@ async function gather(
   }
 }
 
-function* batches(ids: readonly CardId[]): Iterable<readonly CardId[]> {
-  for (let at = 0; at < ids.length; at += MODELS_LIMITS.idsMax) {
-    yield ids.slice(at, at + MODELS_LIMITS.idsMax);
+function* batches(ids: readonly CardId[], most: number): Iterable<readonly CardId[]> {
+  for (let at = 0; at < ids.length; at += most) {
+    yield ids.slice(at, at + most);
   }
 }

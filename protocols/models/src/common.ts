@@ -47,9 +47,10 @@ export const checked = <T>(inner: Codec<T>, fault: (value: T) => string | undefi
 
 /**
  * Characters that would move a terminal's cursor, or turn the order of what follows round: control
- * characters, line and paragraph separators, and the marks of bidirectional text.
+ * characters, line and paragraph separators, and the marks of bidirectional text. Half a surrogate
+ * pair has no UTF-8.
  */
-const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+const UNSEEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 /** Whether `value` may stand in a card, or in a statement, as one line. */
 export const isPlainLine = (value: string): boolean => !UNSEEN.test(value);
 /** Whether `value` may stand there as several lines. */

@@ -23,7 +23,7 @@ import { toBitmap } from '@starling/secagg';
 export const KEYS: readonly SigningKey[] = [1, 2, 3, 4]
   .map((seed) => signingKeyFromSeed(new Uint8Array(32).fill(seed)))
   .toSorted((a, b) => compareText(a.peerId, b.peerId));
-export const LAUNCHED = writeModel(zooModel('mlp', 1));
+export const LAUNCHED = writeModel(zooModel('logistic', 1));
 
 export const MANIFEST: Manifest = {
   name: 'by-hand',
