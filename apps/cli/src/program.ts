@@ -15,6 +15,7 @@ import { registerHelp } from './commands/help.ts';
 import { registerInit } from './commands/init.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerLaunch } from './commands/launch.ts';
+import { registerLedger } from './commands/ledger.ts';
 import { registerLogs } from './commands/logs.ts';
 import { registerModel } from './commands/model.ts';
 import { registerPolicy } from './commands/policy.ts';
@@ -44,7 +45,7 @@ export function createProgram(): Command {
     ...[registerDoctor, registerDashboard, registerSwarm],
     registerData,
     ...[registerLaunch, registerJobs, registerWatch, registerEvents, registerCancel, registerModel],
-    ...[registerPrivacy, registerCredits, registerPolicy],
+    ...[registerPrivacy, registerCredits, registerLedger, registerPolicy],
     ...[registerGradcheck, registerAutodiff, registerSim, registerExperiment],
     ...[registerReproduce, registerBench],
     ...[registerCompletion, registerHelp],

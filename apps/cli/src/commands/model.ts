@@ -9,6 +9,7 @@ import { registerEval } from './model-eval.ts';
 import { registerExport } from './model-export.ts';
 import { registerFetch } from './model-fetch.ts';
 import { registerFork } from './model-fork.ts';
+import { registerOffers } from './model-offers.ts';
 import { registerPublish } from './model-publish.ts';
 import { registerSearch, registerShow } from './model-search.ts';
 import { proofBeside, registerVerify } from './model-verify.ts';
@@ -29,6 +30,7 @@ export function registerModel(program: Command): void {
   registerFetch(model);
   registerVouchForModel(model);
   registerDeprecate(model);
+  registerOffers(model);
 }
 
 interface PullCommand extends DaemonOptions {
