@@ -64,6 +64,13 @@ const fortran = (bytes: Uint8Array): Uint8Array =>
     (character) => character.charCodeAt(0),
   );
 
+/** A zip of one file whose directory says that it holds `bytes`. */
+function claiming(zip: Uint8Array, bytes: number): Uint8Array {
+  const out = Buffer.from(zip);
+  out.writeUInt32LE(bytes, out.indexOf(Buffer.from('PK\x01\x02', 'latin1')) + 24);
+  return out;
+}
+
 type Case = readonly [name: string, Files, DataWords, RegExp];
 
 const FAULTS: readonly Case[] = [
@@ -113,6 +120,12 @@ const FAULTS: readonly Case[] = [
     { 'a.npz': zipSync({ 'x.npy': x, 'y.npy': y }).slice(0, 300) },
     {},
     /a\.npz: .*Write it again/,
+  ],
+  [
+    'a zip that claims gigabytes',
+    { 'a.npz': claiming(zipSync({ 'x.npy': x }), 1_459_617_944) },
+    {},
+    /a\.npz: "x\.npy" cannot be 1459617944 bytes in \d+ of this file\. .*Write it again/,
   ],
   ['a zip without arrays', { 'a.npz': zipSync({ 'x.txt': x }) }, {}, /a\.npz: holds no array/],
   [
@@ -255,6 +268,7 @@ describe('what can be read and cannot train is a problem with what to do', () =>
     [{ shape: '2x0' }, /shape: "2x0" is no shape/],
     [{ normalise: 'often' }, /normalise: "often" is no normalisation\. Choose/],
     [{ classes: 'a' }, /classes: "a" names no two/],
+    [{ classes: '4000000000' }, /classes: 4000000000 are too many\. At most 100000/],
     [{ text: 'words' }, /text: "words" is no way to cut/],
     [{ sequence: '0' }, /sequence: "0" is no whole number/],
   ];
@@ -313,6 +327,20 @@ describe('any damage is a refusal that names the place, or reads as numbers', ()
       { numRuns: 40 },
     );
   });
+});
+
+test('numbers that are no count of classes are their names', async () => {
+  const path = await placed({ 'a.csv': 'a,label\n1,4294967294\n2,80331\n3,80331\n' });
+  const { plan, problems } = await planDataset(path);
+  expect(problems).toEqual([]);
+  expect(plan.target).toEqual({ kind: 'classes', count: 2, names: ['80331', '4294967294'] });
+  expect(plan.histogram).toEqual([2, 1]);
+});
+
+test('images are not made larger than any model takes them', async () => {
+  const path = await placed({ 'cat/a.png': await png(4, 4), 'dog/b.png': await png(4, 4) });
+  const options = parseDataOptions({ shape: '100000x100000' });
+  await expect(planDataset(path, options)).rejects.toThrow(/100000x100000: too large\. /);
 });
 
 describe('files that change behind a plan', () => {
