@@ -32,13 +32,12 @@ const X = npyBytes('<f4', [3, 2], floats(1, 2, 3, 4, 5, 6));
 const Y = npyBytes('|u1', [3], Uint8Array.of(0, 1, 1));
 const IMAGES = writeIdx({ shape: [3, 2, 2], data: new Uint8Array(12).fill(5) });
 const LABELS = writeIdx({ shape: [3], data: Uint8Array.of(0, 1, 1) });
-const picture = (kind: 'png' | 'jpeg') =>
-  sharp(
-    Uint8Array.from({ length: 192 }, (_, i) => (7 * i) % 251),
-    { raw: { width: 8, height: 8, channels: 3 } },
-  )
-    [kind]()
-    .toBuffer();
+async function picture(kind: 'png' | 'jpeg'): Promise<Uint8Array> {
+  const pixels = Uint8Array.from({ length: 192 }, (_, i) => (7 * i) % 251);
+  const image = sharp(pixels, { raw: { width: 8, height: 8, channels: 3 } });
+  // No Buffer: its slices share memory, and mutators change slices.
+  return new Uint8Array(await image[kind]().toBuffer());
+}
 
 async function formats(): Promise<readonly Format[]> {
   const [png, jpeg] = await Promise.all([picture('png'), picture('jpeg')]);
