@@ -17,6 +17,8 @@ export interface Target {
    * may throw only what `refuses` knows.
    */
   readonly run: (bytes: Uint8Array) => string | Promise<string>;
+  /** Whether one run asks a disk or a server: it gets a tenth of the executions. */
+  readonly isSlow?: boolean;
   /** Ends what `run` left open. */
   readonly close?: () => Promise<void>;
   /** Bytes of memory that any input may take, however small. */

@@ -95,6 +95,7 @@ export async function apiTargets(): Promise<readonly Target[]> {
       name: `api.${way}`,
       format: 'http',
       seeds,
+      isSlow: true,
       // Schemas are compiled when first asked for, and sockets keep buffers.
       memoryBase: 64 * 2 ** 20,
       run: async (bytes) => {

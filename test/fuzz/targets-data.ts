@@ -100,7 +100,7 @@ export async function dataTargets(): Promise<readonly Target[]> {
       let folder: string | undefined;
       return {
         name: `data.${name}`,
-        ...{ format, seeds },
+        ...{ format, seeds, isSlow: true },
         // Libraries load when first needed, and deflated zeros grow a thousandfold.
         memoryBase: 128 * 2 ** 20,
         refuses: (error) => error instanceof ProtocolError || error instanceof ConfigError,
