@@ -1,7 +1,4 @@
-/**
- * Data sets of every format but Parquet, planned, opened and read as the trainer does. A Parquet
- * page says how much it holds and its reader believes it, so `readers.test.ts` only cuts those.
- */
+/** Data sets of every format but Parquet: planned, opened and read as the trainer does. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -18,7 +18,7 @@ const seed = new Secret(new Uint8Array(32).fill(3));
 
 test.each([-1, 0.5, Number.NaN])('a word offset of %s is our bug', (offset) => {
   expect(() => masker([{ seed, sign: 1 }], offset)).toThrow('word offset');
-  expect(() => tagOf([seed, seed], new Uint32Array(4), offset)).toThrow('word offset');
+  expect(() => tagOf(new Uint32Array(4), seed, offset)).toThrow('word offset');
 });
 
 describe('ceilLog2', () => {
