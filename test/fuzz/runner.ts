@@ -32,7 +32,7 @@ const CRASHERS_MAX = 8;
 /** Memory that reading may take: so much for each byte, and what a small graph needs anyway. */
 const MEMORY_PER_BYTE = 64;
 const MEMORY_BASE = 16 * 1024 * 1024;
-/** Of the processor, for one input of 64 KiB at most: a hundred times what the slowest seed takes. */
+/** Of the processor, for one input of 64 KiB at most; good ones take less than a second. */
 const CPU_SECONDS_MAX = 10;
 
 export const emptyTally = (target: string): Tally => ({

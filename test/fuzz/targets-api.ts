@@ -80,7 +80,7 @@ async function opened() {
   };
 }
 
-/** One request, all answers checked; no answer is one, too: the bytes were not enough of a request. */
+/** One request, all answers checked; none is an answer, too, where it was not all of a request. */
 export async function ask(address: NetConnectOpts, bytes: Uint8Array): Promise<string> {
   const answers = await exchange(address, bytes);
   promise(!('polluted' in {}), 'a prototype was changed');

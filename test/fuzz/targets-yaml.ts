@@ -30,7 +30,7 @@ function isAccepted(parse: (text: string, file: string) => unknown, text: string
   }
 }
 
-/** Whoever wrote the file must find the place: every refusal names the file, mostly line and key. */
+/** Whoever wrote the file must find the place: a refusal names the file, mostly line and key. */
 const namesPlace = (error: unknown): boolean =>
   error instanceof ConfigError && error.key.startsWith(FILE) && error.message.length > FILE.length;
 

@@ -16,7 +16,7 @@ const WORDS: Readonly<Record<number, string>> = {
   431: 'the headers are too long',
 };
 
-/** Answers bytes that are no request in the form that all refusals have, and ends the connection. */
+/** Answers what is no request in the form of all refusals, and ends the connection. */
 export function answerNoRequest({ code }: { readonly code: string }, socket: Socket): void {
   if (code === 'ECONNRESET' || socket.destroyed) return;
   const status = STATUS[code] ?? 400;

@@ -53,8 +53,8 @@ export const verifications = (): { readonly performed: number; readonly remember
 });
 
 /**
- * Whether `signature` is `peerId`'s over `message`. False, never an exception, on any bad input, and
- * under a key of low order, for which anybody can sign.
+ * Whether `signature` is `peerId`'s over `message`. False, never an exception, on any bad input,
+ * and under a key of low order, for which anybody can sign.
  * One that held before is remembered: the answer is the same and costs a hash.
  */
 export function verify(peerId: PeerId, message: Uint8Array, signature: Uint8Array): boolean {
