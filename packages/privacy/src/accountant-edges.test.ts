@@ -1,4 +1,4 @@
-/** What mutation testing found unheld: refusals, and bounds of which only one had been the least. */
+/** What mutation testing found unheld: refusals; bounds of which one had always been the least. */
 import { describe, expect, test } from 'vitest';
 import {
   deltaOfRdp,
@@ -66,7 +66,7 @@ test('the exact δ of a Gaussian, by a table of the normal distribution', () => 
   expect(gaussianDelta(0.5, 0)).toBeCloseTo(2 * 0.8413447461 - 1, 8);
 });
 
-describe('each of the three bounds of the distributed discrete Gaussian is the least somewhere', () => {
+describe('each bound of the distributed discrete Gaussian is the least somewhere', () => {
   // Two peers of σ = 1: τ = 10·e^(−π²).
   const tau = 10 * Math.exp(-Math.PI * Math.PI);
   const deviation = Math.SQRT2;

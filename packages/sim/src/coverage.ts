@@ -27,8 +27,8 @@ const none = (): Record<FaultKind, number> => ({
 });
 
 /**
- * Counts faults by the phase of the peer they befall. A lost or doubled message is counted where its
- * receiver is as it is sent; a restart and a partition where all who live are.
+ * Counts faults by the phase of the peer they befall. A lost or doubled message is counted where
+ * its receiver is as it is sent; a restart and a partition where all who live are.
  */
 export class Coverage {
   readonly #places = new Map<PeerId, Place>();
