@@ -102,6 +102,7 @@ describe('tags', () => {
         minLength: 1,
         maxLength: 128,
         size: 'max',
+        size: 'max',
       }),
     );
     fc.assert(

@@ -375,7 +375,7 @@ test('CSV that a spreadsheet or R wrote reads as it was meant', async () => {
       number: fc.double({ min: -1e38, max: 1e38, noNaN: true }).map((value) => value + 0),
       name: fc.constantFrom('plain', 'with, comma', 'with "quotes"', 'line\nbreak', 'ß'),
     }),
-    { minLength: 2, maxLength: 40 },
+    { minLength: 2, maxLength: 40, size: 'max' },
   );
   const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
   await fc.assert(
