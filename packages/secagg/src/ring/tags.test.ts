@@ -102,7 +102,6 @@ describe('tags', () => {
         minLength: 1,
         maxLength: 128,
         size: 'max',
-        size: 'max',
       }),
     );
     fc.assert(
