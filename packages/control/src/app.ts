@@ -7,6 +7,7 @@ import { failureOf } from './failure.ts';
 import { type Guard, isFromLoopback, type Refusal } from './guard.ts';
 import type { ControlHandlers } from './handlers.ts';
 import type { ListenView } from './listen-schema.ts';
+import { answerNoRequest } from './no-request.ts';
 import { registerOpenApi } from './openapi.ts';
 import { daemonRoutes, listenRoute } from './routes/daemon.ts';
 import { dataRoutes } from './routes/data.ts';
@@ -57,6 +58,7 @@ export async function createApp(parts: AppParts, kind: AppKind): Promise<Control
     bodyLimit: BODY_BYTES_MAX,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
+    clientErrorHandler: answerNoRequest,
     routerOptions: { maxParamLength: PARAMETER_CHARS_MAX },
     ...(serverFactory && { serverFactory }),
   }).withTypeProvider<ZodTypeProvider>();

@@ -115,7 +115,11 @@ function refuse(
   { status, code, error }: Refusal,
 ): void {
   const body = JSON.stringify({ error, code });
-  const own = { 'content-type': 'application/json; charset=utf-8', connection: 'close' };
+  const own = {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  };
   response.writeHead(status, { ...BROWSER_HEADERS, ...NOT_KEPT, ...own });
   response.end(request.method === 'HEAD' ? undefined : body);
 }
