@@ -10,6 +10,7 @@ const entries = {
   daemon: 'apps/daemon/src/main.ts',
   'demo-daemon': 'apps/daemon/src/demo-main.ts',
   'trainer-child': 'packages/trainer/src/child-main.ts',
+  'inference-child': 'packages/trainer/src/inference/child-main.ts',
   'inspect-worker': 'apps/daemon/src/inspect-worker.ts',
   'kernel-worker': 'packages/node/src/kernel-worker.ts',
 };

@@ -51,6 +51,14 @@ export {
 export type { DeviceReport } from './device-choice.ts';
 export { type GradcheckErrors, type GradcheckResult, gradcheck } from './gradcheck.ts';
 export { type IdxTensor, readIdx, writeIdx } from './idx.ts';
+export {
+  createInference,
+  type Inference,
+  type InferenceEngine,
+  type RunInput,
+  type RunResult,
+} from './inference/engine.ts';
+export type { LoadedModel, TensorHeader, TensorSpec } from './inference/frames.ts';
 export { defaultMemory, MEMORY_MIN, residentBytes, type TrainerLimits } from './limits.ts';
 export type {
   ClassFigures,
