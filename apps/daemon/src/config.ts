@@ -11,6 +11,7 @@ import { DEVICE_CHOICES, MEMORY_MIN, PRECISION_CHOICES } from '@starling/trainer
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { apiSchema } from './api-config.ts';
+import { servingSchemaOf } from './serving-config.ts';
 import { logFormatSchema, telemetrySchema } from './telemetry-config.ts';
 
 const peer = z
@@ -177,6 +178,8 @@ export const configSchema = z.strictObject({
   /** Where job and round events go, beside the API. */
   events: eventsConfigSchema.prefault({}),
   api: apiSchema,
+  /** Models for clients, by the Open Inference Protocol; nothing listens unless told. */
+  serving: servingSchemaOf(memory),
   log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   logFormat: logFormatSchema,
   telemetry: telemetrySchema,

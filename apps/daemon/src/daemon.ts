@@ -22,15 +22,22 @@ import {
 } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
 import { noticeFields } from '@starling/telemetry';
-import { createTrainer, dataOffers, type ProcessTrainer } from '@starling/trainer';
+import {
+  createInference,
+  createTrainer,
+  dataOffers,
+  type Inference,
+  type ProcessTrainer,
+} from '@starling/trainer';
 import { apiOptions } from './api.ts';
 import { PolicyBook } from './api-policy.ts';
 import { type Config, limitsOf, policyOf } from './config.ts';
-import { type ControlParts, controlHandlers } from './control.ts';
+import { type ControlParts, controlHandlers, findJob } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
 import { type Events, startEvents } from './event-bridge.ts';
 import { LiveRounds } from './live-rounds.ts';
 import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
+import { ServingService } from './serving.ts';
 import { SwarmService } from './swarm-service.ts';
 import { DaemonTelemetry } from './telemetry.ts';
 import { unwind } from './unwind.ts';
@@ -100,15 +107,19 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const journal = await LevelJournal.open(state.journal);
   undo.push(() => journal.close());
   let node: StarlingNode | undefined;
+  let serving: ServingService | undefined;
   const blobs = await FileBlobStore.open(state.blobs, {
     bytesMax: () => config.resources.disk,
-    pinned: () => node?.pinned() ?? [],
+    pinned: () => [...(node?.pinned() ?? []), ...(serving?.pinned() ?? [])],
   });
   const data = new DataRegistry(journal);
   for (const problem of await data.load()) log.warn(problem);
   const trainer = trainerOf(config, data, log);
   undo.push(() => trainer.close());
-  const governor = governorOf(config, { log, trainer, pause: (on) => node?.pause(on) });
+  const inference = inferenceOf(config, trainer, log);
+  undo.push(() => inference.close());
+  const children = () => [...trainer.pids, ...inference.pids];
+  const governor = governorOf(config, { log, children, pause: (on) => node?.pause(on) });
   undo.push(async () => governor.stop());
   const service = await SwarmService.open({
     bandwidth: governor.bandwidth,
@@ -147,10 +158,18 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const events = await eventsOf(assembly, running, watchers);
   // What it pauses must be there; a cap lowered since the last run counts now.
   governor.start();
+  serving = await ServingService.open({
+    ...{ config: config.serving, journal, blobs, node: running, inference, log, transport },
+    ...{ membership: service.membership, observer: telemetry.serving },
+    findJob: (wanted) => findJob(running, wanted),
+  });
+  undo.push(async () => serving?.close());
+  watchers.add(serving.take);
   await blobs.trim();
   const socket = await serve(assembly, {
     ...{ governor, blobs, swarm, data, watchers, standings, lives, stop, telemetry, journal },
     ...{ node: running, swarmHandlers: service, events: () => events.status() },
+    servingHandlers: serving.handlers,
     proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),
   });
   return { node: running, swarm, data, socket, traffic, stopped, stop };
@@ -215,17 +234,25 @@ function trainerOf(config: Config, datasets: DataRegistry, log: Log): ProcessTra
   return createTrainer({ childEntry, datasets, log, limits, device, precision });
 }
 
+function inferenceOf({ serving }: Config, trainer: ProcessTrainer, log: Log): Inference {
+  const { memory, cpuThreads } = serving;
+  const childEntry = entry('inference-child');
+  const support = () => trainer.support();
+  return createInference({ childEntry, log, support, limits: { memory, cpuThreads } });
+}
+
 interface Governed {
   readonly log: Log;
-  readonly trainer: ProcessTrainer;
+  /** Process ids of trainers and of served models. */
+  readonly children: () => readonly number[];
   readonly pause: (on: boolean) => void;
 }
 
-function governorOf(config: Config, { log, trainer, pause }: Governed): Governor {
+function governorOf(config: Config, { log, children, pause }: Governed): Governor {
   return new Governor({
     ...{ clock: systemClock, files: systemFiles, limits: () => limitsOf(config), minuteOfDay },
-    memoryUsed: () => memoryOf(trainer.pids),
-    processes: () => [process.pid, ...trainer.pids],
+    memoryUsed: () => memoryOf(children()),
+    processes: () => [process.pid, ...children()],
     onChange: (reasons) => {
       if (reasons.length > 0) log.info('stays out of new rounds', { reasons });
       else log.info('takes part in rounds again');

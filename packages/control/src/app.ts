@@ -12,6 +12,7 @@ import { daemonRoutes, listenRoute } from './routes/daemon.ts';
 import { dataRoutes } from './routes/data.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import type { ControlApp } from './routes/operation.ts';
+import { servingRoutes } from './routes/serving.ts';
 import { swarmRoutes } from './routes/swarm.ts';
 import { BROWSER_HEADERS, NOT_KEPT, staticRoutes } from './static.ts';
 
@@ -78,6 +79,7 @@ export async function createApp(parts: AppParts, kind: AppKind): Promise<Control
   daemonRoutes(app, handlers);
   jobRoutes(app, handlers, { events, heartbeatMs });
   dataRoutes(app, handlers);
+  servingRoutes(app, handlers);
   swarmRoutes(app, handlers.swarm);
   if (listen !== undefined) listenRoute(app, listen);
   if (pages !== undefined && guard !== undefined) await staticRoutes(app, pages);

@@ -19,6 +19,7 @@ export * from './policy-schema.ts';
 export * from './privacy-schema.ts';
 export * from './schemas.ts';
 export { type ApiOptions, type ControlServer, createControlServer } from './server.ts';
+export * from './serving-schema.ts';
 export * from './swarm-schemas.ts';
 export { factoryOf, shownHost, type TcpOptions, type TlsFiles } from './tcp.ts';
 export { trainingSchema } from './training-schema.ts';

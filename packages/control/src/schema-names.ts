@@ -19,6 +19,14 @@ import {
   statusSchema,
 } from './schemas.ts';
 import {
+  answeredSchema,
+  askPeerSchema,
+  peerModelSchema,
+  servedSchema,
+  serveSchema,
+  servingSchema,
+} from './serving-schema.ts';
+import {
   inviteViewSchema,
   memberViewSchema,
   revokedViewSchema,
@@ -27,6 +35,12 @@ import {
 } from './swarm-schemas.ts';
 
 const NAMES: Readonly<Record<string, z.ZodType>> = {
+  AskPeer: askPeerSchema,
+  Inferred: answeredSchema,
+  PeerModel: peerModelSchema,
+  Serve: serveSchema,
+  Served: servedSchema,
+  Serving: servingSchema,
   DataSet: dataViewSchema,
   DataSetOffer: dataSchema,
   Failure: failureSchema,

@@ -18,10 +18,13 @@ export interface InferenceEngine {
   close(): Promise<void>;
 }
 
-/** A model's bytes, and what its clients call them. */
+/** A model, and what its clients call it. */
 export interface ModelVersion {
   readonly version: string;
-  readonly bytes: Uint8Array;
+  /** Differs where the model does: two chains may both have a round 5. */
+  readonly identity: string;
+  /** Of the ONNX file. */
+  readonly bytes: () => Promise<Uint8Array> | Uint8Array;
 }
 
 /**

@@ -7,8 +7,10 @@ export {
   type ServingObserver,
 } from './engine.ts';
 export { FAILURE_KINDS, type FailureKind, ServingError } from './failure.ts';
+export { type InferenceServer, inferOver, modelOf } from './http/client.ts';
 export type { ClientToken } from './http/clients.ts';
 export { type HttpListener, type HttpOptions, listenHttp } from './http/listener.ts';
+export { type PeerModel, PeerModels, type PeerPoint, servePeers } from './peers.ts';
 export {
   type InferAnswer,
   type InferRequest,
@@ -17,4 +19,4 @@ export {
   type ServeOptions,
 } from './served-model.ts';
 export { MODELS_MAX, type Served, Serving, type ServingParts } from './serving.ts';
-export type { NamedTensor, TensorSpec, TensorType } from './tensors.ts';
+export { type NamedTensor, type TensorSpec, type TensorType, typeOfDatatype } from './tensors.ts';

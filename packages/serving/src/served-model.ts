@@ -1,4 +1,4 @@
-import { type Clock, errorMessage, type Log } from '@starling/core';
+import { type Clock, errorMessage, type Log, millis } from '@starling/core';
 import { Batcher } from './batcher.ts';
 import { type CheckedRequest, checkRequest } from './check-request.ts';
 import type { InferenceEngine, ModelSource, ModelVersion, ServingObserver } from './engine.ts';
@@ -74,6 +74,11 @@ interface Waiting extends CheckedRequest {
   readonly reject: (error: ServingError) => void;
 }
 
+/** A job's first model comes with a certificate, or after a restart out of the store. */
+const AWAIT_MS = 2_000;
+/** What does not load now may later: a device that is busy, a process that died. */
+const RETRY_MS = 60_000;
+
 /**
  * A model with its queue. A newer version is loaded beside the old one, and takes all requests from
  * then on; the old one answers those that it has, and ends.
@@ -87,6 +92,8 @@ export class ServedModel {
   #slot: Slot | undefined;
   readonly #retiring = new Set<Promise<void>>();
   #update: Promise<void> | undefined;
+  #cancelRetry: (() => void) | undefined;
+  #failure: unknown;
   #isStale = false;
   #isClosed = false;
   #problem: string | null = null;
@@ -111,6 +118,11 @@ export class ServedModel {
       this.#update = undefined;
     });
     return this.#update;
+  }
+
+  /** What went wrong when it last looked for the newest version. */
+  get failure(): unknown {
+    return this.#failure;
   }
 
   state(): ServedState {
@@ -154,6 +166,7 @@ export class ServedModel {
   /** Takes nothing more, and resolves when all that was taken is answered. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#cancelRetry?.();
     this.#unwatch();
     await this.#update;
     if (this.#slot !== undefined) this.#retire(this.#slot);
@@ -223,27 +236,43 @@ export class ServedModel {
   }
 
   async #catchUp(): Promise<void> {
-    const { source, name, log } = this.parts;
+    this.#cancelRetry?.();
+    let again: number | undefined;
     while (this.#isStale && !this.#isClosed) {
       this.#isStale = false;
-      try {
-        const newest = await source.newest();
-        if (newest !== undefined && newest.version !== this.#slot?.version)
-          await this.#load(newest);
-        this.#problem = newest === undefined ? 'there is no certified model yet' : null;
-      } catch (error) {
-        this.#problem = errorMessage(error);
-        log.warn('a model cannot be served in its newest version', { name, why: this.#problem });
-      }
+      again = await this.#look();
+    }
+    if (again === undefined || this.#isClosed) return;
+    const { clock } = this.parts;
+    this.#cancelRetry = clock.setTimer(millis(again), () => void this.refresh());
+  }
+
+  /** Swaps in the newest; milliseconds after which to look again, if at all. */
+  async #look(): Promise<number | undefined> {
+    const { source, name, log } = this.parts;
+    try {
+      const newest = await source.newest();
+      if (newest !== undefined && newest.identity !== this.#slot?.identity)
+        await this.#load(newest);
+      this.#failure = undefined;
+      const isMissing = newest === undefined && this.#slot === undefined;
+      this.#problem = isMissing ? 'there is no certified model yet' : null;
+      return newest === undefined ? AWAIT_MS : undefined;
+    } catch (error) {
+      this.#failure = error;
+      this.#problem = errorMessage(error);
+      log.warn('a model cannot be served in its newest version', { name, why: this.#problem });
+      return RETRY_MS;
     }
   }
 
-  async #load({ version, bytes }: ModelVersion): Promise<void> {
+  async #load(newest: ModelVersion): Promise<void> {
     const { open, options, log, name, observer } = this.parts;
-    const engine = await open(bytes, options.device);
+    const engine = await open(await newest.bytes(), options.device);
     const old = this.#slot;
     if (this.#isClosed) return engine.close();
-    this.#slot = new Slot(this.#serial++, version, engine);
+    this.#slot = new Slot(this.#serial++, newest, engine);
+    const { version } = newest;
     log.info('a model is served', { name, version, device: engine.device });
     if (old === undefined) return;
     this.#counts.swaps += 1;

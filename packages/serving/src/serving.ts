@@ -62,8 +62,8 @@ export class Serving {
     await model.close();
   }
 
-  has(name: string): boolean {
-    return this.#models.has(name);
+  model(name: string): ServedModel | undefined {
+    return this.#models.get(name);
   }
 
   list(): readonly Served[] {

@@ -1,16 +1,22 @@
-import type { InferenceEngine } from './engine.ts';
+import type { InferenceEngine, ModelVersion } from './engine.ts';
 
 /** One version of a model, from its first request to its last. */
 export class Slot {
   readonly serial: number;
   readonly version: string;
+  readonly identity: string;
   readonly engine: InferenceEngine;
   #users = 0;
   #retired: (() => void) | undefined;
 
-  constructor(serial: number, version: string, engine: InferenceEngine) {
+  constructor(
+    serial: number,
+    of: Pick<ModelVersion, 'version' | 'identity'>,
+    engine: InferenceEngine,
+  ) {
     this.serial = serial;
-    this.version = version;
+    this.version = of.version;
+    this.identity = of.identity;
     this.engine = engine;
   }
 

@@ -16,6 +16,7 @@ export {
 } from './client-pool.ts';
 export { byteImages, type ExampleSet, selectExamples } from './data/example-set.ts';
 export { type ColumnReport, type Inspection, planDataset } from './data/inspect.ts';
+export { type NumberArray, readNpy } from './data/npy-bytes.ts';
 export { openDataSource } from './data/open-source.ts';
 export {
   type DataOptions,

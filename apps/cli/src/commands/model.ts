@@ -19,6 +19,7 @@ import type { Verification, VerifiedRound } from '../verify-model.ts';
 import { registerDiff } from './model-diff.ts';
 import { registerEval } from './model-eval.ts';
 import { registerExport } from './model-export.ts';
+import { registerServe } from './model-serve.ts';
 
 export function registerModel(program: Command): void {
   const model = program.command('model').description('the result of a job');
@@ -27,6 +28,7 @@ export function registerModel(program: Command): void {
   registerEval(model);
   registerExport(model);
   registerDiff(model);
+  registerServe(model);
 }
 
 const proofBeside = (model: string): string => `${model}.proof`;

@@ -30,6 +30,7 @@ export const TAGS = {
   daemon: 'The daemon itself: what it is, how it is, and its end.',
   jobs: 'Jobs of the swarm: launch, consent, watch, and the trained model.',
   data: 'Data sets that this machine offers. Their files stay where they are.',
+  serving: 'Models that this daemon answers with, and those of other peers.',
   privacy: 'What the data sets have given away, and what their owner allows.',
   swarm: 'The swarm that the daemon is in: members, invites, vouches.',
 } as const;

@@ -129,7 +129,7 @@ describe('failures are errors of the published form', () => {
         ],
       }),
       400,
-      /5 elements|element/,
+      /nested data have 3 parts on axis 1.*\[2, 2\] has 2/,
     ],
     [
       'a datatype',

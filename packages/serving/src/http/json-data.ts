@@ -26,7 +26,7 @@ type Described = Omit<NamedTensor, 'bytes'>;
 export function elementsOf(tensor: Described, data: readonly unknown[]): Uint8Array {
   const { name, dtype, shape } = tensor;
   const length = shape.reduce((product, size) => product * size, 1);
-  const flat = isFlat(data) ? data : data.flat(shape.length as 1);
+  const flat = Array.isArray(data[0]) ? flattened(tensor, data) : data;
   if (flat.length !== length) {
     const expected = `the shape ${shapeText(shape)} makes ${length}`;
     throw badRequest(`input "${name}" has ${flat.length} elements of data, ${expected}`);
@@ -46,7 +46,21 @@ export function elementsOf(tensor: Described, data: readonly unknown[]): Uint8Ar
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
-const isFlat = (data: readonly unknown[]): boolean => !Array.isArray(data[0]);
+/** Nested data must have the shape in every part: a ragged row would shift all that follow. */
+function flattened({ name, shape }: Described, data: readonly unknown[]): readonly unknown[] {
+  let level: readonly unknown[] = [data];
+  for (const [axis, size] of shape.entries()) {
+    const odd = level.find((each) => !Array.isArray(each) || each.length !== size);
+    if (odd !== undefined) {
+      const found = Array.isArray(odd) ? `${odd.length} parts` : 'a number';
+      const where = `its nested data have ${found} on axis ${axis}`;
+      throw badRequest(`input "${name}": ${where}, the shape ${shapeText(shape)} has ${size}`);
+    }
+    level = level.flat();
+  }
+  return level;
+}
+
 const isNumber = (value: unknown): boolean => typeof value === 'number';
 const isTruth = (value: unknown): boolean => typeof value === 'boolean';
 const isWithin =

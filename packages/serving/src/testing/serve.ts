@@ -21,9 +21,9 @@ export class FakeSource implements ModelSource {
   }
 
   async newest(): Promise<ModelVersion | undefined> {
-    return this.version === undefined
-      ? undefined
-      : { version: this.version, bytes: new Uint8Array([Number(this.version)]) };
+    const { version } = this;
+    if (version === undefined) return undefined;
+    return { version, identity: version, bytes: () => Uint8Array.of(Number(version)) };
   }
 
   watch(changed: () => void): () => void {
