@@ -12,6 +12,8 @@ const entries = {
   'trainer-child': 'packages/trainer/src/child-main.ts',
   'inference-child': 'packages/trainer/src/inference/child-main.ts',
   'inspect-worker': 'apps/daemon/src/inspect-worker.ts',
+  'serving-load': 'apps/cli/src/bench/serving-load.ts',
+  'serving-plain': 'packages/trainer/src/inference/plain-main.ts',
   'kernel-worker': 'packages/node/src/kernel-worker.ts',
 };
 

@@ -60,6 +60,7 @@ export {
   type RunResult,
 } from './inference/engine.ts';
 export type { LoadedModel, TensorHeader, TensorSpec } from './inference/frames.ts';
+export type { PlainTask } from './inference/plain-main.ts';
 export { defaultMemory, MEMORY_MIN, residentBytes, type TrainerLimits } from './limits.ts';
 export type {
   ClassFigures,
