@@ -1,11 +1,12 @@
 /**
- * Writes the test vectors of protocols/secagg, protocols/rounds and
- * protocols/membership. A published vector is never
+ * Writes the test vectors of protocols/secagg, protocols/rounds, protocols/membership and
+ * protocols/infer. A published vector is never
  * edited: an entry that exists and would come out differently is an error, new ones are appended.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { derivationVectors } from './vectors/derivations.ts';
+import { inferBad, inferGood } from './vectors/infer.ts';
 import { membershipBad, membershipGood, membershipIdentities } from './vectors/membership.ts';
 import {
   badEnvelopes,
@@ -34,6 +35,8 @@ const FILES: Readonly<Record<string, () => readonly unknown[]>> = {
   'protocols/membership/vectors/good.json': membershipGood,
   'protocols/membership/vectors/bad.json': membershipBad,
   'protocols/membership/vectors/identities.json': membershipIdentities,
+  'protocols/infer/vectors/good.json': inferGood,
+  'protocols/infer/vectors/bad.json': inferBad,
 };
 
 const nameOf = ({ name, type }: Named): string => `${type ?? ''}/${name}`;

@@ -3,45 +3,22 @@
  * one request after another and ends with its parent. It reads and writes blocking: an event loop
  * between the runs would cost more than a small model's run.
  */
-import { readSync, writevSync } from 'node:fs';
+import { writevSync } from 'node:fs';
 import { errorMessage, ProtocolError, unreachable } from '@starling/core';
 import {
   CHANNEL,
   type Frame,
-  frameLengths,
   frameStart,
   type InferenceAnswer,
   type InferenceRequest,
   padded,
 } from './frames.ts';
 import { type LocalModel, openLocalModel, tryModel } from './local-model.ts';
+import { Receiver } from './receiver.ts';
 
 const PADDING = Buffer.alloc(8);
-const BODY_BYTES = 2 ** 16;
+const receiver = new Receiver<InferenceRequest>(CHANNEL);
 let model: LocalModel | undefined;
-/** Taken again for every request: by then ONNX Runtime is done with the one before. */
-let body = Buffer.alloc(BODY_BYTES);
-const head = Buffer.alloc(8);
-
-function fill(buffer: Uint8Array): boolean {
-  for (let at = 0; at < buffer.length; ) {
-    const count = readSync(CHANNEL, buffer, at, buffer.length - at, null);
-    if (count === 0) return false;
-    at += count;
-  }
-  return true;
-}
-
-/** The next request; undefined when the parent is gone. */
-function receive(): Frame<InferenceRequest> | undefined {
-  if (!fill(head)) return undefined;
-  const [headerBytes, bodyBytes] = frameLengths(head);
-  const header = Buffer.alloc(headerBytes);
-  if (bodyBytes > body.length) body = Buffer.alloc(bodyBytes);
-  const own = body.subarray(0, bodyBytes);
-  if (!fill(header) || !fill(own)) return undefined;
-  return { header: JSON.parse(header.toString('utf8')) as InferenceRequest, body: own };
-}
 
 function send(header: InferenceAnswer, tensors: readonly Uint8Array[] = []): void {
   const pieces = tensors.flatMap((bytes) => {
@@ -63,18 +40,16 @@ function after(pieces: readonly Uint8Array[], written: number): readonly Uint8Ar
   });
 }
 
-async function answer({ header, body: own }: Frame<InferenceRequest>): Promise<void> {
+async function answer({ header, body }: Frame<InferenceRequest>): Promise<void> {
   switch (header.kind) {
     case 'load':
-      model = await openLocalModel(own, header);
-      // The file is in the session by now.
-      body = Buffer.alloc(BODY_BYTES);
+      model = await openLocalModel(body, header);
       return send({ kind: 'loaded', model: model.loaded });
     case 'try':
-      return send({ kind: 'tried', trial: await tryModel(own, header) });
+      return send({ kind: 'tried', trial: await tryModel(body, header) });
     case 'run': {
       if (model === undefined) throw new ProtocolError('model-failed', 'no model is loaded');
-      const outputs = await model.run(header.inputs, own);
+      const outputs = await model.run(header.inputs, body);
       return send(
         { kind: 'ran', outputs: outputs.map(({ name, dtype, shape }) => ({ name, dtype, shape })) },
         outputs.map(({ bytes }) => bytes),
@@ -87,7 +62,7 @@ async function answer({ header, body: own }: Frame<InferenceRequest>): Promise<v
 
 // Ctrl-C reaches the whole process group; when to end is the parent's decision.
 process.on('SIGINT', () => {});
-for (let request = receive(); request !== undefined; request = receive()) {
+for (let request = receiver.next(); request !== undefined; request = receiver.next()) {
   try {
     await answer(request);
   } catch (error) {

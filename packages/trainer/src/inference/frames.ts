@@ -1,6 +1,6 @@
 /**
  * How a daemon and an inference child talk: frames over one stream, in order, an answer for each
- * request. A frame is two lengths, a header in JSON and the raw tensors behind it, each padded to
+ * request. A frame is two lengths, a header in JSON and the raw tensors behind it, all padded to
  * eight bytes so that the other side can look at them where they are.
  */
 import { ProtocolError } from '@starling/core';
@@ -10,7 +10,7 @@ import type { Device } from '../device.ts';
 /** The stream's file descriptor in the child. */
 export const CHANNEL = 3;
 
-const HEAD_BYTES = 8;
+export const HEAD_BYTES = 8;
 const HEADER_BYTES_MAX = 2 ** 20;
 export const BODY_BYTES_MAX = MODEL_LIMITS.bytesMax;
 const ALIGNMENT = 8;
@@ -72,11 +72,14 @@ export const padded = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * 
 /** Lengths and header of a frame whose body follows. */
 export function frameStart(header: unknown, bodyBytes: number): Buffer {
   const text = JSON.stringify(header);
-  const length = Buffer.byteLength(text);
+  const used = Buffer.byteLength(text);
+  const length = padded(used);
   const start = Buffer.allocUnsafe(HEAD_BYTES + length);
   start.writeUInt32LE(length, 0);
   start.writeUInt32LE(bodyBytes, 4);
   start.write(text, HEAD_BYTES);
+  // JSON may end in blanks.
+  start.fill(' ', HEAD_BYTES + used);
   return start;
 }
 
