@@ -1,17 +1,24 @@
 /** The vectors of protocols/infer. */
 import type { Codec } from '@starling/core';
-import { type InferAnswer, inferAnswer, inferRequest } from '@starling/protocol-infer';
+import {
+  type InferAnswer,
+  type InferRequest,
+  inferAnswer,
+  inferRequest,
+} from '@starling/protocol-infer';
 import { type BadVector, badWire, encodingFaults, type GoodVector, good } from './shared.ts';
 
 const images = { name: 'input', type: 'float32', shape: [2, 784] } as const;
 const tokens = { name: 'tokens', type: 'int64', shape: [1, 7] } as const;
-const ask = {
-  ...{ kind: 'infer', model: 'digits', version: null, inputs: [images], outputs: null },
-} as const;
+const ask: Extract<InferRequest, { kind: 'infer' }> = {
+  ...({ kind: 'infer', model: 'digits', version: null } as const),
+  ...{ inputs: [images], outputs: null },
+};
 
 const refused = (code: Extract<InferAnswer, { kind: 'refused' }>['code'], after: number | null) =>
   good(`refused: ${code}`, 'answer', inferAnswer, {
-    ...{ kind: 'refused', code, message: 'why', retrySeconds: after },
+    kind: 'refused',
+    ...{ code, message: 'why', retrySeconds: after },
   });
 
 export function inferGood(): readonly GoodVector[] {
@@ -19,10 +26,12 @@ export function inferGood(): readonly GoodVector[] {
     good('what is served', 'request', inferRequest, { kind: 'models' }),
     good('the newest version, all outputs', 'request', inferRequest, ask),
     good('a version, two inputs, one output', 'request', inferRequest, {
-      ...{ ...ask, version: '12', inputs: [images, tokens], outputs: ['scores'] },
+      ...ask,
+      ...{ version: '12', inputs: [images, tokens], outputs: ['scores'] },
     }),
     good('a single number', 'request', inferRequest, {
-      ...{ ...ask, inputs: [{ name: 'x', type: 'bool', shape: [] }] },
+      ...ask,
+      inputs: [{ name: 'x', type: 'bool', shape: [] }],
     }),
     good('nothing is served', 'answer', inferAnswer, { kind: 'models', models: [] }),
     good('a model with open sizes', 'answer', inferAnswer, {
@@ -36,7 +45,8 @@ export function inferGood(): readonly GoodVector[] {
       ],
     }),
     good('outputs', 'answer', inferAnswer, {
-      ...{ kind: 'outputs', version: '12' },
+      kind: 'outputs',
+      version: '12',
       outputs: [{ name: 'scores', type: 'float32', shape: [2, 10] }],
     }),
     refused('unknown-model', null),

@@ -82,6 +82,13 @@ test('a daemon answers by HTTP and to its swarm, swaps, and comes back with it',
   const answer = await starling<Answer>(...asked, '--peer', peerId, ...asker.here);
   expect(answer.outputs[0]!.data).toEqual(two.outputs[0]!.data);
 
+  // What cannot be served is refused with the next step.
+  const refused = (...words: readonly string[]) =>
+    expect(starling('model', 'serve', 'm', ...words, ...asker.here)).rejects;
+  await refused('--file', file).toThrow(/nothing listens.*serving: \{listen/s);
+  await refused('--job', 'none', '--swarm').toThrow(/no job is called "none"/);
+  await refused().toThrow(/either --job JOB or --file/);
+
   // What is served comes back after a restart, in its version.
   await stop();
   await start();
@@ -98,17 +105,4 @@ test('a daemon answers by HTTP and to its swarm, swaps, and comes back with it',
   await starling('model', 'unserve', 'digits', ...here);
   expect((await api.serving.list()).models).toEqual([]);
   expect(await log()).not.toContain(token);
-});
-
-test('what cannot be served is refused with the next step', async () => {
-  const { here, api } = await up('refuser', {});
-  const folder = await temporaryDirectory();
-  const broken = join(folder, 'broken.onnx');
-  await writeFile(broken, 'no model');
-  const serve = (...words: readonly string[]) => starling('model', 'serve', 'm', ...words, ...here);
-  await expect(serve()).rejects.toThrow(/either --job JOB or --file/);
-  await expect(serve('--file', broken)).rejects.toThrow(/nothing listens.*serving: \{listen/s);
-  await expect(serve('--file', broken, '--swarm')).rejects.toThrow();
-  await expect(serve('--job', 'none', '--swarm')).rejects.toThrow(/no job is called "none"/);
-  expect((await api.serving.list()).models).toEqual([]);
 });

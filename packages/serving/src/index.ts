@@ -9,6 +9,7 @@ export {
 export { FAILURE_KINDS, type FailureKind, ServingError } from './failure.ts';
 export { type InferenceServer, inferOver, modelOf } from './http/client.ts';
 export type { ClientToken } from './http/clients.ts';
+export { inferenceDocument } from './http/document.ts';
 export { type HttpListener, type HttpOptions, listenHttp } from './http/listener.ts';
 export { type PeerModel, PeerModels, type PeerPoint, servePeers } from './peers.ts';
 export {
