@@ -93,7 +93,7 @@ describe('served models', () => {
     expect(text).toContain('starling_serving_queue_requests{model="ward"} 2');
     serving.gone('ward');
     expect(await metrics.text(view({ serving: { url: null, models: [] } }))).not.toContain(
-      '"ward"}',
+      'model="ward"',
     );
   });
 });
