@@ -37,7 +37,7 @@ import { DataRegistry } from './data-registry.ts';
 import { type Events, startEvents } from './event-bridge.ts';
 import { LiveRounds } from './live-rounds.ts';
 import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
-import { ServingService } from './serving.ts';
+import { ServingService, type ServingServiceParts } from './serving.ts';
 import { SwarmService } from './swarm-service.ts';
 import { DaemonTelemetry } from './telemetry.ts';
 import { unwind } from './unwind.ts';
@@ -158,13 +158,10 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const events = await eventsOf(assembly, running, watchers);
   // What it pauses must be there; a cap lowered since the last run counts now.
   governor.start();
-  serving = await ServingService.open({
-    ...{ config: config.serving, journal, blobs, node: running, inference, log, transport },
+  serving = await servingOf(assembly, watchers, {
+    ...{ journal, blobs, node: running, inference, transport },
     ...{ membership: service.membership, observer: telemetry.serving },
-    findJob: (wanted) => findJob(running, wanted),
   });
-  undo.push(async () => serving?.close());
-  watchers.add(serving.take);
   await blobs.trim();
   const socket = await serve(assembly, {
     ...{ governor, blobs, swarm, data, watchers, standings, lives, stop, telemetry, journal },
@@ -210,6 +207,18 @@ async function serve(assembly: Assembly, served: Served): Promise<string> {
   const where = { addresses: swarm.addresses(), socket, api: server.url };
   log.info('daemon is up', { peerId: swarm.self, ...where });
   return socket;
+}
+
+async function servingOf(
+  { config: { serving: config }, log, undo }: Assembly,
+  watchers: Set<Watcher>,
+  parts: Omit<ServingServiceParts, 'config' | 'log' | 'findJob'>,
+): Promise<ServingService> {
+  const known = (wanted: string) => findJob(parts.node, wanted);
+  const serving = await ServingService.open({ ...parts, config, log, findJob: known });
+  undo.push(() => serving.close());
+  watchers.add(serving.take);
+  return serving;
 }
 
 async function eventsOf(

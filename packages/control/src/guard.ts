@@ -48,7 +48,8 @@ export class SiteGuard {
     const { scheme, hostsKey, bodies } = this.#options;
     const host = headers.host?.toLowerCase();
     if (host === undefined || !this.#isOwnName(host, request)) {
-      const error = `this daemon is not called by this name; a name of its own belongs into ${hostsKey}`;
+      const words = 'this daemon is not called by this name; a name of its own belongs into';
+      const error = `${words} ${hostsKey}`;
       return { status: 421, code: 'host', error };
     }
     const { origin } = headers;

@@ -79,7 +79,7 @@ const STEP = fc.oneof(
 );
 
 describe('whatever comes when', () => {
-  test('every item is in one batch, in its order, none too large, none refused but by a full queue', () => {
+  test('every item is in one batch, in its order; none is too large, none lost', () => {
     fc.assert(
       fc.property(
         fc.array(STEP, { maxLength: 80 }),

@@ -110,7 +110,7 @@ describe('what breaks the rules', () => {
     expect(await raw(infer, new Uint8Array(8))).toMatchObject({ kind: 'outputs' });
   });
 
-  test('an answer that does not fit the question, or its own body, is not taken [I-2]', async () => {
+  test('an answer that does not fit question or body is not taken [I-2]', async () => {
     const { network, models } = await scene();
     const rogue = network.transport('rogue');
     const answers = (header: Parameters<typeof encodeCanonical<never>>[1], body = NO_BODY) =>

@@ -104,7 +104,7 @@ describe('what a model does not take is refused by name', () => {
       shape: [null, 2],
     }));
     const { serving } = await servingOne({}, { open: async () => new FakeEngine({ inputs }) });
-    const uneven = { inputs: [floats([[1, 2]]), floats([[1, 2], [3, 4]], 'w')] }; // biome-ignore format: short
+    const uneven = { inputs: [floats([[1, 2]]), floats(Array(2).fill([1, 2]), 'w')] };
     expect((await failureOf(serving.infer('m', uneven, 'ada'))).message).toMatch(
       /"x" has 1 rows and "w" 2/,
     );
@@ -232,7 +232,11 @@ describe('a model that fails', () => {
     };
     return servingOne(options, { open: async () => engine });
   };
-  const KINDS = [['model-crashed', 'crashed'], ['model-restarting', 'not-ready'], ['model-failed', 'failed']] as const; // biome-ignore format: a table
+  const KINDS = [
+    ['model-crashed', 'crashed'],
+    ['model-restarting', 'not-ready'],
+    ['model-failed', 'failed'],
+  ] as const;
 
   test.each(KINDS)('by %s fails those of that run alone', async (code, kind) => {
     const { serving } = await failing(code, { maxBatch: 1 });
@@ -253,4 +257,14 @@ test('a model that is taken away answers what it has, and nothing more', async (
   await removed;
   expect(engines[0]!.isClosed).toBe(true);
   await expect(serving.remove('m')).rejects.toThrow(/no model "m" is served/);
+});
+
+test('a daemon that stops waits for no run: what is not answered fails', async () => {
+  const { serving, engines } = await servingOne({ maxBatch: 1 });
+  const go = engines[0]!.hold();
+  const asked = [1, 2, 3].map((n) => failureOf(serving.infer('m', ask([[n, n]]), 'ada')));
+  const closed = serving.close();
+  go();
+  expect((await Promise.all(asked)).map(({ kind }) => kind)).toEqual(Array(3).fill('failed'));
+  await closed;
 });

@@ -90,6 +90,8 @@ export class ServedModel {
   readonly #quotas: Quotas | undefined;
   readonly #unwatch: () => void;
   #slot: Slot | undefined;
+  /** Those that answer, and those that still have to. */
+  readonly #slots = new Set<Slot>();
   readonly #retiring = new Set<Promise<void>>();
   #update: Promise<void> | undefined;
   #cancelRetry: (() => void) | undefined;
@@ -161,6 +163,14 @@ export class ServedModel {
       observer.failed(name, failure.kind);
       throw failure;
     }
+  }
+
+  /** The same, but fails what is not answered yet: the daemon stops. */
+  async abort(): Promise<void> {
+    this.#isClosed = true;
+    await this.#update;
+    await Promise.all([...this.#slots].map(({ engine }) => engine.close()));
+    await this.close();
   }
 
   /** Takes nothing more, and resolves when all that was taken is answered. */
@@ -272,6 +282,7 @@ export class ServedModel {
     const old = this.#slot;
     if (this.#isClosed) return engine.close();
     this.#slot = new Slot(this.#serial++, newest, engine);
+    this.#slots.add(this.#slot);
     const { version } = newest;
     log.info('a model is served', { name, version, device: engine.device });
     if (old === undefined) return;
@@ -281,7 +292,10 @@ export class ServedModel {
   }
 
   #retire(slot: Slot): void {
-    const end = slot.retire().finally(() => this.#retiring.delete(end));
+    const end = slot.retire().finally(() => {
+      this.#retiring.delete(end);
+      this.#slots.delete(slot);
+    });
     this.#retiring.add(end);
   }
 }

@@ -86,9 +86,10 @@ export class Serving {
     return Promise.reject(new ServingError('unknown-model', `no model "${name}" is served`));
   }
 
+  /** Fails what is not answered yet. */
   async close(): Promise<void> {
     const models = [...this.#models.values()];
     this.#models.clear();
-    await Promise.all(models.map((model) => model.close()));
+    await Promise.all(models.map((model) => model.abort()));
   }
 }

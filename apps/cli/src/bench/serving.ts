@@ -294,9 +294,8 @@ function reportOf(measured: readonly Measured[]): BenchmarkReport {
     ]),
   );
   const notes = results.flatMap(({ model, ratioToPlain, p99OverheadMs, lightLoad }) => [
-    `${model}, light load: bare p50 ${ms(lightLoad.plain.p50Ms)} p99 ${ms(lightLoad.plain.p99Ms)}, ` +
-      `served ${ms(lightLoad.served.p50Ms)} and ${ms(lightLoad.served.p99Ms)}, ` +
-      `HTTP ${ms(lightLoad.http.p50Ms)} and ${ms(lightLoad.http.p99Ms)}`,
+    `${model}, light load, p50 and p99: bare ${latencyText(lightLoad.plain)}, ` +
+      `served ${latencyText(lightLoad.served)}, HTTP ${latencyText(lightLoad.http)}`,
     ...(['served', 'http'] as const).flatMap((way) => [
       ...(ratioToPlain[way]! < TARGET_RATIO ? [`${model}, ${way}: wanted at least 90 %`] : []),
       ...(p99OverheadMs[way] > TARGET_MS ? [`${model}, ${way}: wanted p99 within 2 ms`] : []),
@@ -310,4 +309,5 @@ function reportOf(measured: readonly Measured[]): BenchmarkReport {
   };
 }
 
-const ms = (value: number): string => `${value.toFixed(2)} ms`;
+const latencyText = ({ p50Ms, p99Ms }: Latency): string =>
+  `${p50Ms.toFixed(2)} and ${p99Ms.toFixed(2)} ms`;

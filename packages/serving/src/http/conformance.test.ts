@@ -83,7 +83,6 @@ describe('answers are those of the published schema', () => {
         [3, 4],
       ],
     ]) {
-      // biome-ignore format: short
       const request = { id: '42', inputs: [{ ...PAIRS, data }], outputs: [{ name: 'y' }] };
       expect(faultsOf('inference_request', request)).toBeNull();
       const { status, body } = await ask('/v2/models/m/versions/1/infer', request);

@@ -25,8 +25,8 @@ type Name = keyof typeof NAMES;
 
 const ABOUT = [
   'Version 2 of the Open Inference Protocol over HTTP, as a Starling daemon speaks it where',
-  '`serving.listen` is configured. The version of a model is the certified round of its job, or the',
-  'number of its file; the newest alone is served. Tensors may be binary in both directions, by the',
+  '`serving.listen` is configured. The version of a model is the certified round of its job, or',
+  'the number of its file; the newest alone is served. Tensors may be binary both ways, by the',
   `extension \`binary_tensor_data\`: the body is then JSON, as many bytes as \`${HEADER_LENGTH}\``,
   'says, and the elements of each tensor behind it, row-major and little-endian.',
 ].join('\n');

@@ -58,7 +58,8 @@ export async function listenHttp(serving: Serving, options: HttpOptions): Promis
     throw new ConfigError('serving.listen', problem, hint);
   }
   const bound = app.server.address() as AddressInfo;
-  const url = `${scheme}://${isOutside ? (hosts[0] ?? shownHost(bound.address)) : shownHost(bound.address)}:${bound.port}`;
+  const named = isOutside ? hosts[0] : undefined;
+  const url = `${scheme}://${named ?? shownHost(bound.address)}:${bound.port}`;
   return { url, close: () => app.close() };
 }
 

@@ -64,7 +64,11 @@ describe('a model in its process', () => {
     expect(engine.inputs).toEqual([{ name: 'x', ...spec }]);
     expect(engine.outputs).toEqual([{ name: 'y', ...spec }]);
     expect(engine).toMatchObject({ unbatchable: null, isReady: true, device: 'cpu' });
-    const rows = [[1, 2], [3, 4], [5, 6]]; // biome-ignore format: a table
+    const rows = [
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ];
     const result = await engine.run([input('x', 'float32', rows)]);
     expect(result[0]).toMatchObject({ name: 'y', dtype: 'float32', shape: [3, 2] });
     expect(values(result)).toEqual([2, 4, 6, 8, 10, 12]);
