@@ -35,7 +35,7 @@ export function elementsOf(tensor: Described, data: readonly unknown[]): Uint8Ar
   const isRight = dtype === 'bool' ? isTruth : whole ? isWithin(whole) : isNumber;
   const wrong = flat.findIndex((value) => !isRight(value));
   if (wrong !== -1) {
-    const found = JSON.stringify(flat[wrong])?.slice(0, 40);
+    const found = wordOf(flat[wrong]);
     throw badRequest(`input "${name}", element ${wrong}: ${found} is no ${dtype}`);
   }
   const numbers = flat as readonly number[];
@@ -45,6 +45,12 @@ export function elementsOf(tensor: Described, data: readonly unknown[]): Uint8Ar
       : new ARRAYS[dtype](numbers as readonly number[] as number[]);
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
+
+/** A value in a few characters; what is nested may be nested too deep to be written. */
+const wordOf = (value: unknown): string =>
+  typeof value === 'object' && value !== null
+    ? 'a list or an object'
+    : JSON.stringify(value).slice(0, 40);
 
 /** Nested data must have the shape in every part: a ragged row would shift all that follow. */
 function flattened({ name, shape }: Described, data: readonly unknown[]): readonly unknown[] {

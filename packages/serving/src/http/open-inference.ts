@@ -6,7 +6,9 @@ import { dataOf, elementsOf } from './json-data.ts';
 import { type InferBody, type InferResponse, inferRequestSchema } from './schemas.ts';
 
 /** Bytes of JSON in a request: to parse more would hold up the daemon's loop too long. */
-export const JSON_BYTES_MAX = 4 * 1024 * 1024;
+export const JSON_BYTES_MAX = 2 * 1024 * 1024;
+/** Elements of all outputs in JSON, for the same reason. */
+export const JSON_ELEMENTS_MAX = 128 * 1024;
 /** Bytes of a request whose tensors are binary. */
 export const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -105,6 +107,12 @@ export function writeResponse(
   { id, isBinary }: Pick<ReadRequest, 'id' | 'isBinary'>,
 ): WrittenResponse {
   const binary = outputs.filter(({ name }) => isBinary(name));
+  const said = outputs.filter(({ name }) => !isBinary(name));
+  const elements = said.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  if (elements > JSON_ELEMENTS_MAX) {
+    const words = `${elements} elements of outputs, at most ${JSON_ELEMENTS_MAX} go as JSON`;
+    throw badRequest(`${words}: ask for them as binary data`);
+  }
   const header: InferResponse = {
     ...{ model_name: model, model_version: version },
     ...(id !== undefined && { id }),

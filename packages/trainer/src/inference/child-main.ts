@@ -6,6 +6,7 @@
 import { writevSync } from 'node:fs';
 import { errorMessage, ProtocolError, unreachable } from '@starling/core';
 import {
+  ANSWER_BYTES_MAX,
   CHANNEL,
   type Frame,
   frameStart,
@@ -26,6 +27,10 @@ function send(header: InferenceAnswer, tensors: readonly Uint8Array[] = []): voi
     return rest === 0 ? [bytes] : [bytes, PADDING.subarray(0, rest)];
   });
   const bodyBytes = pieces.reduce((sum, { length }) => sum + length, 0);
+  if (bodyBytes > ANSWER_BYTES_MAX) {
+    const words = `${bodyBytes} bytes of outputs, at most ${ANSWER_BYTES_MAX}`;
+    throw new ProtocolError('model-failed', words);
+  }
   let left: readonly Uint8Array[] = [frameStart(header, bodyBytes), ...pieces];
   while (left.length > 0) left = after(left, writevSync(CHANNEL, left));
 }

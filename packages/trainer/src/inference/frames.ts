@@ -12,7 +12,10 @@ export const CHANNEL = 3;
 
 export const HEAD_BYTES = 8;
 const HEADER_BYTES_MAX = 2 ** 20;
+/** What a daemon sends: models, and the inputs of a batch. */
 export const BODY_BYTES_MAX = MODEL_LIMITS.bytesMax;
+/** What it takes of a child, which a foreign model may have taken over. */
+export const ANSWER_BYTES_MAX = 128 * 2 ** 20;
 const ALIGNMENT = 8;
 
 export interface TensorHeader {
@@ -84,10 +87,13 @@ export function frameStart(header: unknown, bodyBytes: number): Buffer {
 }
 
 /** @throws ProtocolError where a length is beyond what either side sends */
-export function frameLengths(head: Uint8Array): readonly [header: number, body: number] {
+export function frameLengths(
+  head: Uint8Array,
+  bodyMax: number,
+): readonly [header: number, body: number] {
   const view = new DataView(head.buffer, head.byteOffset, HEAD_BYTES);
   const [header, body] = [view.getUint32(0, true), view.getUint32(4, true)];
-  if (header > HEADER_BYTES_MAX || body > BODY_BYTES_MAX) {
+  if (header > HEADER_BYTES_MAX || body > bodyMax) {
     throw new ProtocolError('frame', `a frame of ${header} and ${body} bytes`);
   }
   return [header, body];
@@ -108,7 +114,7 @@ export function tensorsOf(
   });
 }
 
-/** Puts a stream's chunks together to frames. */
+/** Puts the chunks of a child's stream together to frames. */
 export class FrameReader<T> {
   readonly #onFrame: (frame: Frame<T>) => void;
   #chunks: Uint8Array[] = [];
@@ -126,7 +132,7 @@ export class FrameReader<T> {
     for (;;) {
       if (this.#lengths === undefined) {
         if (this.#held < HEAD_BYTES) return;
-        this.#lengths = frameLengths(this.#take(HEAD_BYTES));
+        this.#lengths = frameLengths(this.#take(HEAD_BYTES), ANSWER_BYTES_MAX);
       }
       const [header, body] = this.#lengths;
       if (this.#held < header + body) return;

@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs';
-import { type Frame, frameLengths, HEAD_BYTES } from './frames.ts';
+import { BODY_BYTES_MAX, type Frame, frameLengths, HEAD_BYTES } from './frames.ts';
 
 const CAPACITY = 2 ** 16;
 /** A larger buffer is given back when the frame that needed it is done. */
@@ -29,7 +29,7 @@ export class Receiver<T> {
   next(): Frame<T> | undefined {
     this.#forget();
     if (!this.#fill(HEAD_BYTES)) return undefined;
-    const [headerBytes, bodyBytes] = frameLengths(this.#buffer);
+    const [headerBytes, bodyBytes] = frameLengths(this.#buffer, BODY_BYTES_MAX);
     const bodyAt = HEAD_BYTES + headerBytes;
     const end = bodyAt + bodyBytes;
     if (!this.#fill(end)) return undefined;
