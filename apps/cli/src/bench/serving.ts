@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { type Log, millis, ProtocolError } from '@starling/core';
 import { writeModel } from '@starling/onnx';
 import { type HttpListener, listenHttp, NO_OBSERVER, Serving } from '@starling/serving';
@@ -10,9 +11,17 @@ import {
   type PlainTask,
   zooModel,
 } from '@starling/trainer';
-import { median } from './interleave.ts';
-import { type Benchmark, type BenchmarkReport, columnsOf } from './registry.ts';
+import type { Benchmark } from './registry.ts';
 import type { LoadResult, LoadTask } from './serving-load.ts';
+import {
+  BATCH,
+  type CpuTimes,
+  type Latency,
+  type Measured,
+  type Rates,
+  reportOf,
+  type Way,
+} from './serving-report.ts';
 
 interface Size {
   readonly repetitions: number;
@@ -24,32 +33,13 @@ interface Size {
 const FULL: Size = { repetitions: 5, milliseconds: 1_000, lightMs: 4_000 };
 const QUICK: Size = { repetitions: 1, milliseconds: 150, lightMs: 150 };
 
-const BATCH = 32;
 /** Requests of one row that are under way at a time: two batches. */
 const SINGLES = 2 * BATCH;
 const CONNECTIONS = 4;
 /** Between two requests of a light load. */
 const PAUSE_MS = 3;
 const SEED = 1;
-const TARGET_RATIO = 0.9;
-const TARGET_MS = 2;
 const QUIET: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-
-/** Rows a second. */
-type Way = 'plain' | 'served' | 'servedSingles' | 'http' | 'httpSingles';
-type Rates = Readonly<Record<Way, readonly number[]>>;
-
-interface Latency {
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly requests: number;
-}
-
-interface Measured {
-  readonly model: string;
-  readonly rates: Rates;
-  readonly light: Readonly<Record<'plain' | 'served' | 'http', Latency>>;
-}
 
 /** A process that answers one message with one. */
 class Helper {
@@ -66,12 +56,17 @@ class Helper {
     return answer as T;
   }
 
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
   end(): void {
     this.#process.kill();
   }
 }
 
 interface Scene {
+  readonly inference: Inference;
   readonly serving: Serving;
   readonly listener: HttpListener;
   readonly plain: Helper;
@@ -174,6 +169,45 @@ function waysOf(scene: Scene, subject: Subject, ms: number) {
   } satisfies Record<Way, () => Promise<number>>;
 }
 
+/** What `/proc` counts in. */
+const TICK_US = 10_000;
+
+/** CPU time that a process has used, microseconds; undefined where there is no `/proc`. */
+function cpuOf(pid: number): number | undefined {
+  try {
+    const [, rest] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+    const fields = rest!.split(' ');
+    return TICK_US * (Number(fields[11]) + Number(fields[12]));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Time on the CPU, which other work on the machine changes little: where cores are free, the
+ * model's process is what throughput hangs on.
+ */
+async function cpuTimesOf(scene: Scene, subject: Subject, size: Size): Promise<CpuTimes | null> {
+  const { inference, plain } = scene;
+  const ways = waysOf(scene, subject, 2 * size.milliseconds);
+  const spent = async (work: () => Promise<number>, read: () => number | undefined) => {
+    const before = read();
+    const batches = (await work()) / BATCH;
+    return ((read() ?? Number.NaN) - (before ?? Number.NaN)) / batches;
+  };
+  const own = () => {
+    const { user, system } = process.cpuUsage();
+    return user + system;
+  };
+  const times = {
+    plain: await spent(ways.plain, () => cpuOf(plain.pid)),
+    model: await spent(ways.served, () => cpuOf(inference.pids[0] ?? 0)),
+    server: await spent(ways.served, own),
+    serverByHttp: await spent(ways.http, own),
+  };
+  return Number.isNaN(times.plain + times.model) ? null : times;
+}
+
 /** All ways in turn, then again backwards, so that load from outside hits all alike. */
 async function ratesOf(scene: Scene, subject: Subject, size: Size): Promise<Rates> {
   const ways = Object.entries(waysOf(scene, subject, size.milliseconds));
@@ -209,7 +243,8 @@ async function measure(scene: Scene, subject: Subject, size: Size): Promise<Meas
   await serving.add(model, source, { ...options, swarm: false, quota: null }).refresh();
   try {
     const light = await lightOf(scene, subject, size);
-    return { model, light, rates: await ratesOf(scene, subject, size) };
+    const rates = await ratesOf(scene, subject, size);
+    return { model, light, rates, cpu: await cpuTimesOf(scene, subject, size) };
   } finally {
     await serving.remove(model);
   }
@@ -245,7 +280,7 @@ export const serving: Benchmark = {
     });
     const [plain, load] = [new Helper('serving-plain'), new Helper('serving-load')];
     try {
-      const scene = { serving, listener, plain, load };
+      const scene = { serving, listener, plain, load, inference };
       const measured: Measured[] = [];
       for (const model of ['mlp', 'cnn'] as const) {
         measured.push(await measure(scene, subjectOf(model), size));
@@ -260,54 +295,3 @@ export const serving: Benchmark = {
     }
   },
 };
-
-const WAYS: Readonly<Record<Way, string>> = {
-  plain: 'bare session, batches of 32',
-  served: 'served, requests of 32 rows',
-  servedSingles: 'served, requests of 1 row',
-  http: 'by HTTP, requests of 32 rows',
-  httpSingles: 'by HTTP, requests of 1 row',
-};
-
-function summaryOf({ model, rates, light }: Measured) {
-  const ratio = (way: Way) => median(rates[way].map((rate, i) => rate / rates.plain[i]!));
-  const ways = Object.keys(WAYS) as Way[];
-  return {
-    model,
-    rowsPerSecond: Object.fromEntries(ways.map((way) => [way, median(rates[way])])),
-    ratioToPlain: Object.fromEntries(ways.map((way) => [way, ratio(way)])),
-    lightLoad: light,
-    p99OverheadMs: {
-      served: light.served.p99Ms - light.plain.p99Ms,
-      http: light.http.p99Ms - light.plain.p99Ms,
-    },
-  };
-}
-
-function reportOf(measured: readonly Measured[]): BenchmarkReport {
-  const results = measured.map(summaryOf);
-  const lines = results.flatMap(({ model, rowsPerSecond, ratioToPlain }) =>
-    (Object.keys(WAYS) as Way[]).map((way) => [
-      `${model}: ${WAYS[way]}`,
-      Math.round(rowsPerSecond[way]!).toString(),
-      (100 * ratioToPlain[way]!).toFixed(0),
-    ]),
-  );
-  const notes = results.flatMap(({ model, ratioToPlain, p99OverheadMs, lightLoad }) => [
-    `${model}, light load, p50 and p99: bare ${latencyText(lightLoad.plain)}, ` +
-      `served ${latencyText(lightLoad.served)}, HTTP ${latencyText(lightLoad.http)}`,
-    ...(['served', 'http'] as const).flatMap((way) => [
-      ...(ratioToPlain[way]! < TARGET_RATIO ? [`${model}, ${way}: wanted at least 90 %`] : []),
-      ...(p99OverheadMs[way] > TARGET_MS ? [`${model}, ${way}: wanted p99 within 2 ms`] : []),
-    ]),
-  ]);
-  return {
-    title: 'Models of the zoo, one thread, float32',
-    columns: columnsOf(['HOW', 'ROWS/S', '% OF BARE']),
-    ...{ lines, notes },
-    result: { batch: BATCH, targetRatio: TARGET_RATIO, targetP99OverheadMs: TARGET_MS, results },
-  };
-}
-
-const latencyText = ({ p50Ms, p99Ms }: Latency): string =>
-  `${p50Ms.toFixed(2)} and ${p99Ms.toFixed(2)} ms`;
