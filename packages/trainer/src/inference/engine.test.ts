@@ -13,12 +13,21 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../../../test/helpers/parts.ts';
 import { node } from '../../../../test/helpers/small-graphs.ts';
 import { until } from '../../../../test/helpers/until.ts';
+import { probeCage } from '../cage.ts';
 import { createInference, type InferenceEngine, type RunInput, type RunResult } from './engine.ts';
 
 const childEntry = new URL('../../../../apps/cli/dist/inference-child.js', import.meta.url);
 
+/** Found out once for all tests. */
+const support = probeCage(childEntry);
+
 function inference() {
-  const made = createInference({ childEntry, log: silentLog, backoffMs: 20 });
+  const made = createInference({
+    childEntry,
+    log: silentLog,
+    backoffMs: 20,
+    support: () => support,
+  });
   onTestFinished(() => made.close());
   return made;
 }

@@ -76,6 +76,8 @@ const LOAD_MS = 120_000;
 const RUN_MS = 30_000;
 /** After so long in one life, earlier deaths are forgotten. */
 const FORGET_MS = 600_000;
+/** From then on its device is to blame: a driver may take the whole process down. */
+const DEVICE_DEATHS = 2;
 const PADDING = Buffer.alloc(8);
 
 class ProcessInference implements Inference {
@@ -109,7 +111,7 @@ class ProcessInference implements Inference {
     const { log, backoffMs = 1000 } = this.#options;
     const engine = new ProcessEngine({
       ...{ model, device, log, backoffMs, threads: this.#limits.cpuThreads },
-      child: (onDeath) => this.#child(device, onDeath),
+      child: (on, onDeath) => this.#child(on, onDeath),
       onClose: () => this.#engines.delete(engine),
     });
     this.#engines.add(engine);
@@ -174,7 +176,7 @@ interface EngineParts {
   readonly threads: number;
   readonly log: Log;
   readonly backoffMs: number;
-  readonly child: (onDeath: () => void) => Promise<InferenceChild>;
+  readonly child: (device: Device, onDeath: () => void) => Promise<InferenceChild>;
   readonly onClose: () => void;
 }
 
@@ -185,16 +187,18 @@ class ProcessEngine implements InferenceEngine {
   #loaded: LoadedModel | undefined;
   #child: InferenceChild | undefined;
   #starting: Promise<InferenceChild> | undefined;
+  #device: Device;
   #isHeld = false;
   #deaths = 0;
   #bornAt = 0;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
+    this.#device = parts.device;
   }
 
   get device(): Device {
-    return this.#parts.device;
+    return this.#device;
   }
 
   get inputs() {
@@ -277,8 +281,9 @@ class ProcessEngine implements InferenceEngine {
   }
 
   async #load(): Promise<InferenceChild> {
-    const { model, device, threads, child: make } = this.#parts;
-    const child = await make(() => this.#onDeath());
+    const { model, threads, child: make } = this.#parts;
+    const device = this.#device;
+    const child = await make(device, () => this.#onDeath());
     this.#bornAt = performance.now();
     try {
       const { header } = await child.request({ kind: 'load', device, threads }, [model], LOAD_MS);
@@ -299,6 +304,10 @@ class ProcessEngine implements InferenceEngine {
     const { backoffMs, log } = this.#parts;
     const lasted = performance.now() - this.#bornAt;
     this.#deaths = lasted > FORGET_MS ? 1 : this.#deaths + 1;
+    if (this.#device !== 'cpu' && this.#deaths >= DEVICE_DEATHS) {
+      log.warn(`a model failed on ${this.#device} and is served on the CPU`);
+      this.#device = 'cpu';
+    }
     const wait = restartDelay(this.#deaths - 1, backoffMs);
     this.#isHeld = wait > 0;
     const again = async () => {
