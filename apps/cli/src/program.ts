@@ -12,6 +12,7 @@ import { registerEvents } from './commands/events.ts';
 import { registerExperiment } from './commands/experiment.ts';
 import { registerGradcheck } from './commands/gradcheck.ts';
 import { registerHelp } from './commands/help.ts';
+import { registerInfer } from './commands/infer.ts';
 import { registerInit } from './commands/init.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerLaunch } from './commands/launch.ts';
@@ -45,6 +46,7 @@ export function createProgram(): Command {
     ...[registerDoctor, registerDashboard, registerSwarm],
     registerData,
     ...[registerLaunch, registerJobs, registerWatch, registerEvents, registerCancel, registerModel],
+    registerInfer,
     ...[registerPrivacy, registerCredits, registerLedger, registerPolicy],
     ...[registerGradcheck, registerAutodiff, registerSim, registerExperiment],
     ...[registerReproduce, registerBench],

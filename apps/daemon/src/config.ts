@@ -12,6 +12,7 @@ import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { apiSchema } from './api-config.ts';
 import { offersSchema } from './offers-config.ts';
+import { servingSchemaOf } from './serving-config.ts';
 import { logFormatSchema, telemetrySchema } from './telemetry-config.ts';
 
 const peer = z
@@ -179,6 +180,8 @@ export const configSchema = z.strictObject({
   events: eventsConfigSchema.prefault({}),
   offers: offersSchema,
   api: apiSchema,
+  /** Models for clients, by the Open Inference Protocol; nothing listens unless told. */
+  serving: servingSchemaOf(memory),
   log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   logFormat: logFormatSchema,
   telemetry: telemetrySchema,

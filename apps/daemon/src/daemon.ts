@@ -22,16 +22,23 @@ import {
 } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
 import { noticeFields } from '@starling/telemetry';
-import { createTrainer, dataOffers, type ProcessTrainer } from '@starling/trainer';
+import {
+  createInference,
+  createTrainer,
+  dataOffers,
+  type Inference,
+  type ProcessTrainer,
+} from '@starling/trainer';
 import { apiOptions } from './api.ts';
 import { PolicyBook } from './api-policy.ts';
 import { type Config, limitsOf, policyOf } from './config.ts';
-import { type ControlParts, controlHandlers } from './control.ts';
+import { type ControlParts, controlHandlers, findJob } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
 import { type Events, startEvents } from './event-bridge.ts';
 import { LiveRounds } from './live-rounds.ts';
 import { type RunningModels, startModels } from './model-start.ts';
 import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
+import { ServingService, type ServingServiceParts } from './serving.ts';
 import { SwarmService } from './swarm-service.ts';
 import { DaemonTelemetry } from './telemetry.ts';
 import { unwind } from './unwind.ts';
@@ -102,15 +109,19 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   undo.push(() => journal.close());
   let node: StarlingNode | undefined;
   let models: RunningModels | undefined;
+  let serving: ServingService | undefined;
   const blobs = await FileBlobStore.open(state.blobs, {
     bytesMax: () => config.resources.disk,
-    pinned: () => [...(node?.pinned() ?? []), ...(models?.service.pinned() ?? [])],
+    pinned: () => [node, models?.service, serving].flatMap((each) => [...(each?.pinned() ?? [])]),
   });
   const data = new DataRegistry(journal);
   for (const problem of await data.load()) log.warn(problem);
   const trainer = trainerOf(config, data, log);
   undo.push(() => trainer.close());
-  const governor = governorOf(config, { log, trainer, pause: (on) => node?.pause(on) });
+  const inference = inferenceOf(config, trainer, log);
+  undo.push(() => inference.close());
+  const children = () => [...trainer.pids, ...inference.pids];
+  const governor = governorOf(config, { log, children, pause: (on) => node?.pause(on) });
   undo.push(async () => governor.stop());
   const service = await SwarmService.open({
     bandwidth: governor.bandwidth,
@@ -155,10 +166,15 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const events = await eventsOf(assembly, running, watchers);
   // What it pauses must be there; a cap lowered since the last run counts now.
   governor.start();
+  serving = await servingOf(assembly, watchers, {
+    ...{ journal, blobs, node: running, inference, transport },
+    ...{ membership: service.membership, observer: telemetry.serving },
+  });
   await blobs.trim();
   const socket = await serve(assembly, {
     ...{ governor, blobs, swarm, data, watchers, standings, lives, stop, telemetry, journal },
     ...{ node: running, models, swarmHandlers: service, events: () => events.status() },
+    servingHandlers: serving.handlers,
     proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),
   });
   return { node: running, swarm, data, socket, traffic, stopped, stop };
@@ -201,6 +217,18 @@ async function serve(assembly: Assembly, served: Served): Promise<string> {
   return socket;
 }
 
+async function servingOf(
+  { config: { serving: config }, log, undo }: Assembly,
+  watchers: Set<Watcher>,
+  parts: Omit<ServingServiceParts, 'config' | 'log' | 'findJob'>,
+): Promise<ServingService> {
+  const known = (wanted: string) => findJob(parts.node, wanted);
+  const serving = await ServingService.open({ ...parts, config, log, findJob: known });
+  undo.push(() => serving.close());
+  watchers.add(serving.take);
+  return serving;
+}
+
 async function eventsOf(
   { config, state, log, undo }: Assembly,
   node: StarlingNode,
@@ -223,17 +251,25 @@ function trainerOf(config: Config, datasets: DataRegistry, log: Log): ProcessTra
   return createTrainer({ childEntry, datasets, log, limits, device, precision });
 }
 
+function inferenceOf({ serving }: Config, trainer: ProcessTrainer, log: Log): Inference {
+  const { memory, cpuThreads } = serving;
+  const childEntry = entry('inference-child');
+  const support = () => trainer.support();
+  return createInference({ childEntry, log, support, limits: { memory, cpuThreads } });
+}
+
 interface Governed {
   readonly log: Log;
-  readonly trainer: ProcessTrainer;
+  /** Process ids of trainers and of served models. */
+  readonly children: () => readonly number[];
   readonly pause: (on: boolean) => void;
 }
 
-function governorOf(config: Config, { log, trainer, pause }: Governed): Governor {
+function governorOf(config: Config, { log, children, pause }: Governed): Governor {
   return new Governor({
     ...{ clock: systemClock, files: systemFiles, limits: () => limitsOf(config), minuteOfDay },
-    memoryUsed: () => memoryOf(trainer.pids),
-    processes: () => [process.pid, ...trainer.pids],
+    memoryUsed: () => memoryOf(children()),
+    processes: () => [process.pid, ...children()],
     onChange: (reasons) => {
       if (reasons.length > 0) log.info('stays out of new rounds', { reasons });
       else log.info('takes part in rounds again');

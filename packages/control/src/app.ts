@@ -15,6 +15,7 @@ import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
 import { offerRoutes } from './routes/offers.ts';
 import type { ControlApp } from './routes/operation.ts';
+import { servingRoutes } from './routes/serving.ts';
 import { swarmRoutes } from './routes/swarm.ts';
 import { BROWSER_HEADERS, NOT_KEPT, staticRoutes } from './static.ts';
 
@@ -82,6 +83,7 @@ export async function createApp(parts: AppParts, kind: AppKind): Promise<Control
   daemonRoutes(app, handlers);
   jobRoutes(app, handlers, { events, heartbeatMs });
   dataRoutes(app, handlers);
+  servingRoutes(app, handlers);
   swarmRoutes(app, handlers.swarm);
   modelRoutes(app, handlers.models);
   offerRoutes(app, handlers.offers);

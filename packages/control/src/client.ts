@@ -40,6 +40,18 @@ import {
   statusSchema,
 } from './schemas.ts';
 import {
+  type AnsweredView,
+  type AskPeer,
+  answeredSchema,
+  type PeerModelView,
+  peerModelSchema,
+  type Serve,
+  type ServedView,
+  type ServingView,
+  servedSchema,
+  servingSchema,
+} from './serving-schema.ts';
+import {
   type CreateInvite,
   type CreateSwarm,
   type InviteView,
@@ -86,9 +98,19 @@ export interface ControlClient {
   inspectData(wanted: Inspect): Promise<InspectionView>;
   policy(): Promise<PolicyView>;
   changePolicy(change: PolicyChange): Promise<PolicyView>;
+  readonly serving: ServingClient;
   readonly swarm: SwarmClient;
   readonly models: ModelClient;
   readonly offers: OfferClient;
+}
+
+export interface ServingClient {
+  list(): Promise<ServingView>;
+  /** @param progress of the model's file on its way to the daemon */
+  serve(wanted: Serve, progress?: Progress): Promise<ServedView>;
+  unserve(name: string): Promise<ServedView>;
+  peerModels(peer: string): Promise<readonly PeerModelView[]>;
+  askPeer(ask: AskPeer): Promise<AnsweredView>;
 }
 
 export interface SwarmClient {
@@ -160,6 +182,19 @@ export function createControlClient(target: ControlTarget): ControlClient {
       call(target, policyViewSchema, { method: 'PATCH', path: '/v1/policy', body }),
     privacy: () => get('/v1/privacy', privacyViewSchema),
     listData: () => get('/v1/data', z.array(dataViewSchema)),
+    serving: {
+      list: () => get('/v1/serving', servingSchema),
+      serve: (body, onSent) =>
+        call(target, servedSchema, { method: 'POST', path: '/v1/serving', body, onSent }),
+      unserve: (name) =>
+        call(target, servedSchema, {
+          method: 'DELETE',
+          path: `/v1/serving/${encodeURIComponent(name)}`,
+        }),
+      peerModels: (peer) =>
+        get(`/v1/peers/${encodeURIComponent(peer)}/models`, z.array(peerModelSchema)),
+      askPeer: (ask) => post('/v1/infer', ask, answeredSchema),
+    },
     swarm: {
       show: () => get('/v1/swarm', swarmViewSchema),
       create: (wanted) => post('/v1/swarm', wanted, swarmViewSchema),

@@ -12,6 +12,7 @@ import { registerFork } from './model-fork.ts';
 import { registerOffers } from './model-offers.ts';
 import { registerPublish } from './model-publish.ts';
 import { registerSearch, registerShow } from './model-search.ts';
+import { registerServe } from './model-serve.ts';
 import { proofBeside, registerVerify } from './model-verify.ts';
 import { registerDeprecate, registerVouchForModel } from './model-words.ts';
 
@@ -31,6 +32,7 @@ export function registerModel(program: Command): void {
   registerVouchForModel(model);
   registerDeprecate(model);
   registerOffers(model);
+  registerServe(model);
 }
 
 interface PullCommand extends DaemonOptions {
