@@ -87,7 +87,7 @@ test('a daemon answers by HTTP and to its swarm, swaps, and comes back with it',
     expect(starling('model', 'serve', 'm', ...words, ...asker.here)).rejects;
   await refused('--file', file).toThrow(/nothing listens.*serving: \{listen/s);
   await refused('--job', 'none', '--swarm').toThrow(/no job is called "none"/);
-  await refused().toThrow(/either --job JOB or --file/);
+  await refused().toThrow(/one of --job JOB, --file MODEL.onnx and --card CARD/);
 
   // What is served comes back after a restart, in its version.
   await stop();

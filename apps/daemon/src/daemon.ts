@@ -9,6 +9,7 @@ import {
   type InputObserver,
   metered,
   type NodeOptions,
+  type NodeParts,
   plainWire,
   StarlingNode,
   type Traffic,
@@ -104,7 +105,7 @@ interface Assembly {
 }
 
 async function assemble(assembly: Assembly): Promise<Daemon> {
-  const { config, log, state, key, hooks, undo, stopAll } = assembly;
+  const { config, log, state, key, undo, stopAll } = assembly;
   const journal = await LevelJournal.open(state.journal);
   undo.push(() => journal.close());
   let node: StarlingNode | undefined;
@@ -137,20 +138,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   undo.push(() => telemetry.stop());
   const { lives, watchers, standings } = watching(telemetry);
   const running = new StarlingNode(
-    {
-      clock: systemClock,
-      random: systemRandom,
-      log,
-      transport,
-      blobs,
-      journal,
-      trainer,
-      compute: createComputePool(entry('kernel-worker')),
-      wire: plainWire,
-      key,
-      members: service.membership,
-      ...(hooks.observer && { observer: hooks.observer }),
-    },
+    { ...nodeParts({ transport, blobs, journal, trainer }, assembly), members: service.membership },
     optionsOf(assembly, key.peerId, { watchers, standings }),
     dataOffers(data),
   );
@@ -167,7 +155,8 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   // What it pauses must be there; a cap lowered since the last run counts now.
   governor.start();
   serving = await servingOf(assembly, watchers, {
-    ...{ journal, blobs, node: running, inference, transport },
+    ...{ journal, blobs, node: running, inference, transport, models: models.service },
+    admits: (card, peer) => models?.offers.desk.admits(card, peer) ?? false,
     ...{ membership: service.membership, observer: telemetry.serving },
   });
   await blobs.trim();
@@ -179,6 +168,16 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   });
   return { node: running, swarm, data, socket, traffic, stopped, stop };
 }
+
+type Made = Pick<NodeParts, 'transport' | 'blobs' | 'journal' | 'trainer'>;
+
+/** What a node works with, but for who may speak to it. */
+const nodeParts = (made: Made, { log, key, hooks }: Assembly): NodeParts => ({
+  ...made,
+  ...{ clock: systemClock, random: systemRandom, log, wire: plainWire, key },
+  compute: createComputePool(entry('kernel-worker')),
+  ...(hooks.observer && { observer: hooks.observer }),
+});
 
 type Watcher = (job: JobId, notice: Notice) => void;
 

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type BlobHash, type BlobStore, type JobId, ProtocolError } from '@starling/core';
 import { decodeState } from '@starling/federation';
+import type { HeldCard } from '@starling/models';
 import type { StarlingNode } from '@starling/node';
+import type { CardId } from '@starling/protocol-models';
 import type { ModelSource, ModelVersion } from '@starling/serving';
 import { applyVector } from '@starling/trainer';
 
@@ -85,5 +87,39 @@ export class FileSource implements ModelSource {
   watch(changed: () => void): () => void {
     this.#listeners.add(changed);
     return () => this.#listeners.delete(changed);
+  }
+}
+
+/** How a published model is had. */
+export interface CardModels {
+  /** By its card's id, a beginning of it, or a name. @throws ConfigError */
+  named(wanted: string): HeldCard;
+  fetch(id: string): Promise<{ readonly model: Uint8Array }>;
+}
+
+/**
+ * A published model. It is fetched whenever it is loaded, and not kept in the store in clear: what
+ * is there, others get by its hash, and a restricted model's hash stands in its card.
+ */
+export class CardSource implements ModelSource {
+  readonly card: CardId;
+  readonly #models: CardModels;
+
+  constructor(models: CardModels, card: CardId) {
+    this.#models = models;
+    this.card = card;
+  }
+
+  async newest(): Promise<ModelVersion> {
+    const { card } = this.#models.named(this.card);
+    return {
+      ...{ version: String(card.version), identity: card.model.hash },
+      bytes: async () => (await this.#models.fetch(this.card)).model,
+    };
+  }
+
+  /** A card is for good. */
+  watch(): () => void {
+    return () => {};
   }
 }

@@ -56,6 +56,14 @@ function fakeInference() {
   return { inference, opened };
 }
 
+const CARDS = {
+  named: (id: string) => {
+    const model = { hash: id, bytes: 1 };
+    return { id, card: { name: 'digits', version: 3, model } } as never;
+  },
+  fetch: async () => ({ model: new Uint8Array([7]) }),
+};
+
 async function scene(listen = true) {
   const [job, journal, blobs] = [new FakeJob(), new MemoryJournal(), new MemoryBlobStore()];
   const { inference, opened } = fakeInference();
@@ -67,6 +75,8 @@ async function scene(listen = true) {
     findJob: () => JOB,
     transport: new MemoryNetwork().transport('me' as PeerId),
     membership: { refusal: () => undefined },
+    models: CARDS,
+    admits: () => true,
   };
   const service = await ServingService.open(parts);
   const serve = (source: object, options = {}) =>

@@ -12,6 +12,7 @@ import {
 } from '@starling/core';
 import { parsePeerId } from '@starling/crypto';
 import type { StarlingNode } from '@starling/node';
+import type { CardId } from '@starling/protocol-models';
 import type { Notice } from '@starling/rounds';
 import {
   type HttpListener,
@@ -30,10 +31,10 @@ import { tcpOptions } from './api.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './ports.ts';
 import { clientTokens } from './serving-config.ts';
-import { FileSource, JobSource } from './serving-sources.ts';
+import { type CardModels, CardSource, FileSource, JobSource } from './serving-sources.ts';
 import { VERSION } from './version.ts';
 
-export interface ServingServiceParts extends PeerPoint {
+export interface ServingServiceParts extends Omit<PeerPoint, 'mayAsk'> {
   readonly config: Config['serving'];
   readonly journal: Journal;
   readonly blobs: BlobStore;
@@ -43,6 +44,9 @@ export interface ServingServiceParts extends PeerPoint {
   readonly observer: ServingObserver;
   /** A job by its id, an unambiguous beginning of it, or its name. */
   readonly findJob: (wanted: string) => JobId;
+  readonly models: CardModels;
+  /** Whether a peer may use a published model. */
+  readonly admits: (card: CardId, peer: PeerId) => boolean;
 }
 
 /** A served model in the journal; null once it is served no longer. */
@@ -50,7 +54,8 @@ type Stored = {
   readonly from: string;
   readonly source:
     | { readonly kind: 'job'; readonly job: JobId }
-    | { readonly kind: 'file'; readonly hash: BlobHash; readonly version: number };
+    | { readonly kind: 'file'; readonly hash: BlobHash; readonly version: number }
+    | { readonly kind: 'card'; readonly card: CardId };
   readonly options: ServeOptions;
 } | null;
 
@@ -62,7 +67,7 @@ type NewFile = Extract<Wanted['source'], { kind: 'file' }> & { readonly options:
 
 interface Entry {
   readonly from: string;
-  readonly source: JobSource | FileSource;
+  readonly source: JobSource | FileSource | CardSource;
   readonly options: ServeOptions;
 }
 
@@ -89,7 +94,13 @@ export class ServingService {
     const service = new ServingService(parts);
     await service.#restore();
     await service.#listen();
-    servePeers(service.#serving, parts);
+    servePeers(service.#serving, {
+      ...parts,
+      mayAsk: (model, peer) => {
+        const source = service.#entries.get(model)?.source;
+        return !(source instanceof CardSource) || parts.admits(source.card, peer);
+      },
+    });
     return service;
   }
 
@@ -161,18 +172,27 @@ export class ServingService {
 
   /** Loads in the background what was served before: a daemon that starts waits for no model. */
   async #restore(): Promise<void> {
-    const { journal, node, blobs } = this.#parts;
+    const { journal } = this.#parts;
     for await (const [key, value] of journal.entries(PREFIX)) {
       const stored = JSON.parse(new TextDecoder().decode(value)) as Stored;
       if (stored === null) continue;
       const { source: kept, from, options } = stored;
-      const source =
-        kept.kind === 'job'
-          ? new JobSource(node, kept.job)
-          : new FileSource(blobs, kept.hash, kept.version);
+      const source = this.#restored(kept);
       const name = key.slice(PREFIX.length);
       void this.#serving.add(name, source, options).refresh();
       this.#entries.set(name, { source, from, options });
+    }
+  }
+
+  #restored(kept: NonNullable<Stored>['source']): Entry['source'] {
+    const { node, blobs, models } = this.#parts;
+    switch (kept.kind) {
+      case 'job':
+        return new JobSource(node, kept.job);
+      case 'file':
+        return new FileSource(blobs, kept.hash, kept.version);
+      case 'card':
+        return new CardSource(models, kept.card);
     }
   }
 
@@ -197,7 +217,12 @@ export class ServingService {
   }
 
   async #sourceOf(wanted: Wanted['source']): Promise<Omit<Entry, 'options'>> {
-    const { node, blobs, findJob } = this.#parts;
+    const { node, blobs, models, findJob } = this.#parts;
+    if (wanted.kind === 'card') {
+      const { id, card } = models.named(wanted.card);
+      const from = `card ${card.name}@${card.version}`;
+      return { source: new CardSource(models, id), from };
+    }
     if (wanted.kind === 'job') {
       const job = findJob(wanted.job);
       const from = `job ${node.job(job)?.job.manifest.name ?? job}`;
@@ -248,10 +273,7 @@ export class ServingService {
     const { from, source, options } = this.#entries.get(name)!;
     const stored: Stored = {
       ...{ from, options },
-      source:
-        source instanceof JobSource
-          ? { kind: 'job', job: source.job }
-          : { kind: 'file', hash: source.hash, version: source.version },
+      source: storedSource(source),
     };
     await this.#parts.journal.put(`${PREFIX}${name}`, utf8(JSON.stringify(stored)));
   }
@@ -271,6 +293,12 @@ export class ServingService {
       options: { ...options, device: options.device as DeviceChoice },
     };
   }
+}
+
+function storedSource(source: Entry['source']): NonNullable<Stored>['source'] {
+  if (source instanceof JobSource) return { kind: 'job', job: source.job };
+  if (source instanceof CardSource) return { kind: 'card', card: source.card };
+  return { kind: 'file', hash: source.hash, version: source.version };
 }
 
 const specView = ({ shape, ...spec }: TensorSpec) => ({ ...spec, shape: [...shape] });

@@ -28,6 +28,8 @@ export type ServeOptionsView = z.infer<typeof serveOptionsSchema>;
 const sourceSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('job'), job: text(1536) }),
   z.strictObject({ kind: z.literal('file'), file: text(4096), model: z.base64() }),
+  /** A published model, by its card's id or name. */
+  z.strictObject({ kind: z.literal('card'), card: text(1536) }),
 ]);
 export type ServeSource = z.infer<typeof sourceSchema>;
 

@@ -67,6 +67,17 @@ describe('a member', () => {
   });
 });
 
+test('a model may be for some members alone', async () => {
+  const network = new MemoryNetwork();
+  const { serving } = await servingOne({ swarm: true, quota: null });
+  const mayAsk = (model: string, peer: PeerId) => model === 'm' && peer === 'ada';
+  const membership = { refusal: () => undefined };
+  servePeers(serving, { transport: network.transport(SERVER), membership, mayAsk });
+  const ask = (name: string) => new PeerModels(network.transport(name)).infer(SERVER, 'm', request);
+  expect((await ask('ada')).version).toBe('1');
+  await expect(ask('bob')).rejects.toThrow('"m" is restricted, and you have shown no token here');
+});
+
 describe('nobody else', () => {
   test('is let in that the swarm does not let in [I-3]', async () => {
     const { models, engines } = await scene();

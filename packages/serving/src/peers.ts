@@ -26,6 +26,8 @@ import type { NamedTensor, TensorSpec } from './tensors.ts';
 export interface PeerPoint {
   readonly transport: Pick<Transport, 'handle' | 'request'>;
   readonly membership: Pick<Membership, 'refusal'>;
+  /** Whether a member may ask a model that is served to the swarm; all may unless told. */
+  readonly mayAsk?: (model: string, peer: PeerId) => boolean;
 }
 
 /** A model that another peer serves. */
@@ -51,12 +53,15 @@ const KINDS: Readonly<Record<(typeof REFUSALS)[number], FailureKind>> = {
 };
 
 /** Answers members of the swarm from now on. Spec: protocols/infer/spec.md. */
-export function servePeers(serving: Serving, { transport, membership }: PeerPoint): void {
+export function servePeers(
+  serving: Serving,
+  { transport, membership, mayAsk = () => true }: PeerPoint,
+): void {
   transport.handle(INFER_PROTOCOL, async (parcel, from) => {
     const refusal = membership.refusal(from);
     if (refusal !== undefined) throw new ProtocolError('not-a-member', refusal);
     try {
-      return await answer(serving, parcel, from);
+      return await answer({ serving, mayAsk }, parcel, from);
     } catch (error) {
       return refused(failureOf(error));
     }
@@ -75,7 +80,13 @@ function refused({ kind, message, retrySeconds: after }: ServingError): Parcel {
   return parcelOf({ kind: 'refused', code: CODES[kind], message: text, retrySeconds });
 }
 
-async function answer(serving: Serving, { header, body }: Parcel, from: PeerId): Promise<Parcel> {
+type Point = Required<Pick<PeerPoint, 'mayAsk'>> & { readonly serving: Serving };
+
+async function answer(
+  { serving, mayAsk }: Point,
+  { header, body }: Parcel,
+  from: PeerId,
+): Promise<Parcel> {
   const request = readHeader(header);
   if (request.kind === 'models') {
     const open = serving.list().filter(({ options }) => options.swarm);
@@ -84,6 +95,10 @@ async function answer(serving: Serving, { header, body }: Parcel, from: PeerId):
   // What is not for the swarm is to it as if it were not there.
   if (serving.find(request.model)?.options.swarm !== true) {
     throw new ServingError('unknown-model', `no model "${request.model}" is served`);
+  }
+  if (!mayAsk(request.model, from)) {
+    const what = `"${request.model}" is restricted, and you have shown no token here`;
+    throw new ServingError('unknown-model', what);
   }
   const { version, outputs } = await serving.infer(request.model, asked(request, body), from);
   const headers = outputs.map(({ name, dtype, shape }) => ({ name, type: dtype, shape }));

@@ -37,7 +37,8 @@ function registerAcquit(ledger: Command): void {
     examples: ['ledger acquit 12D3KooW… "250 cent" --note "bank transfer 17"'],
   })
     .option('--note <text>', 'how it was paid')
-    .action(async (peer: string, amount: string, options: AcquitOptions) => {
+    .action(async (peer: string, amount: string, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<AcquitOptions>();
       const { clientOf } = await import('../client.ts');
       const wanted = { peer, ...moneyOf(amount), ...(options.note && { note: options.note }) };
       const view = await clientOf(options).offers.acquit(wanted);

@@ -19,6 +19,7 @@ export function registerServe(model: Command): void {
 interface ServeCommand extends DaemonOptions {
   readonly job?: string;
   readonly file?: string;
+  readonly card?: string;
   readonly maxBatch: number;
   readonly maxDelayMs: number;
   readonly queue: number;
@@ -30,15 +31,17 @@ interface ServeCommand extends DaemonOptions {
 function registerServeOne(model: Command): void {
   addDaemonCommand(model, {
     usage: 'serve <name>',
-    summary: 'answer requests with a model: of a job, whose new rounds take over, or of a file',
+    summary: 'answer requests with a model: of a job, whose new rounds take over, a file or a card',
     examples: [
       'model serve digits --job mnist-mlp',
       'model serve vad --file vad.onnx --max-batch 1 --device cpu',
+      'model serve digits --card digits@2 --swarm',
       'model serve digits --job mnist-mlp --swarm --quota 600',
     ],
   })
     .option('--job <job>', 'follow this job: each newly certified round is swapped in')
     .option('--file <model.onnx>', 'an ONNX file, which is handed to the daemon')
+    .option('--card <card>', 'a published model: an id, NAME or NAME@VERSION')
     .option('--max-batch <rows>', 'rows of one run, at most', wholeNumber(1, 4096), 32)
     .option(
       '--max-delay-ms <ms>',
@@ -73,11 +76,12 @@ function registerServeOne(model: Command): void {
     });
 }
 
-async function sourceOf({ job, file }: ServeCommand): Promise<ServeSource> {
-  if ((job === undefined) === (file === undefined)) {
-    const hint = 'Give either --job JOB or --file MODEL.onnx';
-    throw new ConfigError('model', 'it must come from a job or from a file', hint);
+async function sourceOf({ job, file, card }: ServeCommand): Promise<ServeSource> {
+  if ([job, file, card].filter((given) => given !== undefined).length !== 1) {
+    const hint = 'Give one of --job JOB, --file MODEL.onnx and --card CARD';
+    throw new ConfigError('model', 'it must come from a job, a file or a card', hint);
   }
+  if (card !== undefined) return { kind: 'card', card };
   if (job !== undefined) return { kind: 'job', job };
   const bytes = await readInput('file', file!);
   return { kind: 'file', file: basename(file!), model: Buffer.from(bytes).toString('base64') };
