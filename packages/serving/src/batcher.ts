@@ -35,6 +35,8 @@ interface Waiting<T> {
 export class Batcher<T extends BatchItem> {
   readonly #options: BatcherOptions<T>;
   #queue: Waiting<T>[] = [];
+  /** Rows that wait, by key. */
+  readonly #rows = new Map<string, number>();
   #running = 0;
   #cancelTimer: (() => void) | undefined;
 
@@ -53,6 +55,7 @@ export class Batcher<T extends BatchItem> {
     assert(item.rows >= 1 && item.rows <= rowsMax, `${item.rows} rows of at most ${rowsMax}`);
     if (this.#queue.length >= queueMax) return false;
     this.#queue.push({ item, since: clock.now() });
+    this.#rows.set(item.key, (this.#rows.get(item.key) ?? 0) + item.rows);
     this.#pump();
     return true;
   }
@@ -70,32 +73,42 @@ export class Batcher<T extends BatchItem> {
     for (;;) {
       const [first] = this.#queue;
       if (first === undefined || this.#running >= RUNNING_MAX) return;
-      const { batch, isFull } = this.#next(first.item.key);
+      const { clock, delayMs, rowsMax, start } = this.#options;
+      const { key } = first.item;
+      // Enough rows fill a batch, or one of them does not fit any more.
+      const isFull = this.#rows.get(key)! >= rowsMax;
       if (!isFull && this.#running > 0) return;
-      const { clock, delayMs, start } = this.#options;
       const left = first.since + delayMs - clock.now();
       if (!isFull && left > 0) {
         this.#cancelTimer = clock.setTimer(millis(left), () => this.#pump());
         return;
       }
-      const gone = new Set(batch);
-      this.#queue = this.#queue.filter(({ item }) => !gone.has(item));
+      const batch = this.#take(key);
       this.#running += 1;
       start(batch);
     }
   }
 
-  /** The first items of a key that fit together, in the order in which they came. */
-  #next(key: string): { readonly batch: readonly T[]; readonly isFull: boolean } {
-    const { rowsMax } = this.#options;
+  /** Takes the first items of a key that fit together, in the order in which they came. */
+  #take(key: string): readonly T[] {
     const batch: T[] = [];
+    const left: Waiting<T>[] = [];
     let rows = 0;
-    for (const { item } of this.#queue) {
-      if (item.key !== key) continue;
-      if (rows + item.rows > rowsMax) return { batch, isFull: true };
+    let isOver = false;
+    for (const waiting of this.#queue) {
+      const { item } = waiting;
+      isOver ||= item.key === key && rows + item.rows > this.#options.rowsMax;
+      if (isOver || item.key !== key) {
+        left.push(waiting);
+        continue;
+      }
       rows += item.rows;
       batch.push(item);
     }
-    return { batch, isFull: rows === rowsMax };
+    this.#queue = left;
+    const after = this.#rows.get(key)! - rows;
+    if (after === 0) this.#rows.delete(key);
+    else this.#rows.set(key, after);
+    return batch;
   }
 }

@@ -61,7 +61,8 @@ function summaryOf({ model, rates, light, cpu }: Measured) {
   };
 }
 
-export function reportOf(measured: readonly Measured[]): BenchmarkReport {
+/** @param loadBefore processes that wanted to run in the minute before, on average */
+export function reportOf(measured: readonly Measured[], loadBefore: number): BenchmarkReport {
   const results = measured.map(summaryOf);
   const lines = results.flatMap(({ model, rowsPerSecond, ratioToPlain }) =>
     (Object.keys(WAYS) as Way[]).map((way) => [
@@ -79,11 +80,21 @@ export function reportOf(measured: readonly Measured[]): BenchmarkReport {
       ...(p99OverheadMs[way] > TARGET_MS ? [`${model}, ${way}: wanted p99 within 2 ms`] : []),
     ]),
   ]);
+  if (loadBefore > 1) {
+    const words = `the machine had other work (load ${loadBefore.toFixed(1)})`;
+    notes.push(`${words}: rates and latencies are those of a busy one, CPU times hardly`);
+  }
   return {
     title: 'Models of the zoo, one thread, float32',
     columns: columnsOf(['HOW', 'ROWS/S', '% OF BARE']),
     ...{ lines, notes },
-    result: { batch: BATCH, targetRatio: TARGET_RATIO, targetP99OverheadMs: TARGET_MS, results },
+    result: {
+      batch: BATCH,
+      loadBefore,
+      targetRatio: TARGET_RATIO,
+      targetP99OverheadMs: TARGET_MS,
+      results,
+    },
   };
 }
 

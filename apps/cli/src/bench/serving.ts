@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { type Log, millis, ProtocolError } from '@starling/core';
 import { writeModel } from '@starling/onnx';
 import { type HttpListener, listenHttp, NO_OBSERVER, Serving } from '@starling/serving';
@@ -272,6 +273,7 @@ function servingOn(inference: Inference): Serving {
 export const serving: Benchmark = {
   async run({ quick }) {
     const size = quick ? QUICK : FULL;
+    const [loadBefore] = loadavg();
     const childEntry = new URL('./inference-child.js', import.meta.url);
     const inference = createInference({ childEntry, log: QUIET, limits: { cpuThreads: 1 } });
     const serving = servingOn(inference);
@@ -285,7 +287,7 @@ export const serving: Benchmark = {
       for (const model of ['mlp', 'cnn'] as const) {
         measured.push(await measure(scene, subjectOf(model), size));
       }
-      return reportOf(measured);
+      return reportOf(measured, loadBefore!);
     } finally {
       plain.end();
       load.end();
