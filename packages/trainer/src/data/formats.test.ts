@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openLocalJob } from '../local-job.ts';
 import { readMnist } from '../mnist.ts';
 import { linearModel, testJob } from '../testing/jobs.ts';
-import { type S3Server, startS3Server } from '../testing/s3-server.ts';
+import { type S3Server, startS3Server } from '../../../../test/helpers/s3-server.ts';
 import { byteImages, type ExampleSet, selectExamples } from './example-set.ts';
 import { planDataset } from './inspect.ts';
 import { openDataSource } from './open-source.ts';
