@@ -12,6 +12,7 @@ const entries = {
   'trainer-child': 'packages/trainer/src/child-main.ts',
   'inspect-worker': 'apps/daemon/src/inspect-worker.ts',
   'model-worker': 'apps/daemon/src/model-worker.ts',
+  'checkpoint-worker': 'apps/daemon/src/checkpoint-worker.ts',
   'kernel-worker': 'packages/node/src/kernel-worker.ts',
 };
 

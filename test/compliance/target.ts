@@ -54,6 +54,8 @@ export function runTargetCompliance(name: string, open: () => Promise<TargetUnde
         const bytes = patternBytes(length, 2);
         expect(await target.put(`${JOB}/a`, bytes)).toBe('written');
         const other = await subject.reopen();
+        expect(await other.holds(`${JOB}/a`, bytes)).toBe(true);
+        expect(await other.holds(`${JOB}/a`, bytes.subarray(1))).toBe(false);
         expect(await other.put(`${JOB}/a`, bytes)).toBe('unchanged');
         await other.close();
       }

@@ -29,6 +29,11 @@ export class FolderTarget implements Target {
     });
   }
 
+  async holds(name: string, bytes: Uint8Array): Promise<boolean> {
+    const path = this.#path(name);
+    return this.#doing(path, () => hasBytes(path, bytes));
+  }
+
   async get(name: string): Promise<Uint8Array | undefined> {
     const path = this.#path(name);
     return this.#doing(path, () => unlessMissing(readFile(path)));

@@ -5,7 +5,7 @@ import type { Patience } from './attempts.ts';
 import { nameIn, placeOf } from './place.ts';
 import { createS3Client } from './s3-client.ts';
 import { S3Requests } from './s3-requests.ts';
-import { putObject } from './s3-upload.ts';
+import { holdsObject, putObject } from './s3-upload.ts';
 import type { PutOptions, PutOutcome, Target } from './target.ts';
 
 /** A part over a slow line. */
@@ -39,6 +39,10 @@ export class S3Target implements Target {
 
   async put(name: string, bytes: Uint8Array, options?: PutOptions): Promise<PutOutcome> {
     return putObject(this.#requests, this.#at(name), bytes, options);
+  }
+
+  async holds(name: string, bytes: Uint8Array): Promise<boolean> {
+    return holdsObject(this.#requests, this.#at(name), bytes);
   }
 
   async get(name: string): Promise<Uint8Array | undefined> {

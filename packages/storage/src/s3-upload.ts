@@ -56,10 +56,19 @@ export async function putObject(
   throw new ConfigError('upload', `${requests.url(key)}: it does not stay as written`, hint);
 }
 
+/** Whether an object has the size and the noted SHA-256 of these bytes. */
+export const holdsObject = (requests: S3Requests, key: string, bytes: Uint8Array) =>
+  isThere({ requests, key, bytes, sha256: hashHex(bytes) });
+
 const md5 = (bytes: Uint8Array, form: 'hex' | 'base64'): string =>
   createHash('md5').update(bytes).digest(form);
 
-async function isThere({ requests, key, bytes, sha256 }: Upload): Promise<boolean> {
+async function isThere({
+  requests,
+  key,
+  bytes,
+  sha256,
+}: Omit<Upload, 'options'>): Promise<boolean> {
   const head = await requests.head(key);
   return head?.bytes === bytes.length && head.sha256 === sha256;
 }

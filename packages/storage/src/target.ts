@@ -22,6 +22,8 @@ export interface Target {
    * whenever this process ends.
    */
   put(name: string, bytes: Uint8Array, options?: PutOptions): Promise<PutOutcome>;
+  /** Whether these very bytes are there: a store is asked for their hash, and not for them. */
+  holds(name: string, bytes: Uint8Array): Promise<boolean>;
   /** Undefined where there is none. */
   get(name: string): Promise<Uint8Array | undefined>;
   has(name: string): Promise<boolean>;
