@@ -34,7 +34,7 @@ export async function runCheckpoint({
   const target = await openTarget('checkpoints.to', to);
   try {
     const { model, proof } = assembleModel(parts);
-    const isWritten = await write(target, job, round, { model, proof });
+    const isWritten = await writeCheckpoint(target, job, round, { model, proof });
     const old = outdated(await target.list(job), keep);
     for (const each of old) {
       await target.delete(modelName(job, each));
@@ -51,7 +51,7 @@ export async function runCheckpoint({
  * the old model goes before. Proofs of one model differ from peer to peer, by whose signatures came
  * in time; the first one stays.
  */
-async function write(
+export async function writeCheckpoint(
   target: Target,
   job: JobId,
   round: number,
