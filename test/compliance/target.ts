@@ -51,12 +51,12 @@ export function runTargetCompliance(name: string, open: () => Promise<TargetUnde
 
     test('who finds the very bytes there leaves them, whoever wrote them', async () => {
       for (const length of [100, LARGE]) {
-        const bytes = patternBytes(length, 2);
-        expect(await target.put(`${JOB}/a`, bytes)).toBe('written');
+        const [name, bytes] = [`${JOB}/of-${length}`, patternBytes(length, 2)];
+        expect(await target.put(name, bytes)).toBe('written');
         const other = await subject.reopen();
-        expect(await other.holds(`${JOB}/a`, bytes)).toBe(true);
-        expect(await other.holds(`${JOB}/a`, bytes.subarray(1))).toBe(false);
-        expect(await other.put(`${JOB}/a`, bytes)).toBe('unchanged');
+        expect(await other.holds(name, bytes)).toBe(true);
+        expect(await other.holds(name, bytes.subarray(1))).toBe(false);
+        expect(await other.put(name, bytes)).toBe('unchanged');
         await other.close();
       }
     });

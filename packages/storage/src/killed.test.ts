@@ -1,18 +1,12 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { killWriter } from '../../../test/helpers/kill-writer.ts';
 import { patternBytes } from '../../../test/helpers/patterns.ts';
 import { type S3Server, startS3Server } from '../../../test/helpers/s3-server.ts';
 import { temporaryDirectory } from '../../../test/helpers/temporary.ts';
 import { openTarget } from './index.ts';
 
-const WRITER = fileURLToPath(
-  new URL('../../../test/helpers/children/target-writer.ts', import.meta.url),
-);
 const MIB = 2 ** 20;
 
 let server: S3Server;
@@ -28,25 +22,10 @@ afterAll(async () => {
   await server.close();
 });
 
-/** Kills the writer once what it prints is `enough`. */
-async function writeUntil(
-  args: readonly string[],
-  enough: (done: number, lines: number) => boolean | Promise<boolean>,
-): Promise<void> {
-  const child = spawn(process.execPath, ['--import', 'tsx', WRITER, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const exit = once(child, 'exit');
-  let lines = 0;
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (await enough(Number(line), ++lines)) child.kill('SIGKILL');
-  }
-  expect((await exit)[1]).toBe('SIGKILL');
-}
-
 test('an upload whose process was killed goes on from the parts that are there', async () => {
   const length = 33 * MIB;
-  await writeUntil(['s3://lake/run', 'model.onnx', String(length)], (done) => done >= 16 * MIB);
+  const args = ['s3://lake/run', 'model.onnx', String(length)];
+  expect(await killWriter(args, (done) => done >= 16 * MIB)).toBe('SIGKILL');
   expect(server.objects.has('lake/run/model.onnx')).toBe(false);
   const [upload] = server.buckets.uploads.values();
   const sent = upload!.parts.size;
@@ -75,10 +54,12 @@ test('a reader of a folder sees old or new, and after a kill too', async () => {
     const bytes = await readFile(path);
     return either.some((each) => Buffer.compare(each, bytes) === 0);
   };
-  await writeUntil([folder, 'model.onnx', String(length), 'again'], async (_, lines) => {
+  const args = [folder, 'model.onnx', String(length), 'again'];
+  const signal = await killWriter(args, async (_, lines) => {
     expect(await isWhole()).toBe(true);
     return lines >= 8;
   });
+  expect(signal).toBe('SIGKILL');
   expect(await isWhole()).toBe(true);
   const drafts = (await readdir(folder)).filter((name) => name !== 'model.onnx');
   expect(drafts.every((name) => /^\.model\.onnx\.[0-9a-f]{12}\.part$/.test(name))).toBe(true);

@@ -11,8 +11,10 @@ export type PutOutcome = 'written' | 'unchanged';
 
 /**
  * Where files are kept for others to read. Several processes, on several machines, may write to one
- * target; of two that write the same name at once the last one stays, whole. All methods throw
- * `ConfigError` with the cause and the next step.
+ * target; of two that write the same name at once the last one stays, whole. On a network file
+ * system another host may see what was there before for as long as its cache lasts (a second on
+ * GlusterFS, up to a minute on NFS). All methods throw `ConfigError` with the cause and the next
+ * step.
  */
 export interface Target {
   /** A folder's path, or `s3://bucket/prefix`. */
