@@ -10,9 +10,12 @@ const entries = {
   daemon: 'apps/daemon/src/main.ts',
   'demo-daemon': 'apps/daemon/src/demo-main.ts',
   'trainer-child': 'packages/trainer/src/child-main.ts',
+  'inference-child': 'packages/trainer/src/inference/child-main.ts',
   'inspect-worker': 'apps/daemon/src/inspect-worker.ts',
   'model-worker': 'apps/daemon/src/model-worker.ts',
   'checkpoint-worker': 'apps/daemon/src/checkpoint-worker.ts',
+  'serving-load': 'apps/cli/src/bench/serving-load.ts',
+  'serving-plain': 'packages/trainer/src/inference/plain-main.ts',
   'kernel-worker': 'packages/node/src/kernel-worker.ts',
 };
 

@@ -35,6 +35,7 @@ const LAYERS: ReadonlyMap<string, number> = new Map([
   ['sim', 9],
   ['control', 9],
   ['lab', 10],
+  ['serving', 10],
   ['telemetry', 10],
   ['events', 10],
 ]);

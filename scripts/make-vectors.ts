@@ -1,11 +1,11 @@
 /**
- * Writes the test vectors of protocols/secagg, protocols/rounds, protocols/membership
- * and protocols/models. A published vector is never edited: an entry that exists and would
- * come out differently is an error, new ones are appended.
+ * Writes the test vectors of the wire protocols. A published vector is never edited: an entry that
+ * exists and would come out differently is an error, new ones are appended.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { derivationVectors } from './vectors/derivations.ts';
+import { inferBad, inferGood } from './vectors/infer.ts';
 import { membershipBad, membershipGood, membershipIdentities } from './vectors/membership.ts';
 import { modelsBad, modelsGood, modelsIdentities } from './vectors/models.ts';
 import { offersBad, offersGood, offersIdentities } from './vectors/offers.ts';
@@ -39,6 +39,8 @@ const FILES: Readonly<Record<string, () => readonly unknown[]>> = {
   'protocols/models/vectors/good.json': () => [...modelsGood(), ...offersGood()],
   'protocols/models/vectors/bad.json': () => [...modelsBad(), ...offersBad()],
   'protocols/models/vectors/identities.json': () => [...modelsIdentities(), ...offersIdentities()],
+  'protocols/infer/vectors/good.json': inferGood,
+  'protocols/infer/vectors/bad.json': inferBad,
 };
 
 const nameOf = ({ name, type }: Named): string => `${type ?? ''}/${name}`;

@@ -10,6 +10,7 @@ import { fault, filesBelow, foldersIn, isMain, lineAt, report } from './source-t
 /** First letter of each protocol's ids. */
 const LETTERS: ReadonlyMap<string, string> = new Map([
   ['blobs', 'B'],
+  ['infer', 'I'],
   ['membership', 'M'],
   ['models', 'C'],
   ['reach', 'N'],

@@ -69,7 +69,7 @@ describe.skipIf(missing !== undefined)(
       (await client.send(new ListPartsCommand({ Bucket: 'lake', Key: key, UploadId: upload })))
         .Parts;
 
-    test('an upload that SIGKILL ended goes on from its parts; a wrong one is sent again', async () => {
+    test('a killed upload goes on from its parts; a wrong one is sent again', async () => {
       const length = 4 * PART + 5;
       const key = 'killed/model.onnx';
       const args = ['s3://lake/killed', 'model.onnx', String(length)];

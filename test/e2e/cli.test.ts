@@ -52,7 +52,8 @@ const COMMANDS = [
   ...['model eval', 'model export', 'model diff', 'model fork', 'model average', 'credits'],
   'doctor',
   ...['model publish', 'model search', 'model show', 'model fetch', 'model vouch'],
-  ...['model deprecate'],
+  ...['model deprecate', 'model offer', 'model buy', 'model grant', 'model take', 'model tokens'],
+  ...['model revoke', 'ledger', 'ledger acquit'],
   ...[
     'autodiff',
     'sim',

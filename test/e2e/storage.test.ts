@@ -78,7 +78,7 @@ describe('models and checkpoints on shared storage', () => {
     await cluster.finished(job, ROUNDS);
   });
 
-  test('two daemons share a bucket: each round is there once, and the newest are kept', async () => {
+  test('two daemons share a bucket: each round is there once, the newest are kept', async () => {
     const statuses = await until(
       async () => {
         const both = await Promise.all([0, 1].map(checkpointsOf));
@@ -119,7 +119,7 @@ describe('models and checkpoints on shared storage', () => {
     expect(server.objects.has('lake/fork/job.yaml')).toBe(true);
   });
 
-  test('a folder that is away holds nothing up, and gets what is kept when it is there', async () => {
+  test('a folder that is away holds nothing up, and gets what is kept when it comes', async () => {
     const away = await checkpointsOf(2);
     expect(away).toMatchObject({ written: 0, state: 'retrying' });
     expect(away.lastError).toBe(

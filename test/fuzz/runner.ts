@@ -32,6 +32,8 @@ const CRASHERS_MAX = 8;
 /** Memory that reading may take: so much for each byte, and what a small graph needs anyway. */
 const MEMORY_PER_BYTE = 64;
 const MEMORY_BASE = 16 * 1024 * 1024;
+/** Of the processor, for one input of 64 KiB at most; good ones take less than a second. */
+const CPU_SECONDS_MAX = 10;
 
 export const emptyTally = (target: string): Tally => ({
   target,
@@ -42,14 +44,22 @@ export const emptyTally = (target: string): Tally => ({
 });
 
 /** Runs one input; notes in the tally what it did. */
-export function execute(target: Target, input: Uint8Array, tally: Tally): void {
+export async function execute(target: Target, input: Uint8Array, tally: Tally): Promise<void> {
   tally.executions += 1;
   const before = memoryTaken();
-  const answer = answerTo(target, input);
+  const start = process.cpuUsage();
+  const answer = await answerTo(target, input);
+  const { user, system } = process.cpuUsage(start);
+  const seconds = (user + system) / 1e6;
   // A collection in between can hide what was taken, and never adds to it.
   const taken = memoryTaken() - before;
   const most = MEMORY_PER_BYTE * input.length + (target.memoryBase ?? MEMORY_BASE);
-  const reason = taken > most ? `took ${Math.ceil(taken / 2 ** 20)} MiB` : answer.crash;
+  const reason =
+    taken > most
+      ? `took ${Math.ceil(taken / 2 ** 20)} MiB`
+      : seconds > CPU_SECONDS_MAX
+        ? `took ${seconds} s of the processor`
+        : answer.crash;
   if (reason !== undefined) {
     if (tally.crashers.length < CRASHERS_MAX) {
       tally.crashers.push({ target: target.name, input, reason });
@@ -72,9 +82,12 @@ interface Answer {
   readonly crash?: string;
 }
 
-function answerTo({ run, refuses = isProtocolError }: Target, input: Uint8Array): Answer {
+async function answerTo(
+  { run, refuses = isProtocolError }: Target,
+  input: Uint8Array,
+): Promise<Answer> {
   try {
-    return { accepted: true, branch: run(input) };
+    return { accepted: true, branch: await run(input) };
   } catch (error) {
     const { name, message, stack } = error as Error;
     if (refuses(error)) return { accepted: false, branch: branchOf(message) };
@@ -90,18 +103,23 @@ const branchOf = (message: string): string =>
     .slice(0, 80);
 
 /** Mutates what is at hand and what reached something new, until the budget is used up. */
-export function fuzz(target: Target, seed: number, budget: Budget, corpus: readonly Uint8Array[]) {
+export async function fuzz(
+  target: Target,
+  seed: number,
+  budget: Budget,
+  corpus: readonly Uint8Array[],
+): Promise<Tally> {
   const dice = createDice(seed);
   const tally = emptyTally(target.name);
   const mutate = MUTATORS[target.format];
   const pool = [...target.seeds, ...corpus];
-  for (const input of pool) execute(target, input, tally);
+  for (const input of pool) await execute(target, input, tally);
   while (tally.executions < budget.executions && budget.isOver?.() !== true) {
     const branches = tally.rare.size;
     // What was refused is seldom a step on the way to what is accepted.
     const base = dice.pick(dice.chance(0.5) ? target.seeds : pool);
     const input = mutate(dice, base, pool);
-    execute(target, input, tally);
+    await execute(target, input, tally);
     const isNew = tally.rare.size > branches && pool.length < POOL_MAX;
     if (isNew && input.length <= POOL_BYTES_MAX) pool.push(input);
   }

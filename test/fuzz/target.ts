@@ -1,8 +1,10 @@
 import { ProtocolError } from '@starling/core';
 import { type Mutator, mixed, mutateBytes } from './mutate.ts';
+import { mutateHttp } from './mutate-http.ts';
 import { mutateJson } from './mutate-json.ts';
 import { mutateMsgpack } from './mutate-msgpack.ts';
 import { mutateProtobuf } from './mutate-protobuf.ts';
+import { mutateText } from './mutate-text.ts';
 
 /** Something that reads bytes from elsewhere. */
 export interface Target {
@@ -14,7 +16,11 @@ export interface Target {
    * Reads `bytes` and checks what must hold of what was read. Answers what kind of thing it was;
    * may throw only what `refuses` knows.
    */
-  readonly run: (bytes: Uint8Array) => string;
+  readonly run: (bytes: Uint8Array) => string | Promise<string>;
+  /** Whether one run asks a disk or a server: it gets a tenth of the executions. */
+  readonly isSlow?: boolean;
+  /** Ends what `run` left open. */
+  readonly close?: () => Promise<void>;
   /** Bytes of memory that any input may take, however small. */
   readonly memoryBase?: number;
   /** Whether an error is one that a bad input may cause; a ProtocolError unless told. */
@@ -25,6 +31,8 @@ export const MUTATORS = {
   msgpack: mutateMsgpack,
   protobuf: mutateProtobuf,
   json: mutateJson,
+  http: mutateHttp,
+  text: mutateText,
   words: mixed(mutateBytes),
 } satisfies Readonly<Record<string, Mutator>>;
 

@@ -19,6 +19,9 @@ import { dataSchema } from '../../packages/control/src/data-schema.ts';
 import { errorOf } from '../../packages/control/src/failure.ts';
 import { modelSearchSchema, publishSchema } from '../../packages/control/src/models-schema.ts';
 import { approveSchema, jobFileSchema, launchSchema } from '../../packages/control/src/schemas.ts';
+import { serveSchema } from '../../packages/control/src/serving-schema.ts';
+import { readRequest } from '../../packages/serving/src/http/open-inference.ts';
+import { bytesOf } from '../../packages/serving/src/tensors.ts';
 import { readIdx, writeIdx } from '../../packages/trainer/src/idx.ts';
 import { promise, type Target } from './target.ts';
 
@@ -226,6 +229,45 @@ const failure: Target = {
   run: (bytes) => errorOf(JSON.parse(textOf(bytes))).name,
 };
 
+const INPUT = { name: 'x', shape: [2, 2], datatype: 'FP32', data: [1, 2.5, -3, 4] };
+
+const inference: Target = {
+  name: 'serving.readRequest',
+  format: 'json',
+  seeds: [
+    { inputs: [INPUT] },
+    {
+      id: '7',
+      inputs: [
+        {
+          ...INPUT,
+          data: [
+            [1, 2],
+            [3, 4],
+          ],
+        },
+      ],
+      outputs: [{ name: 'y' }],
+    }, // pairs
+    { inputs: [{ ...INPUT, shape: [4], datatype: 'INT64', data: [1, 2, 3, 4] }] },
+    { inputs: [{ ...INPUT, shape: [1], datatype: 'BOOL', data: [true] }], parameters: {} },
+  ].map(json),
+  run: (bytes) => {
+    const { request } = readRequest(bytes, undefined);
+    for (const tensor of request.inputs) {
+      promise(tensor.bytes.length === bytesOf(tensor), 'data of another length than the shape has');
+    }
+    promise(!polluted(), 'a prototype was changed');
+    return 'read';
+  },
+};
+
+const SERVE = {
+  name: 'digits',
+  source: { kind: 'job', job: 'mnist' },
+  options: { maxBatch: 8, quota: null },
+};
+
 export function fileTargets(): readonly Target[] {
   const launch = { job: JOB_FILE, model: 'AAAA' };
   return [
@@ -241,6 +283,8 @@ export function fileTargets(): readonly Target[] {
       { text: 'a', input: [1, 28], tags: ['b'] },
     ]),
     schemaTarget('approveSchema', approveSchema, [{ dataset: 'a' }, {}]),
+    schemaTarget('serveSchema', serveSchema, [SERVE]),
+    inference,
     failure,
     configFile,
     overrides,

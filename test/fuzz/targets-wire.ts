@@ -15,6 +15,7 @@ import {
 import { signingKeyFromSeed } from '@starling/crypto';
 import { Books, Vouches } from '@starling/membership';
 import * as blobs from '@starling/protocol-blobs';
+import * as infer from '@starling/protocol-infer';
 import * as membership from '@starling/protocol-membership';
 import * as models from '@starling/protocol-models';
 import * as reach from '@starling/protocol-reach';
@@ -24,7 +25,7 @@ import { promise, type Target } from './target.ts';
 
 /** Above every limit of a message; a codec's own limits are its caller's business. */
 const BYTES_MAX = 8 * 1024 * 1024;
-const PROTOCOLS = { blobs, membership, reach, rounds, secagg, models };
+const PROTOCOLS = { blobs, infer, membership, models, reach, rounds, secagg };
 
 const isCodec = (value: unknown): value is Codec<unknown> =>
   typeof value === 'object' && value !== null && 'read' in value && 'write' in value;

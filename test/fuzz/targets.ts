@@ -1,9 +1,20 @@
 import type { Tally } from './runner.ts';
 import type { Target } from './target.ts';
+import { apiTargets } from './targets-api.ts';
+import { dataTargets } from './targets-data.ts';
 import { fileTargets } from './targets-files.ts';
+import { onnxTargets } from './targets-onnx.ts';
 import { wireTargets } from './targets-wire.ts';
+import { yamlTargets } from './targets-yaml.ts';
 
-export const allTargets = (): readonly Target[] => [...wireTargets(), ...fileTargets()];
+export const allTargets = async (): Promise<readonly Target[]> => [
+  ...wireTargets(),
+  ...fileTargets(),
+  ...onnxTargets(),
+  ...yamlTargets(),
+  ...(await dataTargets()),
+  ...(await apiTargets()),
+];
 
 /** What a run of one target came to. */
 export const line = ({ target, executions, accepted, rare, crashers }: Tally): string =>

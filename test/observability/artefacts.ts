@@ -72,6 +72,9 @@ export function metricsIn(text: string): readonly string[] {
 export async function fullExposition(): Promise<string> {
   const metrics = createMetrics(SELF);
   tell([metrics.listener], [...roundOf(1), ...REST], metrics);
+  metrics.serving.answered('ward', 0.1);
+  metrics.serving.batch('ward', 1);
+  metrics.serving.swapped('ward');
   return metrics.text(view());
 }
 

@@ -58,7 +58,7 @@ test('the documentation names every metric of ours, and every recorded one', () 
   const page = read(PAGE);
   const documented = new Set(metricsIn(page));
   const own = [...names].filter((name) => name.startsWith('starling_'));
-  const families = own.map((name) => name.replace(/_seconds_(bucket|sum|count)$/, '_seconds'));
+  const families = own.map((name) => name.replace(/_(seconds|rows)_(bucket|sum|count)$/, '_$1'));
   expect([...new Set(families)].filter((name) => !documented.has(name))).toEqual([]);
   expect(recorded.filter((name) => !page.includes(name))).toEqual([]);
 });

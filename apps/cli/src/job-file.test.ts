@@ -63,6 +63,7 @@ describe('a job file', () => {
     ['a missing key', 'stop: {rounds: 10}\n', '', /^job\.yaml, line 1, stop: /],
     ['a missing inner key', '{rounds: 10}', '{}', /^job\.yaml, line 9, stop\.rounds: /],
     ['broken YAML', '{mechanism: none}', '{mechanism: none', /^job\.yaml, line \d+: is no YAML: /],
+    ['an alias of nothing', 'rounds: 10', 'rounds: *ten', /^job\.yaml: is no YAML: .*alias.*ten/],
     ['a key given twice', 'stop:', 'name: y\nstop:', /^job\.yaml, line \d+: is no YAML: .*unique/],
   ])('with %s is refused by line and key', (_, from, to, message) => {
     expect(messageFor((text) => text.replace(from, to))).toMatch(message);

@@ -12,9 +12,11 @@ import { registerEvents } from './commands/events.ts';
 import { registerExperiment } from './commands/experiment.ts';
 import { registerGradcheck } from './commands/gradcheck.ts';
 import { registerHelp } from './commands/help.ts';
+import { registerInfer } from './commands/infer.ts';
 import { registerInit } from './commands/init.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerLaunch } from './commands/launch.ts';
+import { registerLedger } from './commands/ledger.ts';
 import { registerLogs } from './commands/logs.ts';
 import { registerModel } from './commands/model.ts';
 import { registerPolicy } from './commands/policy.ts';
@@ -44,7 +46,8 @@ export function createProgram(): Command {
     ...[registerDoctor, registerDashboard, registerSwarm],
     registerData,
     ...[registerLaunch, registerJobs, registerWatch, registerEvents, registerCancel, registerModel],
-    ...[registerPrivacy, registerCredits, registerPolicy],
+    registerInfer,
+    ...[registerPrivacy, registerCredits, registerLedger, registerPolicy],
     ...[registerGradcheck, registerAutodiff, registerSim, registerExperiment],
     ...[registerReproduce, registerBench],
     ...[registerCompletion, registerHelp],

@@ -1,5 +1,14 @@
-import { ConfigError } from '@starling/core';
-import { isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { ConfigError, errorMessage } from '@starling/core';
+import {
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+} from 'yaml';
 import type { z } from 'zod';
 import { oneLine } from './table.ts';
 
@@ -25,7 +34,7 @@ export function parseYaml<S extends z.ZodType>(
     const cause = oneLine(syntax.message.split('\n')[0]!).replace(/ at line \d+.*$/, '');
     throw new ConfigError(`${file}, line ${line}`, `is no YAML: ${cause}`);
   }
-  const parsed = schema.safeParse(document.toJS() ?? {});
+  const parsed = schema.safeParse(contentOf(document, file) ?? {});
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path;
@@ -37,6 +46,15 @@ export function parseYaml<S extends z.ZodType>(
     `${file}, line ${line}, ${path.join('.') || what}`,
     `${wordsOf(issue)}${more}`,
   );
+}
+
+/** What a document says; an alias of nothing, or of too much, shows only here. */
+function contentOf(document: Document, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new ConfigError(file, `is no YAML: ${errorMessage(error)}`);
+  }
 }
 
 const wordsOf = ({ code, message }: { code: string; message: string }): string =>

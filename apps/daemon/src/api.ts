@@ -18,7 +18,7 @@ const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 export async function apiOptions(config: Config, stateDirectory: string): Promise<ApiOptions> {
   return {
     token: () => apiToken(stateDirectory),
-    tcp: await tcpOptions(config.api),
+    tcp: await tcpOptions(config.api, 'api.tls'),
     // Beside the daemon's bundle.
     pages: fileURLToPath(new URL('./dashboard', import.meta.url)),
   };
@@ -60,21 +60,25 @@ async function makeToken(path: string): Promise<string> {
   return token;
 }
 
-async function tcpOptions({ listen, tls, hosts }: Config['api']): Promise<TcpOptions | undefined> {
+/** @param tlsKey where the configuration names the files of the certificate */
+export async function tcpOptions(
+  { listen, tls, hosts }: Pick<Config['api'], 'listen' | 'tls' | 'hosts'>,
+  tlsKey: string,
+): Promise<TcpOptions | undefined> {
   if (listen === undefined) return undefined;
-  return { ...parseListen(listen)!, hosts, tls: tls && (await tlsFiles(tls)) };
+  return { ...parseListen(listen)!, hosts, tls: tls && (await tlsFiles(tls, tlsKey)) };
 }
 
-async function tlsFiles(paths: TlsFiles): Promise<TlsFiles> {
+async function tlsFiles(paths: TlsFiles, tlsKey: string): Promise<TlsFiles> {
   const [cert, key] = await Promise.all([
-    readPem('api.tls.cert', paths.cert),
-    readPem('api.tls.key', paths.key),
+    readPem(`${tlsKey}.cert`, paths.cert),
+    readPem(`${tlsKey}.key`, paths.key),
   ]);
   try {
     createSecureContext({ cert, key });
   } catch (error) {
     const hint = 'Give the certificate chain and its private key, both in PEM, the key not locked';
-    throw new ConfigError('api.tls', `no TLS with these files (${errorMessage(error)})`, hint);
+    throw new ConfigError(tlsKey, `no TLS with these files (${errorMessage(error)})`, hint);
   }
   return { cert, key };
 }

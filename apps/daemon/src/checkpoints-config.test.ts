@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { parseConfig } from './config.ts';
 
-const read = (text: string) => parseConfig(`network: x\ncheckpoints: ${text}`, 'c.yaml').checkpoints;
+const read = (text: string) =>
+  parseConfig(`network: x\ncheckpoints: ${text}`, 'c.yaml').checkpoints;
 
 test('nothing is written unless a place is named; every round then, and the newest ten', () => {
   expect(parseConfig('', 'c.yaml').checkpoints).toBeUndefined();

@@ -61,8 +61,9 @@ const GATHER_MAX = 3;
 
 /**
  * Writes each N-th certified model of the jobs that this peer launched or takes part in to a place
- * that others read. One at a time, behind the rounds: nothing waits for it. Of each job it remembers
- * as many rounds as are kept; what is older when the target comes back would be deleted anyway.
+ * that others read. One at a time, behind the rounds: nothing waits for it. Of each job it
+ * remembers as many rounds as are kept; what is older when the target comes back would be deleted
+ * anyway.
  */
 export class Checkpoints {
   readonly #parts: CheckpointParts;

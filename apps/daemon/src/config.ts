@@ -13,6 +13,7 @@ import { z } from 'zod';
 import { apiSchema } from './api-config.ts';
 import { checkpointsSchema } from './checkpoints-config.ts';
 import { offersSchema } from './offers-config.ts';
+import { servingSchemaOf } from './serving-config.ts';
 import { logFormatSchema, telemetrySchema } from './telemetry-config.ts';
 
 const peer = z
@@ -181,6 +182,8 @@ export const configSchema = z.strictObject({
   offers: offersSchema,
   checkpoints: checkpointsSchema,
   api: apiSchema,
+  /** Models for clients, by the Open Inference Protocol; nothing listens unless told. */
+  serving: servingSchemaOf(memory),
   log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   logFormat: logFormatSchema,
   telemetry: telemetrySchema,

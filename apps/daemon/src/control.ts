@@ -4,6 +4,7 @@ import type {
   JobEvent,
   JobView,
   PullOptions,
+  ServingHandlers,
   SwarmHandlers,
 } from '@starling/control';
 import { ConfigError, type JobId, type PeerId } from '@starling/core';
@@ -36,6 +37,7 @@ export interface ControlParts {
   readonly node: StarlingNode;
   readonly swarm: Swarm;
   readonly swarmHandlers: SwarmHandlers;
+  readonly servingHandlers: ServingHandlers;
   /** What tells outsiders who these peers are. */
   readonly proofOf: (peers: Iterable<PeerId>) => MembershipProof | null;
   readonly data: DataRegistry;
@@ -113,6 +115,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
         datasets: data.views().map(({ name }) => name),
         nameOf: (job) => node.job(job)?.job.manifest.name,
       }),
+    serving: parts.servingHandlers,
     swarm: parts.swarmHandlers,
     models: modelHandlers({ ...parts.models, pull: (id) => certified(parts, id) }),
     offers: offerHandlers({ ...parts.models, ...parts.models.offers }),
@@ -205,7 +208,7 @@ function resourcesView({ config: { resources }, governor, blobs }: ControlParts)
 }
 
 /** A job by its id, an unambiguous beginning of it, or its name. */
-function findJob(node: StarlingNode, wanted: string): JobId {
+export function findJob(node: StarlingNode, wanted: string): JobId {
   const jobs = node.jobs().map(({ job }) => job);
   const exact = jobs.filter(({ id, manifest }) => id === wanted || manifest.name === wanted);
   const found = exact.length > 0 ? exact : jobs.filter(({ id }) => id.startsWith(wanted));

@@ -9,6 +9,7 @@ import {
   type InputObserver,
   metered,
   type NodeOptions,
+  type NodeParts,
   plainWire,
   StarlingNode,
   type Traffic,
@@ -22,12 +23,18 @@ import {
 } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
 import { noticeFields } from '@starling/telemetry';
-import { createTrainer, dataOffers, type ProcessTrainer } from '@starling/trainer';
+import {
+  createInference,
+  createTrainer,
+  dataOffers,
+  type Inference,
+  type ProcessTrainer,
+} from '@starling/trainer';
 import { apiOptions } from './api.ts';
 import { PolicyBook } from './api-policy.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { type Config, limitsOf, policyOf } from './config.ts';
-import { type ControlParts, controlHandlers } from './control.ts';
+import { type ControlParts, controlHandlers, findJob } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
 import { type Events, startEvents } from './event-bridge.ts';
 import { inThread } from './in-thread.ts';
@@ -35,6 +42,7 @@ import { LiveRounds } from './live-rounds.ts';
 import { type RunningModels, startModels } from './model-start.ts';
 import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
 import { gatherModel, type PullParts } from './pulled-model.ts';
+import { ServingService, type ServingServiceParts } from './serving.ts';
 import { SwarmService } from './swarm-service.ts';
 import { DaemonTelemetry } from './telemetry.ts';
 import { unwind } from './unwind.ts';
@@ -100,20 +108,24 @@ interface Assembly {
 }
 
 async function assemble(assembly: Assembly): Promise<Daemon> {
-  const { config, log, state, key, hooks, undo, stopAll } = assembly;
+  const { config, log, state, key, undo, stopAll } = assembly;
   const journal = await LevelJournal.open(state.journal);
   undo.push(() => journal.close());
   let node: StarlingNode | undefined;
   let models: RunningModels | undefined;
+  let serving: ServingService | undefined;
   const blobs = await FileBlobStore.open(state.blobs, {
     bytesMax: () => config.resources.disk,
-    pinned: () => [...(node?.pinned() ?? []), ...(models?.service.pinned() ?? [])],
+    pinned: () => [node, models?.service, serving].flatMap((each) => [...(each?.pinned() ?? [])]),
   });
   const data = new DataRegistry(journal);
   for (const problem of await data.load()) log.warn(problem);
   const trainer = trainerOf(config, data, log);
   undo.push(() => trainer.close());
-  const governor = governorOf(config, { log, trainer, pause: (on) => node?.pause(on) });
+  const inference = inferenceOf(config, trainer, log);
+  undo.push(() => inference.close());
+  const children = () => [...trainer.pids, ...inference.pids];
+  const governor = governorOf(config, { log, children, pause: (on) => node?.pause(on) });
   undo.push(async () => governor.stop());
   const service = await SwarmService.open({
     bandwidth: governor.bandwidth,
@@ -129,20 +141,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   undo.push(() => telemetry.stop());
   const { lives, watchers, standings } = watching(telemetry);
   const running = new StarlingNode(
-    {
-      clock: systemClock,
-      random: systemRandom,
-      log,
-      transport,
-      blobs,
-      journal,
-      trainer,
-      compute: createComputePool(entry('kernel-worker')),
-      wire: plainWire,
-      key,
-      members: service.membership,
-      ...(hooks.observer && { observer: hooks.observer }),
-    },
+    { ...nodeParts({ transport, blobs, journal, trainer }, assembly), members: service.membership },
     optionsOf(assembly, key.peerId, { watchers, standings }),
     dataOffers(data),
   );
@@ -160,14 +159,30 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const checkpoints = checkpointsOf(assembly, { node: running, proofOf }, watchers);
   // What it pauses must be there; a cap lowered since the last run counts now.
   governor.start();
+  serving = await servingOf(assembly, watchers, {
+    ...{ journal, blobs, node: running, inference, transport, models: models.service },
+    admits: (card, peer) => models?.offers.desk.admits(card, peer) ?? false,
+    ...{ membership: service.membership, observer: telemetry.serving },
+  });
   await blobs.trim();
   const socket = await serve(assembly, {
     ...{ governor, blobs, swarm, data, watchers, standings, lives, stop, telemetry, journal },
     ...{ node: running, models, swarmHandlers: service, events: () => events.status() },
     ...{ proofOf, checkpoints: () => checkpoints?.status() ?? null },
+    servingHandlers: serving.handlers,
   });
   return { node: running, swarm, data, socket, traffic, stopped, stop };
 }
+
+type Made = Pick<NodeParts, 'transport' | 'blobs' | 'journal' | 'trainer'>;
+
+/** What a node works with, but for who may speak to it. */
+const nodeParts = (made: Made, { log, key, hooks }: Assembly): NodeParts => ({
+  ...made,
+  ...{ clock: systemClock, random: systemRandom, log, wire: plainWire, key },
+  compute: createComputePool(entry('kernel-worker')),
+  ...(hooks.observer && { observer: hooks.observer }),
+});
 
 type Watcher = (job: JobId, notice: Notice) => void;
 
@@ -204,6 +219,18 @@ async function serve(assembly: Assembly, served: Served): Promise<string> {
   const where = { addresses: swarm.addresses(), socket, api: server.url };
   log.info('daemon is up', { peerId: swarm.self, ...where });
   return socket;
+}
+
+async function servingOf(
+  { config: { serving: config }, log, undo }: Assembly,
+  watchers: Set<Watcher>,
+  parts: Omit<ServingServiceParts, 'config' | 'log' | 'findJob'>,
+): Promise<ServingService> {
+  const known = (wanted: string) => findJob(parts.node, wanted);
+  const serving = await ServingService.open({ ...parts, config, log, findJob: known });
+  undo.push(() => serving.close());
+  watchers.add(serving.take);
+  return serving;
 }
 
 async function eventsOf(
@@ -248,17 +275,25 @@ function trainerOf(config: Config, datasets: DataRegistry, log: Log): ProcessTra
   return createTrainer({ childEntry, datasets, log, limits, device, precision });
 }
 
+function inferenceOf({ serving }: Config, trainer: ProcessTrainer, log: Log): Inference {
+  const { memory, cpuThreads } = serving;
+  const childEntry = entry('inference-child');
+  const support = () => trainer.support();
+  return createInference({ childEntry, log, support, limits: { memory, cpuThreads } });
+}
+
 interface Governed {
   readonly log: Log;
-  readonly trainer: ProcessTrainer;
+  /** Process ids of trainers and of served models. */
+  readonly children: () => readonly number[];
   readonly pause: (on: boolean) => void;
 }
 
-function governorOf(config: Config, { log, trainer, pause }: Governed): Governor {
+function governorOf(config: Config, { log, children, pause }: Governed): Governor {
   return new Governor({
     ...{ clock: systemClock, files: systemFiles, limits: () => limitsOf(config), minuteOfDay },
-    memoryUsed: () => memoryOf(trainer.pids),
-    processes: () => [process.pid, ...trainer.pids],
+    memoryUsed: () => memoryOf(children()),
+    processes: () => [process.pid, ...children()],
     onChange: (reasons) => {
       if (reasons.length > 0) log.info('stays out of new rounds', { reasons });
       else log.info('takes part in rounds again');

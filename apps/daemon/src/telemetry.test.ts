@@ -28,10 +28,11 @@ async function opened(parts: Partial<TelemetryParts> = {}, standing = 'member') 
   const config = configSchema.parse({});
   const self = PEERS[0] as PeerId;
   const telemetry = await DaemonTelemetry.open({ config, log: noLog, self });
-  const { status, privacy } = view();
+  const { status, privacy, serving } = view();
   const handlers = {
     status: async () => status,
     privacy: async () => privacy,
+    serving: { list: async () => serving },
     swarm: { show: async () => ({ standing }) },
   } as unknown as ControlHandlers;
   const connection = { peer: PEERS[1]!, address: '', direction: 'inbound', relayed: false };

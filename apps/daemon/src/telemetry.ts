@@ -31,7 +31,7 @@ export interface TelemetryParts {
 }
 
 interface TelemetrySource extends TelemetryParts {
-  readonly handlers: Pick<ControlHandlers, 'status' | 'privacy' | 'swarm'>;
+  readonly handlers: Pick<ControlHandlers, 'status' | 'privacy' | 'serving' | 'swarm'>;
 }
 
 interface Opening {
@@ -73,6 +73,11 @@ export class DaemonTelemetry {
     return new DaemonTelemetry(opening, tracing);
   }
 
+  /** Told by models that are served. */
+  get serving(): Metrics['serving'] {
+    return this.#metrics.serving;
+  }
+
   readonly take = (job: JobId, notice: Notice): void => {
     if (notice.kind === 'certified') this.#since.set(job, now());
     this.#metrics.take(job, notice);
@@ -105,14 +110,15 @@ export class DaemonTelemetry {
   }
 
   async #view({ node, swarm, lives, handlers, state }: TelemetrySource) {
-    const [status, privacy, filesystem] = await Promise.all([
+    const [status, privacy, serving, filesystem] = await Promise.all([
       handlers.status(),
       handlers.privacy(),
+      handlers.serving.list(),
       filesystemOf(state.path),
     ]);
     const jobs = node.jobs().map((report) => this.#jobSample(report, lives));
     const view: TelemetryView = {
-      ...{ status, privacy, filesystem, jobs, now: Date.now() },
+      ...{ status, privacy, serving, filesystem, jobs, now: Date.now() },
       swarm: swarmSample(swarm),
     };
     return view;

@@ -7,6 +7,7 @@ import { failureOf } from './failure.ts';
 import { type Guard, isFromLoopback, type Refusal } from './guard.ts';
 import type { ControlHandlers } from './handlers.ts';
 import type { ListenView } from './listen-schema.ts';
+import { answerNoRequest } from './no-request.ts';
 import { registerOpenApi } from './openapi.ts';
 import { daemonRoutes, listenRoute } from './routes/daemon.ts';
 import { dataRoutes } from './routes/data.ts';
@@ -14,6 +15,7 @@ import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
 import { offerRoutes } from './routes/offers.ts';
 import type { ControlApp } from './routes/operation.ts';
+import { servingRoutes } from './routes/serving.ts';
 import { swarmRoutes } from './routes/swarm.ts';
 import { BROWSER_HEADERS, NOT_KEPT, staticRoutes } from './static.ts';
 
@@ -57,6 +59,7 @@ export async function createApp(parts: AppParts, kind: AppKind): Promise<Control
     bodyLimit: BODY_BYTES_MAX,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
+    clientErrorHandler: answerNoRequest,
     routerOptions: { maxParamLength: PARAMETER_CHARS_MAX },
     ...(serverFactory && { serverFactory }),
   }).withTypeProvider<ZodTypeProvider>();
@@ -80,6 +83,7 @@ export async function createApp(parts: AppParts, kind: AppKind): Promise<Control
   daemonRoutes(app, handlers);
   jobRoutes(app, handlers, { events, heartbeatMs });
   dataRoutes(app, handlers);
+  servingRoutes(app, handlers);
   swarmRoutes(app, handlers.swarm);
   modelRoutes(app, handlers.models);
   offerRoutes(app, handlers.offers);

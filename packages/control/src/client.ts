@@ -40,6 +40,18 @@ import {
   statusSchema,
 } from './schemas.ts';
 import {
+  type AnsweredView,
+  type AskPeer,
+  answeredSchema,
+  type PeerModelView,
+  peerModelSchema,
+  type Serve,
+  type ServedView,
+  type ServingView,
+  servedSchema,
+  servingSchema,
+} from './serving-schema.ts';
+import {
   type CreateInvite,
   type CreateSwarm,
   type InviteView,
@@ -86,9 +98,19 @@ export interface ControlClient {
   inspectData(wanted: Inspect): Promise<InspectionView>;
   policy(): Promise<PolicyView>;
   changePolicy(change: PolicyChange): Promise<PolicyView>;
+  readonly serving: ServingClient;
   readonly swarm: SwarmClient;
   readonly models: ModelClient;
   readonly offers: OfferClient;
+}
+
+export interface ServingClient {
+  list(): Promise<ServingView>;
+  /** @param progress of the model's file on its way to the daemon */
+  serve(wanted: Serve, progress?: Progress): Promise<ServedView>;
+  unserve(name: string): Promise<ServedView>;
+  peerModels(peer: string): Promise<readonly PeerModelView[]>;
+  askPeer(ask: AskPeer): Promise<AnsweredView>;
 }
 
 export interface SwarmClient {
@@ -117,10 +139,7 @@ export interface ModelClient {
 
 /** @param target a Unix socket, whose owner needs no token, or an address with its token */
 export function createControlClient(target: ControlTarget): ControlClient {
-  const get = <T>(path: string, schema: z.ZodType<T>) =>
-    call(target, schema, { method: 'GET', path });
-  const post = <T>(path: string, body: unknown, schema: z.ZodType<T>) =>
-    call(target, schema, { method: 'POST', path, body });
+  const [get, post] = [getting(target), posting(target)];
   const jobPath = (id: string, rest = '') => `/v1/jobs/${encodeURIComponent(id)}${rest}`;
   return {
     status: () => get('/v1/status', statusSchema),
@@ -160,22 +179,54 @@ export function createControlClient(target: ControlTarget): ControlClient {
       call(target, policyViewSchema, { method: 'PATCH', path: '/v1/policy', body }),
     privacy: () => get('/v1/privacy', privacyViewSchema),
     listData: () => get('/v1/data', z.array(dataViewSchema)),
-    swarm: {
-      show: () => get('/v1/swarm', swarmViewSchema),
-      create: (wanted) => post('/v1/swarm', wanted, swarmViewSchema),
-      invite: (wanted) => post('/v1/swarm/invites', wanted, inviteViewSchema),
-      sign: (invite) => post('/v1/swarm/invites/sign', { invite }, inviteViewSchema),
-      join: (invite, addresses) => post('/v1/swarm/join', { invite, addresses }, swarmViewSchema),
-      members: () => get('/v1/swarm/members', z.array(memberViewSchema)),
-      revoke: (wanted) => post('/v1/swarm/revoke', wanted, revokedViewSchema),
-      vouch: (wanted) => post('/v1/swarm/vouches', wanted, vouchViewSchema),
-      vouches: () => get('/v1/swarm/vouches', z.array(vouchViewSchema)),
-      leave: () => post('/v1/swarm/leave', {}, swarmViewSchema),
-    },
+    serving: servingClient(target),
+    swarm: swarmClient(target),
     models: modelClient(target),
     offers: offerClient((schema, method, path, body) =>
       call(target, schema, { method, path, body }),
     ),
+  };
+}
+
+const getting =
+  (target: ControlTarget) =>
+  <T>(path: string, schema: z.ZodType<T>): Promise<T> =>
+    call(target, schema, { method: 'GET', path });
+const posting =
+  (target: ControlTarget) =>
+  <T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T> =>
+    call(target, schema, { method: 'POST', path, body });
+
+function servingClient(target: ControlTarget): ServingClient {
+  const [get, post] = [getting(target), posting(target)];
+  return {
+    list: () => get('/v1/serving', servingSchema),
+    serve: (body, onSent) =>
+      call(target, servedSchema, { method: 'POST', path: '/v1/serving', body, onSent }),
+    unserve: (name) =>
+      call(target, servedSchema, {
+        method: 'DELETE',
+        path: `/v1/serving/${encodeURIComponent(name)}`,
+      }),
+    peerModels: (peer) =>
+      get(`/v1/peers/${encodeURIComponent(peer)}/models`, z.array(peerModelSchema)),
+    askPeer: (ask) => post('/v1/infer', ask, answeredSchema),
+  };
+}
+
+function swarmClient(target: ControlTarget): SwarmClient {
+  const [get, post] = [getting(target), posting(target)];
+  return {
+    show: () => get('/v1/swarm', swarmViewSchema),
+    create: (wanted) => post('/v1/swarm', wanted, swarmViewSchema),
+    invite: (wanted) => post('/v1/swarm/invites', wanted, inviteViewSchema),
+    sign: (invite) => post('/v1/swarm/invites/sign', { invite }, inviteViewSchema),
+    join: (invite, addresses) => post('/v1/swarm/join', { invite, addresses }, swarmViewSchema),
+    members: () => get('/v1/swarm/members', z.array(memberViewSchema)),
+    revoke: (wanted) => post('/v1/swarm/revoke', wanted, revokedViewSchema),
+    vouch: (wanted) => post('/v1/swarm/vouches', wanted, vouchViewSchema),
+    vouches: () => get('/v1/swarm/vouches', z.array(vouchViewSchema)),
+    leave: () => post('/v1/swarm/leave', {}, swarmViewSchema),
   };
 }
 

@@ -11,10 +11,17 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export interface GuardOptions {
+export interface SiteOptions {
   readonly scheme: 'http' | 'https';
   /** Names by which the listener may be called, beside the loopback names and its address. */
   readonly hosts: readonly string[];
+  /** Where the configuration has those names. */
+  readonly hostsKey: string;
+  /** Types of bodies; none that a form of a web page can send without asking first. */
+  readonly bodies: readonly string[];
+}
+
+export interface GuardOptions extends Pick<SiteOptions, 'scheme' | 'hosts'> {
   readonly token: string;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
@@ -24,40 +31,55 @@ const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
 
 /**
  * Keeps other hosts and web pages out of a listener that a browser can reach: DNS rebinding by the
- * name it is called by, cross-site requests by what browsers say of where they come from, and all
- * others by the token.
+ * name it is called by, cross-site requests by what browsers say of where they come from.
  */
-export class Guard {
-  readonly #scheme: string;
+export class SiteGuard {
+  readonly #options: SiteOptions;
   readonly #names: ReadonlySet<string>;
-  readonly #token: Buffer;
-  readonly #wrong: WrongTokens;
 
-  constructor({ scheme, hosts, token, now }: GuardOptions) {
-    this.#scheme = scheme;
-    this.#names = new Set([...LOOPBACK_NAMES, ...hosts].map((name) => name.toLowerCase()));
-    this.#token = digest(token);
-    this.#wrong = new WrongTokens(now);
+  constructor(options: SiteOptions) {
+    this.#options = options;
+    this.#names = new Set([...LOOPBACK_NAMES, ...options.hosts].map((name) => name.toLowerCase()));
   }
 
   /** What is wrong with a request whoever sends it; asked before its route is looked for. */
   beforeRouting(request: IncomingMessage): Refusal | undefined {
     const { headers } = request;
+    const { scheme, hostsKey, bodies } = this.#options;
     const host = headers.host?.toLowerCase();
     if (host === undefined || !this.#isOwnName(host, request)) {
-      const error =
-        'this daemon is not called by this name; a name of its own belongs into api.hosts';
+      const words = 'this daemon is not called by this name; a name of its own belongs into';
+      const error = `${words} ${hostsKey}`;
       return { status: 421, code: 'host', error };
     }
     const { origin } = headers;
-    if (origin !== undefined && origin.toLowerCase() !== `${this.#scheme}://${host}`) {
+    if (origin !== undefined && origin.toLowerCase() !== `${scheme}://${host}`) {
       return { status: 403, code: 'origin', error: 'pages of other origins get nothing here' };
     }
     const site = headers['sec-fetch-site'];
     if (site !== undefined && site !== 'same-origin' && site !== 'none') {
       return { status: 403, code: 'origin', error: 'pages of other sites get nothing here' };
     }
-    return contentRefusal(request);
+    return contentRefusal(request, bodies);
+  }
+
+  /** Behind a tunnel the port differs; the name is what rebinding cannot choose. */
+  #isOwnName(host: string, { socket }: IncomingMessage): boolean {
+    const [, name] = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/.exec(host) ?? [];
+    if (name === undefined) return false;
+    return this.#names.has(name) || name === bracketed(plainAddress(socket.localAddress));
+  }
+}
+
+/** The same, and all others are kept out by the token. */
+export class Guard extends SiteGuard {
+  readonly #token: Buffer;
+  readonly #wrong: WrongTokens;
+
+  constructor({ scheme, hosts, token, now }: GuardOptions) {
+    super({ scheme, hosts, hostsKey: 'api.hosts', bodies: ['application/json'] });
+    this.#token = digest(token);
+    this.#wrong = new WrongTokens(now);
   }
 
   /**
@@ -84,32 +106,31 @@ export class Guard {
     this.#wrong.add(address);
     return { status: 401, code: 'token', error: 'the token is wrong', headers };
   }
-
-  /** Behind a tunnel the port differs; the name is what rebinding cannot choose. */
-  #isOwnName(host: string, { socket }: IncomingMessage): boolean {
-    const [, name] = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/.exec(host) ?? [];
-    if (name === undefined) return false;
-    return this.#names.has(name) || name === bracketed(plainAddress(socket.localAddress));
-  }
 }
 
-/** A form of a web page can send anything but JSON without asking first. */
-function contentRefusal({ headers }: IncomingMessage): Refusal | undefined {
+/** A form of a web page can send neither of them without asking first. */
+function contentRefusal(
+  { headers }: IncomingMessage,
+  bodies: readonly string[],
+): Refusal | undefined {
   const type = headers['content-type'];
   const length = headers['content-length'] ?? '0';
   const hasBody = length !== '0' || headers['transfer-encoding'] !== undefined;
   if (type === undefined && !hasBody) return undefined;
-  if (type !== undefined && /^application\/json\s*(;|$)/i.test(type)) return undefined;
-  return { status: 415, code: 'content-type', error: 'bodies are to be application/json' };
+  const name = type?.split(';')[0]?.trim().toLowerCase();
+  if (name !== undefined && bodies.includes(name)) return undefined;
+  const error = `bodies are to be ${bodies.join(' or ')}`;
+  return { status: 415, code: 'content-type', error };
 }
 
 export const isFromLoopback = (request: IncomingMessage): boolean => isLoopback(addressOf(request));
 
-const addressOf = ({ socket }: IncomingMessage): string => plainAddress(socket.remoteAddress);
+export const addressOf = ({ socket }: IncomingMessage): string =>
+  plainAddress(socket.remoteAddress);
 
 /** IPv4 over a socket of both kinds comes as ::ffff:192.0.2.7. */
 const plainAddress = (address = ''): string => address.replace(/^::ffff:(?=\d+\.)/, '');
 
 const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+export const digest = (text: string): Buffer => createHash('sha256').update(text).digest();

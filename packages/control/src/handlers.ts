@@ -33,6 +33,14 @@ import type {
   Status,
 } from './schemas.ts';
 import type {
+  AnsweredView,
+  AskPeer,
+  PeerModelView,
+  ServedView,
+  ServingView,
+  serveSchema,
+} from './serving-schema.ts';
+import type {
   createInviteSchema,
   createSwarmSchema,
   InviteView,
@@ -91,9 +99,20 @@ export interface ControlHandlers {
   policy(): Promise<PolicyView>;
   /** In force at once, and after a restart. */
   changePolicy(change: PolicyChange): Promise<PolicyView>;
+  readonly serving: ServingHandlers;
   readonly swarm: SwarmHandlers;
   readonly models: ModelHandlers;
   readonly offers: OfferHandlers;
+}
+
+/** What the daemon does about models that it serves, and those of others. */
+export interface ServingHandlers {
+  list(): Promise<ServingView>;
+  serve(wanted: z.output<typeof serveSchema>): Promise<ServedView>;
+  /** How it did to its end. */
+  unserve(name: string): Promise<ServedView>;
+  peerModels(peer: string): Promise<readonly PeerModelView[]>;
+  askPeer(ask: AskPeer): Promise<AnsweredView>;
 }
 
 /** What the daemon does about its swarm. */

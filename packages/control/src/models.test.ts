@@ -37,7 +37,7 @@ test('what is left out has its default', async () => {
   await client.vouch('digits', { what: 'verified' });
   await client.deprecate('digits', { reason: 'one\ntwo' });
   expect(seen).toEqual([
-    { card, model: 'AAAA', proof: 'AAAA' },
+    { card, model: 'AAAA', proof: 'AAAA', restricted: false },
     {
       ...{ text: 'a b', tags: [], task: null, input: [1, 28, 28], limit: 20, here: false },
       timeoutSeconds: 5,

@@ -26,6 +26,14 @@ import {
   statusSchema,
 } from './schemas.ts';
 import {
+  answeredSchema,
+  askPeerSchema,
+  peerModelSchema,
+  servedSchema,
+  serveSchema,
+  servingSchema,
+} from './serving-schema.ts';
+import {
   inviteViewSchema,
   memberViewSchema,
   revokedViewSchema,
@@ -34,8 +42,14 @@ import {
 } from './swarm-schemas.ts';
 
 const NAMES: Readonly<Record<string, z.ZodType>> = {
+  AskPeer: askPeerSchema,
   Card: cardViewSchema,
   CardFile: cardFileSchema,
+  Inferred: answeredSchema,
+  PeerModel: peerModelSchema,
+  Serve: serveSchema,
+  Served: servedSchema,
+  Serving: servingSchema,
   DataSet: dataViewSchema,
   DataSetOffer: dataSchema,
   Failure: failureSchema,

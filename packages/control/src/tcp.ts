@@ -11,7 +11,7 @@ import { ConfigError, errorMessage } from '@starling/core';
 import type { FastifyServerFactory } from 'fastify';
 import { isLoopback, type ListenAddress } from './addresses.ts';
 import { type AppParts, createApp } from './app.ts';
-import { Guard, type Refusal } from './guard.ts';
+import { Guard, type Refusal, type SiteGuard } from './guard.ts';
 import { BROWSER_HEADERS, NOT_KEPT } from './static.ts';
 
 /** Certificate chain and private key, in PEM. */
@@ -79,13 +79,16 @@ export async function listenTcp(
 }
 
 /** Every address is listened on, or one that is written into a URL as it is. */
-function shownHost(address: string): string {
+export function shownHost(address: string): string {
   if (address === '0.0.0.0' || address === '::') return 'localhost';
   return address.includes(':') ? `[${address}]` : address;
 }
 
 /** A server that looks at each request before the routes do. */
-function factoryOf(guard: Guard, { tls, limits }: TcpOptions): FastifyServerFactory {
+export function factoryOf(
+  guard: Pick<SiteGuard, 'beforeRouting'>,
+  { tls, limits }: Pick<TcpOptions, 'tls' | 'limits'>,
+): FastifyServerFactory {
   return (handler) => {
     const listener: RequestListener = (request, response) => {
       const refusal = guard.beforeRouting(request);
@@ -115,7 +118,11 @@ function refuse(
   { status, code, error }: Refusal,
 ): void {
   const body = JSON.stringify({ error, code });
-  const own = { 'content-type': 'application/json; charset=utf-8', connection: 'close' };
+  const own = {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  };
   response.writeHead(status, { ...BROWSER_HEADERS, ...NOT_KEPT, ...own });
   response.end(request.method === 'HEAD' ? undefined : body);
 }

@@ -61,7 +61,7 @@ const samples: fc.Arbitrary<Sample> = fc.record({
       fc.record({ kind: fc.constant('leaf' as const), value: finite }),
       fc.record({ kind: fc.constant('none' as const) }),
     ),
-    { maxLength: 20 },
+    { maxLength: 20, size: 'max' },
   ),
 });
 

@@ -2,6 +2,7 @@ import { type KeyObject, sign as signBytes, verify as verifyBytes } from 'node:c
 import { type PeerId, utf8 } from '@starling/core';
 import { hashHex, plain } from './hash.ts';
 import { privateKey, publicKey, rawPublicKey } from './key-object.ts';
+import { isLowOrder } from './low-order.ts';
 import { peerIdOf, rawKeyOf } from './peer-id.ts';
 
 /** An Ed25519 key pair (RFC 8032). */
@@ -33,7 +34,7 @@ const cachedKeys = new Map<string, KeyObject>();
 function keyOf(peerId: string): KeyObject | undefined {
   const cached = cachedKeys.get(peerId);
   const raw = cached === undefined ? rawKeyOf(peerId) : undefined;
-  if (cached === undefined && raw === undefined) return undefined;
+  if (cached === undefined && (raw === undefined || isLowOrder(raw))) return undefined;
   const key = cached ?? publicKey('ed25519', raw!);
   cachedKeys.delete(peerId);
   cachedKeys.set(peerId, key);
@@ -52,7 +53,8 @@ export const verifications = (): { readonly performed: number; readonly remember
 });
 
 /**
- * Whether `signature` is `peerId`'s over `message`. False, never an exception, on any bad input.
+ * Whether `signature` is `peerId`'s over `message`. False, never an exception, on any bad input,
+ * and under a key of low order, for which anybody can sign.
  * One that held before is remembered: the answer is the same and costs a hash.
  */
 export function verify(peerId: PeerId, message: Uint8Array, signature: Uint8Array): boolean {

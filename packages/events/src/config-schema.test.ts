@@ -23,6 +23,8 @@ describe('the section events', () => {
     [{ webhooks: [{ ...HOOK, url: 'https://me:secret@host/' }] }, 'takes no name and password'],
     [{ webhooks: [{ ...HOOK, url: 'https://me@host/' }] }, 'takes no name and password'],
     [{ amqp: [{ name: 'a', url: 'amqp://me:secret@host' }] }, 'does not belong into'],
+    [{ webhooks: [{ ...HOOK, url: 'no address' }] }, 'Invalid URL'],
+    [{ amqp: [{ name: 'a', url: '' }] }, 'Invalid URL'],
     [{ kafka: [{ name: 'a', brokers: ['host'] }] }, 'give HOST:PORT'],
   ])('refuses %j', (config, message) => {
     const { error } = eventsConfigSchema.safeParse(config);

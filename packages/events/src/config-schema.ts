@@ -27,7 +27,7 @@ const webhook = z
   .strictObject({
     ...{ name, ...wanted, timeoutSeconds },
     // A request to such an address fails, and its error would show the password.
-    url: z.url({ protocol: /^https?$/ }).refine((url) => !hasLogin(new URL(url)), {
+    url: z.url({ protocol: /^https?$/, abort: true }).refine((url) => !hasLogin(new URL(url)), {
       message: 'an address takes no name and password here; the receiver checks the signature',
     }),
     secretFile: file.optional(),
@@ -47,9 +47,11 @@ const atMostOne = ({ passwordFile, passwordEnv }: PasswordSource): boolean =>
 const amqp = z
   .strictObject({
     ...{ name, ...wanted, timeoutSeconds, ...password },
-    url: z.url({ protocol: /^amqps?$/ }).refine((url) => new URL(url).password === '', {
-      message: 'a password does not belong into the configuration; give passwordFile',
-    }),
+    url: z
+      .url({ protocol: /^amqps?$/, abort: true })
+      .refine((url) => new URL(url).password === '', {
+        message: 'a password does not belong into the configuration; give passwordFile',
+      }),
     username: z.string().min(1).optional(),
     caFile: file.optional(),
     exchange: z.string().min(1).max(127).default('starling'),

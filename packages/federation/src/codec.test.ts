@@ -131,7 +131,7 @@ describe('metrics', () => {
       }),
     );
     fc.assert(
-      fc.property(fc.array(peer, { minLength: 1, maxLength: 64 }), (peers) => {
+      fc.property(fc.array(peer, { minLength: 1, maxLength: 64, size: 'max' }), (peers) => {
         const parts = peers.map((metrics) => encodeMetrics(metrics, codec));
         for (const part of parts) {
           for (const word of part) expect(word).toBeLessThanOrEqual(codec.valueMax);

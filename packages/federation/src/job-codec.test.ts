@@ -26,7 +26,7 @@ const METRICS = { lossSum: 12, correct: 3, examples: 5 };
 
 const efforts = fc.array(
   fc.record({ examples: fc.nat(3_000), localSteps: fc.integer({ min: 1, max: 400 }) }),
-  { minLength: 1, maxLength: 20 },
+  { minLength: 1, maxLength: 20, size: 'max' },
 );
 const kinds = fc.constantFrom<Partial<JobCodec>>(
   {},

@@ -7,6 +7,7 @@ const grids = fc.integer({ min: 4, max: 18 }).map((valueBits) => ({ valueBits })
 const peers = fc.array(fc.array(fc.nat(2 ** NUMBER_BITS - 1), { minLength: 5, maxLength: 5 }), {
   minLength: 1,
   maxLength: 16,
+  size: 'max',
 });
 
 test('numbers in words of any width add up, and no word is wider', () => {

@@ -2,15 +2,7 @@ import { ProtocolError } from '@starling/core';
 import { hashHex } from '@starling/crypto';
 import { averageModels } from '@starling/onnx';
 import type { Card, PublishedCard } from '@starling/protocol-models';
-import {
-  type AverageModels,
-  type CardFiles,
-  type Finding,
-  holds,
-  notChecked,
-  notClaimed,
-  type VerifyOptions,
-} from './card-check.ts';
+import { type CardFiles, type Finding, holds, notChecked, notClaimed } from './card-check.ts';
 import { openCard } from './open-card.ts';
 import { openProof } from './open-proof.ts';
 import { quote } from './words.ts';
@@ -23,14 +15,13 @@ interface Parent extends PublishedCard {
 export function verifyAncestry(
   card: Card,
   files: CardFiles,
-  { average = averageModels }: VerifyOptions,
 ): { readonly recipe: () => Finding; readonly parents: () => Finding } {
   const parents = parentsOf(card, files);
   return {
     recipe: () => {
       if (card.recipe === null) return notClaimed('the card has none');
       if (typeof parents === 'string') return parents;
-      return recipeFinding(card, parents, files.model, average);
+      return recipeFinding(card, parents, files.model);
     },
     parents: () => {
       if (card.parents.length === 0) return notClaimed('the card names none');
@@ -59,7 +50,6 @@ function recipeFinding(
   { recipe, model }: Card,
   parents: readonly Parent[],
   file: Uint8Array,
-  average: AverageModels,
 ): Finding {
   const parts = recipe!.parts.map(({ card, weight }) => {
     const part = parents.find(({ id }) => id === card)?.model;
@@ -72,7 +62,7 @@ function recipeFinding(
     return notChecked(`${here.length} of the ${parts.length} models that it averages are here`);
   }
   try {
-    const made = hashHex(average(here));
+    const made = hashHex(averageModels(here));
     if (made === hashHex(file)) return holds(`made again from ${parts.length} models`);
     return `the recipe: it gives ${quote(made)}, the card says ${quote(model.hash)}`;
   } catch (error) {

@@ -2,11 +2,6 @@ import type { SwarmId } from '@starling/protocol-membership';
 import type { PublishedCard } from '@starling/protocol-models';
 import type { Verification } from './verify-model.ts';
 
-/** Makes an average of models again, bit for bit. @throws ProtocolError when they do not fit */
-export type AverageModels = (
-  parts: readonly { readonly model: Uint8Array; readonly weight: number }[],
-) => Uint8Array;
-
 /** What is at hand of a parent: its signed card, and its model where that is here. */
 export interface ParentFiles {
   readonly card: Uint8Array;
@@ -25,8 +20,6 @@ export interface CardFiles {
 export interface VerifyOptions {
   /** Also checks that all who signed were members of it. */
   readonly swarm?: SwarmId | undefined;
-  /** `averageModels` unless told. */
-  readonly average?: AverageModels | undefined;
 }
 
 export const CHECK_NAMES = [

@@ -3,7 +3,6 @@
 export { type BookParts, CardBook } from './book.ts';
 export { BOOK_LIMITS, type BookLimits } from './book-limits.ts';
 export {
-  type AverageModels,
   type CardCheck,
   type CardFiles,
   type CardVerification,

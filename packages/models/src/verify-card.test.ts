@@ -1,5 +1,6 @@
 import type { BlobHash, JobId, PeerId } from '@starling/core';
 import { hashHex } from '@starling/crypto';
+import { averageModels } from '@starling/onnx';
 import type { Card, CardId } from '@starling/protocol-models';
 import {
   type Certificate,
@@ -291,36 +292,35 @@ describe('of its parents', () => {
     );
   });
 
-  test('an average is made again by the function that is given', () => {
-    const card = signed({
-      ...plainCard(MODEL),
+  test('an average is made again, to the byte', () => {
+    const recipe = {
+      kind: 'average' as const,
+      parts: [
+        { card: origin.id, weight: 1 },
+        { card: stranger.id, weight: 2 },
+      ],
+    };
+    const averaged = (model: Uint8Array) => ({
+      ...plainCard(model),
       parents: [origin.id, stranger.id],
-      recipe: {
-        kind: 'average',
-        parts: [
-          { card: origin.id, weight: 1 },
-          { card: stranger.id, weight: 2 },
-        ],
-      },
     });
+    const mean = averageModels([
+      { model: LAUNCHED, weight: 1 },
+      { model: modelAfter(0.75), weight: 2 },
+    ]);
+    const card = signed({ ...averaged(mean), recipe });
     const parents = [
       { card: stranger.bytes, model: modelAfter(0.75) },
       { card: origin.bytes, model: LAUNCHED },
     ];
-    const given = { card, model: MODEL, parents };
-    const weights: number[] = [];
-    const average: VerifyOptions['average'] = (parts) => {
-      weights.push(...parts.map(({ weight }) => weight));
-      expect(hashHex(parts[0]!.model)).toBe(hashHex(LAUNCHED));
-      return MODEL;
-    };
-    expect(standings(given, { average })).toEqual(
-      expect.arrayContaining(['recipe: holds', 'parents: holds']),
-    );
-    expect(weights).toEqual([1, 2]);
-    expect(standings(given)).toContain('recipe: not checked');
-    expect(faultOf(given, { average: () => LAUNCHED })).toMatch(/^the recipe: it gives /);
+    const given = { card, model: mean, parents };
+    expect(standings(given)).toEqual(expect.arrayContaining(['recipe: holds', 'parents: holds']));
+    const other = modelAfter(0.5);
+    const swapped = [{ card: stranger.bytes, model: LAUNCHED }, parents[1]!];
+    expect(faultOf({ ...given, parents: swapped })).toMatch(/the model file is not the one/);
+    const wrong = { ...given, card: signed({ ...averaged(other), recipe }), model: other };
+    expect(faultOf(wrong)).toMatch(/^the recipe: it gives /);
     const oneAway = { ...given, parents: parents.slice(1) };
-    expect(standings(oneAway, { average })).toContain('recipe: not checked');
+    expect(standings(oneAway)).toContain('recipe: not checked');
   });
 });

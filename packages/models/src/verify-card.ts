@@ -44,7 +44,7 @@ export function verifyCard(files: CardFiles, options: VerifyOptions = {}): CardV
     },
     metrics: () => metricsFinding(read.card, files.proof),
     privacy: () => privacyFinding(read.card, files),
-    ...verifyAncestry(read.card, files, options),
+    ...verifyAncestry(read.card, files),
   };
   for (const link of CHECK_NAMES) {
     const finding = steps[link]();

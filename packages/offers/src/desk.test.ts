@@ -23,7 +23,7 @@ async function market() {
   return { market: made, seller, buyer, third, ...(await made.publish(seller, MODEL)) };
 }
 
-test('a ciphertext opens with its key, as the card’s model and as nothing else [C-21]', async () => {
+test('a ciphertext opens with its key, as the card’s model and nothing else [C-21]', async () => {
   const { market: made, id, seller } = await market();
   const { hash } = made.shelves.cards.get(id)!.card.model;
   const { blob, key } = seller.desk.seal(MODEL);

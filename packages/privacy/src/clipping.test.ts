@@ -8,6 +8,7 @@ const updates = fc.float32Array({
   noNaN: true,
   noDefaultInfinity: true,
   maxLength: 200,
+  size: 'max',
   min: -Math.fround(1e30),
   max: Math.fround(1e30),
 });

@@ -108,6 +108,41 @@ describe('draws', () => {
     expect(Math.abs(sample(1, words(most, most, most, most))[0]!)).toBe(bound);
   });
 
+  test('of draws that tie, all 96 bits behind the first word count, the highest first', () => {
+    const { sample, probability } = discreteGaussian(1);
+    const word = Math.floor(probability(0) * 2 ** 31);
+    // As the stream has them: 64 bits and 32 bits, the lowest byte first.
+    const drawn = (rest: bigint): number => {
+      const bytes = new DataView(new ArrayBuffer(16));
+      bytes.setUint32(0, word * 2, true);
+      bytes.setBigUint64(4, rest >> 32n, true);
+      bytes.setUint32(12, Number(rest & 0xffffffffn), true);
+      let at = 0;
+      const next = (length: number) => {
+        at += length;
+        return new Uint8Array(bytes.buffer.slice(at - length, at));
+      };
+      return sample(1, { next })[0]!;
+    };
+    // The least 96 bits that draw 1: below them all draw 0, from them on all draw 1.
+    let [low, high] = [0n, 2n ** 96n - 1n];
+    expect([drawn(low), drawn(high)]).toEqual([0, 1]);
+    while (low < high) {
+      const middle = (low + high) / 2n;
+      if (drawn(middle) === 1) high = middle;
+      else low = middle + 1n;
+    }
+    // What is known of the probability in float64 is where the edge is.
+    const edge = (word + Number(high) / 2 ** 96) / 2 ** 31;
+    expect(Math.abs(edge - probability(0))).toBeLessThan(2 ** -52);
+    for (let bit = 0n; bit < 96n; bit++) {
+      const step = 2n ** bit;
+      if (high >= step) expect(drawn(high - step)).toBe(0);
+      if (high + step < 2n ** 96n) expect(drawn(high + step)).toBe(1);
+    }
+    expect([drawn(high - 1n), drawn(high)]).toEqual([0, 1]);
+  });
+
   test('one keystream gives one sequence, in any pieces', () => {
     fc.assert(
       fc.property(fc.nat(), fc.integer({ min: 1, max: 500 }), (seed, count) => {

@@ -39,4 +39,12 @@ export const drawFaults = (prng: Prng): FaultMix => ({
   restart: prng.pick([0, 0.5, 1]),
 });
 
-export type FaultKind = 'loss' | 'duplication' | 'partition' | 'crash' | 'restart' | 'cut-request';
+export const FAULT_KINDS = [
+  'loss',
+  'duplication',
+  'partition',
+  'crash',
+  'restart',
+  'cut-request',
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];

@@ -52,8 +52,8 @@ export interface NetworkParts {
   readonly time: VirtualTime;
   readonly prng: Prng;
   readonly faults: FaultMix;
-  /** Called for every fault, for the report. */
-  readonly onFault: (kind: FaultKind) => void;
+  /** Called for every fault, for the report, with whom it befell; nobody where it was all. */
+  readonly onFault: (kind: FaultKind, peer?: PeerId) => void;
   /** Called for everything that is delivered, for the trace. */
   readonly onDelivery: (line: string) => void;
 }
@@ -170,12 +170,12 @@ export class SimNetwork {
     for (const to of [...this.#endpoints.values()]) {
       if (to === from || !isFor(to.peer) || !this.#canReach(from.peer, to.peer)) continue;
       if (prng.chance(faults.loss)) {
-        onFault('loss');
+        onFault('loss', to.peer);
         continue;
       }
       this.#deliver(from.peer, to, topic, message);
       if (prng.chance(faults.duplication)) {
-        onFault('duplication');
+        onFault('duplication', to.peer);
         this.#deliver(from.peer, to, topic, message);
       }
     }
@@ -220,7 +220,7 @@ export class SimNetwork {
       const cancel = time.after(timeoutMs, () => fail('timeout'));
       const cut = () => {
         cancel();
-        onFault('cut-request');
+        onFault('cut-request', from.peer);
         fail('connection-lost');
       };
       time.after(this.#delay(), () => {

@@ -14,6 +14,7 @@ import {
   Rosters,
   updateOnce,
 } from './checkers/index.ts';
+import { Coverage, PHASES } from './coverage.ts';
 import { fakeModel } from './fake-trainer.ts';
 import { drawFaults, type FaultKind, type FaultMix } from './faults.ts';
 import type { JournalStage } from './journal-watch.ts';
@@ -34,18 +35,6 @@ const DEGREE = 64;
 const JOURNAL_RESTART_MS = 1_000;
 /** How long a write that never gets to the disk is under way before its writer dies. */
 const SLOW_DISK_MS = 50;
-/** Where a peer may die: each is entered after its JOIN. */
-const BOUNDARIES = [
-  'joining',
-  'shares',
-  'chunks',
-  'decide',
-  'sums',
-  'unmask',
-  'verify',
-  'ended',
-] as const;
-
 /** Runs one job on a virtual swarm. Two runs of the same options give the same `traceHash`. */
 export async function simulate(options: SimOptions): Promise<SimReport> {
   return new Simulation(options).run();
@@ -70,6 +59,7 @@ class Simulation {
   readonly #violations: string[] = [];
   readonly #aborts = new Map<string, number>();
   readonly #injected = new Map<string, number>();
+  readonly #coverage = new Coverage();
   readonly #convictions = new Map<string, number>();
   readonly #convicted = new Set<PeerId>();
   readonly #banned = new Set<PeerId>();
@@ -118,7 +108,7 @@ class Simulation {
       faults: this.#faults,
       burstMs: burstOf(options.peers),
       degree: options.peers > FULLY_CONNECTED_MAX ? DEGREE : undefined,
-      onFault: (kind) => this.#count(kind),
+      onFault: (kind, peer) => this.#count(kind, peer),
       onDelivery: (line) => void this.#trace.update(`${line}\n`),
     });
     const parts = {
@@ -219,6 +209,7 @@ class Simulation {
   #onNotice(peer: SimPeer, notice: Notice): void {
     const { kind } = notice;
     this.#options.onNotice?.(peer.index, notice, this.#time.now);
+    this.#coverage.take(peer.peer, notice);
     if (kind === 'session') {
       const slots = this.#attempts.get(notice.round) ?? new Set();
       this.#attempts.set(notice.round, slots.add(`${notice.slot.restarts}/${notice.slot.attempt}`));
@@ -285,8 +276,9 @@ class Simulation {
 
   #crashAndRestart(peer: SimPeer, afterMs: number | undefined): void {
     this.#isNews = true;
-    this.#count('crash');
+    this.#count('crash', peer.peer);
     peer.kill();
+    this.#coverage.forget(peer.peer);
     if (afterMs === undefined) return;
     this.#time.after(afterMs, () => {
       this.#awaited.delete(peer);
@@ -304,7 +296,7 @@ class Simulation {
     const key = `${peer.index}/${round}`;
     if (!this.#fates.has(key)) {
       const dies = this.#crash.chance(this.#options.dropout);
-      this.#fates.set(key, dies ? this.#crash.pick(BOUNDARIES) : undefined);
+      this.#fates.set(key, dies ? this.#crash.pick(PHASES) : undefined);
     }
     if (this.#fates.get(key) !== boundary) return;
     this.#fates.set(key, undefined);
@@ -338,7 +330,13 @@ class Simulation {
     };
   }
 
-  #count(kind: FaultKind): void {
+  /** @param peer whom it befell; all who live, when absent */
+  #count(kind: FaultKind, peer?: PeerId): void {
+    const befallen = peer === undefined ? this.#peers.filter(({ isAlive }) => isAlive) : [{ peer }];
+    this.#coverage.count(
+      kind,
+      befallen.map((each) => each.peer),
+    );
     this.#injected.set(kind, (this.#injected.get(kind) ?? 0) + 1);
   }
 
@@ -368,6 +366,7 @@ class Simulation {
       roundsFinished: best,
       rounds,
       aborts: Object.fromEntries([...this.#aborts].sort()),
+      coverage: this.#coverage.table(),
       faultsInjected: Object.fromEntries([...this.#injected].sort()),
       adversaries: [...this.#adversaries.values()],
       misdeeds: this.#misdeeds,

@@ -2,6 +2,7 @@ import type { Manifest } from '@starling/protocol-rounds';
 import type { EngineCanary, Notice, Trainer } from '@starling/rounds';
 import type { ProtectionName, UnmaskingName } from '@starling/secagg';
 import type { Behaviour } from './adversaries/index.ts';
+import type { CoverageTable } from './coverage.ts';
 import type { FaultMix } from './faults.ts';
 import type { JournalWrite } from './journal-watch.ts';
 import type { CountedCpu } from './unit-costs.ts';
@@ -87,6 +88,8 @@ export interface SimReport {
   readonly roundsFinished: number;
   readonly rounds: readonly SimRound[];
   readonly aborts: Readonly<Record<string, number>>;
+  /** Phase → fault → how often it befell a peer there. */
+  readonly coverage: CoverageTable;
   readonly faultsInjected: Readonly<Record<string, number>>;
   readonly adversaries: readonly Behaviour[];
   /** Lies that they told. */

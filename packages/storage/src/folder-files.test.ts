@@ -77,7 +77,7 @@ test('errors of the system name the path, the cause and the next step', async ()
   );
 });
 
-test('drafts of a process that died go with the next deletion, those of others do not', async () => {
+test('drafts of a process that died go with the next deletion, young ones do not', async () => {
   const folder = await temporaryDirectory();
   const [old, young] = ['.a.0123456789ab.part', '.b.0123456789ab.part'];
   for (const name of [old, young]) await writeFile(join(folder, name), 'half');

@@ -106,7 +106,7 @@ describe('objects of an S3-compatible store', () => {
     expect([sent(), holds(bytes)]).toEqual([2, true]);
   });
 
-  test('an upload of other bytes with the same beginning lends its parts, not its hash', async () => {
+  test('an upload of other bytes that begin alike lends its parts, not its hash', async () => {
     const first = patternBytes(THREE_PARTS, 1);
     server.mishapOf = (line) => (line.includes('partNumber=3') ? 'forbidden' : undefined);
     await expect(target.put('a', first)).rejects.toThrow('AccessDenied');

@@ -10,7 +10,7 @@ import type { PutOptions, PutOutcome, Target } from './target.ts';
 
 /** A part over a slow line. */
 const REQUEST_MS = 600_000;
-/** Some 25 s in all: what outlasts a restart of the store, and not anybody's patience. */
+/** Pauses of 11 to 23 s in all: longer than a hiccup of the network, shorter than anyone waits. */
 const PATIENCE: Patience = { attempts: 8, pauseMs: 200, pauseMsMax: 10_000 };
 /** What one request fetches. */
 const RANGE_BYTES = 16 * 2 ** 20;

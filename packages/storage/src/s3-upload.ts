@@ -30,8 +30,8 @@ interface Upload {
 
 /**
  * Writes an object with its SHA-256 in its metadata; one that is there with the same SHA-256 is not
- * sent again. A large one goes in parts, and an upload that broke off goes on: of its parts those are
- * kept whose size and MD5 fit, whoever sent them.
+ * sent again. A large one goes in parts, and an upload that broke off goes on: of its parts those
+ * are kept whose size and MD5 fit, whoever sent them.
  * @throws ConfigError
  */
 export async function putObject(

@@ -11,14 +11,12 @@ import { peerOf, privateKeyOf } from './identity.ts';
 import { protector } from './libp2p-node.ts';
 import { SWARM_VERSION, SWARM_VERSION_MAX, versionMarker } from './protocol-ids.ts';
 
-/** Why an address does not lead into the swarm. */
-export const FAULTS = [
-  ...['malformed', 'dns', 'refused', 'timed-out', 'no-route', 'wrong-peer', 'wrong-key'],
-  ...['version-mismatch', 'other-network', 'not-a-member', 'unreachable'],
-] as const;
-
 export interface Fault {
-  /** One of `FAULTS`, or a reason that a peer gave. */
+  /**
+   * Why an address does not lead into the swarm: malformed, dns, refused, timed-out, no-route,
+   * wrong-peer, wrong-key, version-mismatch, other-network, not-a-member, unreachable; or a reason
+   * that a peer gave.
+   */
   readonly code: string;
   readonly detail: string;
 }
@@ -68,7 +66,7 @@ export class Prober {
 
   /**
    * Connects to an address; one at a time.
-   * @throws ProtocolError with one of `FAULTS`
+   * @throws ProtocolError with the code of a `Fault`
    */
   async dial(address: string): Promise<Connection> {
     const { clock, dialMs = DIAL_MS, key } = this.#options;
@@ -89,7 +87,7 @@ export class Prober {
 
   /**
    * Whether a peer of `network` is there that speaks this version.
-   * @throws ProtocolError with one of `FAULTS`
+   * @throws ProtocolError with the code of a `Fault`
    */
   async reach(address: string, network: string): Promise<{ peer: PeerId; connection: Connection }> {
     const connection = await this.dial(address);

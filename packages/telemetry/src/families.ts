@@ -1,4 +1,4 @@
-import { ROUND_PHASES } from '@starling/control';
+import { ROUND_PHASES, type ServedView } from '@starling/control';
 import { bounded } from './reasons.ts';
 import { type JobSample, REACHABILITIES, type TelemetryView } from './view.ts';
 
@@ -354,11 +354,27 @@ const checkpoints: readonly Family[] = [
   ),
 ];
 
+type OfModel = (model: ServedView) => number;
+const byModel =
+  (value: OfModel): Read =>
+  ({ serving }) =>
+    serving.models.map((model): Reading => [{ model: model.name }, value(model)]);
+
+const serving: readonly Family[] = [
+  gauge(
+    'starling_serving_ready',
+    'Whether a served model answers.',
+    byModel(({ isReady }) => (isReady ? 1 : 0)),
+  ),
+  gauge(
+    'starling_serving_queue_requests',
+    'Requests that wait for a served model.',
+    byModel(({ waiting }) => waiting),
+  ),
+];
+
 /** What a scrape reads off the state of the daemon. */
 export const FAMILIES: readonly Family[] = [
-  ...peers,
-  ...jobs,
-  ...privacy,
-  ...resources,
-  ...checkpoints,
+  ...[...peers, ...jobs, ...privacy, ...resources],
+  ...[...serving, ...checkpoints],
 ];

@@ -60,7 +60,8 @@ describe('the exposition', () => {
   });
 
   test('leaves out what is not there: caps, budgets, rounds', async () => {
-    const bare = view({ filesystem: null, privacy: { datasets: [] }, jobs: [] });
+    const nothing = { serving: { url: null, models: [] }, privacy: { datasets: [] }, jobs: [] };
+    const bare = view({ filesystem: null, ...nothing });
     const { text } = await scrape(bare);
     expect(text).not.toMatch(/starling_filesystem|starling_privacy|starling_job_/);
     expect(text).toContain('starling_jobs{standing="participating"} 0');
@@ -70,6 +71,30 @@ describe('the exposition', () => {
     const metrics = createMetrics(SELF);
     expect(await metrics.text(view())).toContain('job_name="ward"');
     expect(await metrics.text(view({ jobs: [] }))).not.toContain('job_name="ward"');
+  });
+});
+
+describe('served models', () => {
+  test('are counted by outcome, timed, and forgotten when they are gone', async () => {
+    const metrics = createMetrics(SELF);
+    const { serving } = metrics;
+    serving.answered('ward', 0.003);
+    serving.failed('ward', 'quota');
+    serving.failed('ward', 'a word of nobody');
+    serving.batch('ward', 7);
+    serving.swapped('ward');
+    const text = await metrics.text(view());
+    const of = (outcome: string) =>
+      `starling_serving_requests_total{model="ward",outcome="${outcome}"} 1`;
+    for (const outcome of ['answered', 'quota', 'other']) expect(text).toContain(of(outcome));
+    expect(text).toContain('starling_serving_request_duration_seconds_sum{model="ward"} 0.003');
+    expect(text).toContain('starling_serving_batch_rows_bucket{le="8",model="ward"} 1');
+    expect(text).toContain('starling_serving_swaps_total{model="ward"} 1');
+    expect(text).toContain('starling_serving_queue_requests{model="ward"} 2');
+    serving.gone('ward');
+    expect(await metrics.text(view({ serving: { url: null, models: [] } }))).not.toContain(
+      'model="ward"',
+    );
   });
 });
 

@@ -3,6 +3,7 @@ import type { Notice } from '@starling/rounds';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { NoticeCounters } from './counters.ts';
 import { FAMILIES, type Family, type Reading } from './families.ts';
+import { ServingMetrics } from './serving-metrics.ts';
 import type { TimelineListener } from './timeline.ts';
 import type { TelemetryView } from './view.ts';
 
@@ -18,6 +19,8 @@ export interface Metrics {
   take(job: JobId, notice: Notice): void;
   /** For a `RoundTimeline`. */
   readonly listener: TimelineListener;
+  /** Told by models that are served. */
+  readonly serving: ServingMetrics;
   /** The exposition of this moment. */
   text(view: TelemetryView): Promise<string>;
 }
@@ -26,12 +29,14 @@ export interface Metrics {
 export function createMetrics(self: PeerId): Metrics {
   const registry = new Registry();
   const counters = new NoticeCounters(registry, self);
+  const serving = new ServingMetrics(registry);
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   return {
     contentType: registry.contentType,
     take: (job, notice) => counters.take(job, notice),
     listener: counters,
+    serving,
     text: async (view) => `${await registry.metrics()}\n${await viewText(view)}`,
   };
 }

@@ -1,4 +1,4 @@
-import type { PrivacyView, Status } from '@starling/control';
+import type { PrivacyView, ServingView, Status } from '@starling/control';
 
 /** What the metrics of a moment are computed from. */
 export interface TelemetryView {
@@ -6,6 +6,7 @@ export interface TelemetryView {
   readonly swarm: SwarmSample;
   readonly jobs: readonly JobSample[];
   readonly privacy: PrivacyView;
+  readonly serving: ServingView;
   /** Of the disk that the state directory is on; null where it cannot be told. */
   readonly filesystem: { readonly freeBytes: number; readonly sizeBytes: number } | null;
   /** Wall clock, milliseconds since 1970. */

@@ -16,6 +16,7 @@ export {
 } from './client-pool.ts';
 export { byteImages, type ExampleSet, selectExamples } from './data/example-set.ts';
 export { type ColumnReport, type Inspection, planDataset } from './data/inspect.ts';
+export { type NumberArray, readNpy } from './data/npy-bytes.ts';
 export { openDataSource } from './data/open-source.ts';
 export {
   type DataOptions,
@@ -51,6 +52,15 @@ export {
 export type { DeviceReport } from './device-choice.ts';
 export { type GradcheckErrors, type GradcheckResult, gradcheck } from './gradcheck.ts';
 export { type IdxTensor, readIdx, writeIdx } from './idx.ts';
+export {
+  createInference,
+  type Inference,
+  type InferenceEngine,
+  type RunInput,
+  type RunResult,
+} from './inference/engine.ts';
+export type { LoadedModel, TensorHeader, TensorSpec } from './inference/frames.ts';
+export type { PlainTask } from './inference/plain-main.ts';
 export { defaultMemory, MEMORY_MIN, residentBytes, type TrainerLimits } from './limits.ts';
 export type {
   ClassFigures,

@@ -31,11 +31,12 @@ export const columnsOf = (titles: readonly string[]): readonly Column<BenchmarkL
     ...(i === 0 ? {} : { align: 'right' }),
   }));
 
-/** Every benchmark by its name; each is loaded when it runs. The next one is `serving`. */
+/** Every benchmark by its name; each is loaded when it runs. */
 export const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   masking: async () => (await import('./masking.ts')).masking,
   network: async () => (await import('./network.ts')).network,
   round: async () => (await import('./round.ts')).round,
+  serving: async () => (await import('./serving.ts')).serving,
   system: async () => (await import('./system.ts')).system,
   training: async () => (await import('./training.ts')).training,
 };

@@ -1,6 +1,11 @@
 import { u32be } from '@starling/core';
 import { verifications } from '@starling/crypto';
-import { DEFAULT_AGGREGATION, type Manifest, NO_PRIVACY } from '@starling/protocol-rounds';
+import {
+  DEFAULT_AGGREGATION,
+  DEFAULT_TRAINING,
+  type Manifest,
+  NO_PRIVACY,
+} from '@starling/protocol-rounds';
 import { ringShapeOf } from '@starling/rounds';
 import type { ProtectionName, UnmaskingName } from '@starling/secagg';
 import { verificationSeconds } from '@starling/sim';
@@ -128,6 +133,7 @@ function setupOf(size: Size): Omit<CellSetup, 'protection'> {
   // All that the cutting of a vector depends on.
   const manifest = {
     aggregation: { ...DEFAULT_AGGREGATION, ringBits: bits },
+    training: DEFAULT_TRAINING,
     admission: { maxPeers: peers },
     privacy: NO_PRIVACY,
     stop: { rounds: 1, target: null, seconds: 0 },

@@ -3,13 +3,23 @@ import type { Command } from 'commander';
 import { EXIT } from '../failures.ts';
 import { readInput } from '../files.ts';
 import { addCommand, type JsonOption } from '../options.ts';
-import { note, percent, plural, print, printJson, printTable, shortHash } from '../output.ts';
+import {
+  bytesText,
+  note,
+  percent,
+  plural,
+  print,
+  printJson,
+  printTable,
+  shortHash,
+} from '../output.ts';
 import { type Column, oneLine } from '../table.ts';
 
 export function registerCredits(program: Command): void {
   addCommand(program, {
     usage: 'credits <proof...>',
-    summary: 'who gave how many updates to a job, from the proof beside its model alone',
+    summary:
+      'who gave updates to a job, and who served the others, from the proof beside its model',
     examples: ['credits model.onnx.proof', 'credits a.onnx.proof b.onnx.proof --json'],
   }).action(async (files: readonly string[], { json }: JsonOption) => {
     const { creditsOf } = await import('@starling/models');
@@ -25,10 +35,11 @@ export function registerCredits(program: Command): void {
         printJson({ proof: file, ...found });
         continue;
       }
-      const { name, job, rounds, provisional, credits } = found;
+      const { name, job, rounds, provisional, thanked, credits } = found;
       print(`${oneLine(name)} (${shortHash(job)}): ${plural(rounds, 'certified round')}`);
       if (provisional > 0) note(`${plural(provisional, 'round is', 'rounds are')} provisional`);
       printTable(COLUMNS, credits);
+      if (thanked < rounds) note(`bytes are of ${thanked} of ${rounds} rounds, by peers’ thanks`);
     }
   });
 }
@@ -39,4 +50,7 @@ const COLUMNS: readonly Column<Credit>[] = [
   { title: 'SHARE', value: ({ share }) => percent(share), align: 'right' },
   { title: 'IN ROSTERS', value: ({ rosters }) => String(rosters), align: 'right' },
   { title: 'SIGNED', value: ({ signatures }) => String(signatures), align: 'right' },
+  { title: 'SUMS', value: ({ sums }) => bytesText(sums), align: 'right' },
+  { title: 'BLOBS', value: ({ blobs }) => bytesText(blobs), align: 'right' },
+  { title: 'RELAYED', value: ({ relayed }) => bytesText(relayed), align: 'right' },
 ];

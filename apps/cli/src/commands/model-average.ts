@@ -4,16 +4,11 @@ import { InvalidArgumentError } from 'commander';
 import { readInput, writeOutput } from '../files.ts';
 import { addCommand, type JsonOption, wholeNumber } from '../options.ts';
 import { note, print, printJson } from '../output.ts';
+import type { Recipe } from '../recipe.ts';
 
 interface AverageOptions extends JsonOption {
   readonly output: string;
   readonly weights?: readonly number[];
-}
-
-/** What was averaged: whoever has these files can do it again, to the byte. */
-export interface Recipe {
-  readonly kind: 'average';
-  readonly of: readonly { readonly model: string; readonly weight: number }[];
 }
 
 export function registerAverage(model: Command): void {

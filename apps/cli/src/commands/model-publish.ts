@@ -6,6 +6,7 @@ import { readInput } from '../files.ts';
 import { addDaemonCommand, type DaemonOptions, wholeNumber } from '../options.ts';
 import { note, print, printFacts, printJson } from '../output.ts';
 import { ProgressLine } from '../progress.ts';
+import type { Recipe } from '../recipe.ts';
 import { parseYaml } from '../yaml-file.ts';
 import { proofBeside } from './model-verify.ts';
 
@@ -21,6 +22,7 @@ interface PublishOptions extends DaemonOptions {
   readonly metric?: readonly MetricInput[];
   readonly on?: string;
   readonly parent?: readonly string[];
+  readonly restricted?: true;
 }
 
 /** Parser of `accuracy=0.97`. */
@@ -56,10 +58,12 @@ export function registerPublish(model: Command): void {
     .option('--trained-on <text>', 'what data it was trained on')
     .option('--metric <name=value>', 'a number that you measured; several times', collectMetrics)
     .option('--on <text>', 'on what data the metrics were measured')
+    .option('--restricted', 'others get it for a token alone: see `starling model offer`')
     .option('--parent <card...>', 'cards of the models that it was made from')
     .action(async (source: string, options: PublishOptions) => {
       const { clientOf } = await import('../client.ts');
-      const wanted = { card: await cardFrom(options), ...(await sourceOf(source)) };
+      const { restricted = false } = options;
+      const wanted = { card: await cardFrom(options), restricted, ...(await sourceOf(source)) };
       const line = new ProgressLine(`publishing ${source}`);
       const card = await clientOf(options)
         .models.publish(wanted, (done, total) => line.update(done, total))
@@ -70,7 +74,7 @@ export function registerPublish(model: Command): void {
 }
 
 /** A file goes with its proof, where one lies beside it; what is no file is a job. */
-async function sourceOf(source: string): Promise<Pick<Publish, 'job' | 'model' | 'proof'>> {
+async function sourceOf(source: string): Promise<Omit<Publish, 'card' | 'restricted'>> {
   // A folder may well be called like a job.
   if (statSync(source, { throwIfNoEntry: false })?.isFile() !== true) {
     if (!/[/\\]|\.onnx$/.test(source)) return { job: source };
@@ -79,10 +83,21 @@ async function sourceOf(source: string): Promise<Pick<Publish, 'job' | 'model' |
   const base64 = async (key: string, path: string) =>
     Buffer.from(await readInput(key, path)).toString('base64');
   const besides = proofBeside(source);
+  const recipe = await recipeBeside(source);
   return {
     model: await base64('model', source),
     ...(existsSync(besides) && { proof: await base64('proof', besides) }),
+    ...(recipe && { recipe: recipe.of.map((part) => ({ ...part })) }),
   };
+}
+
+/** What `starling model average` wrote beside a model that it made. */
+async function recipeBeside(source: string): Promise<Recipe | undefined> {
+  const path = `${source}.recipe`;
+  if (!existsSync(path)) return undefined;
+  const text = new TextDecoder().decode(await readInput('recipe', path));
+  const { recipeSchema } = await import('../recipe.ts');
+  return parseYaml(text, { file: path, schema: recipeSchema, what: 'recipe' });
 }
 
 async function cardFrom(options: PublishOptions): Promise<CardFileInput> {

@@ -9,8 +9,10 @@ import { registerEval } from './model-eval.ts';
 import { registerExport } from './model-export.ts';
 import { registerFetch } from './model-fetch.ts';
 import { registerFork } from './model-fork.ts';
+import { registerOffers } from './model-offers.ts';
 import { registerPublish } from './model-publish.ts';
 import { registerSearch, registerShow } from './model-search.ts';
+import { registerServe } from './model-serve.ts';
 import { proofBeside, registerVerify } from './model-verify.ts';
 import { registerDeprecate, registerVouchForModel } from './model-words.ts';
 
@@ -29,6 +31,8 @@ export function registerModel(program: Command): void {
   registerFetch(model);
   registerVouchForModel(model);
   registerDeprecate(model);
+  registerOffers(model);
+  registerServe(model);
 }
 
 interface PullCommand extends DaemonOptions {

@@ -1,4 +1,4 @@
-import type { SimReport } from '@starling/sim';
+import { addCoverage, type SimReport } from '@starling/sim';
 import { expect, test } from 'vitest';
 import { faultOf } from './sim.ts';
 
@@ -18,6 +18,7 @@ const REPORT: SimReport = {
     },
     cpuSecondsPerPeer: { mean: 1, max: 1 },
   },
+  coverage: addCoverage([]),
   ...{ virtualSeconds: 1, wallSeconds: 1, peakMemoryBytes: 1 },
 };
 

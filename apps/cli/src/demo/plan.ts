@@ -1,7 +1,6 @@
 import { createGenerator } from '@starling/autodiff';
 import { ConfigError } from '@starling/core';
 import { KILL_PHASES, type KillPlan } from '@starling/daemon';
-import { byzantineMax } from '@starling/protocol-secagg';
 
 export interface DemoOptions {
   readonly peers: number;
@@ -43,6 +42,3 @@ export function planKills(options: DemoOptions): ReadonlyMap<number, KillPlan> {
   }
   return plan;
 }
-
-/** Whether a round survives so many deaths without starting again (design decision 9a). */
-export const survives = (peers: number, deaths: number): boolean => deaths <= byzantineMax(peers);

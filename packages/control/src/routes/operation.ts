@@ -32,6 +32,7 @@ export const TAGS = {
   models: 'Published models: cards, search, and what peers say of them.',
   offers: 'Restricted models: offers, tokens, and what peers owe each other.',
   data: 'Data sets that this machine offers. Their files stay where they are.',
+  serving: 'Models that this daemon answers with, and those of other peers.',
   privacy: 'What the data sets have given away, and what their owner allows.',
   swarm: 'The swarm that the daemon is in: members, invites, vouches.',
 } as const;

@@ -12,6 +12,7 @@ import {
   type NetworkView,
   type PeersView,
   type PolicyView,
+  type ServedView,
   type Status,
 } from '../index.ts';
 import { modelHandlers } from './model-handlers.ts';
@@ -126,6 +127,16 @@ export const POLICY: PolicyView = {
   ...{ vouching: { voters: [], least: 1 }, set: ['privacyBudget'] },
 };
 
+export const SERVED: ServedView = {
+  ...{ name: 'm', from: 'job größe', version: '3', isReady: true, device: 'cpu' },
+  ...{ inputs: [{ name: 'x', dtype: 'float32', shape: [null, 4] }], outputs: [] },
+  ...{ unbatchable: null, problem: null, requests: 9, failures: 1, waiting: 0 },
+  ...{ runs: 5, rows: 8, swaps: 2, latency: { p50Ms: 0.5, p99Ms: 2 } },
+  options: {
+    ...{ maxBatch: 32, maxDelayMs: 0, queue: 256, device: 'auto', swarm: false, quota: null },
+  },
+};
+
 /** The given handlers over harmless ones. */
 export const harmless = (handlers: Partial<ControlHandlers> = {}): ControlHandlers => ({
   status: async () => STATUS,
@@ -150,6 +161,13 @@ export const harmless = (handlers: Partial<ControlHandlers> = {}): ControlHandle
   addData: async () => DATA,
   removeData: async () => DATA,
   listData: async () => [DATA],
+  serving: {
+    list: async () => ({ url: null, models: [SERVED] }),
+    serve: async () => SERVED,
+    unserve: async () => SERVED,
+    peerModels: async () => [{ model: 'm', version: '3', inputs: [], outputs: [] }],
+    askPeer: async () => ({ version: '3', outputs: [] }),
+  },
   swarm: swarmHandlers(),
   models: modelHandlers(),
   offers: offerHandlers(),

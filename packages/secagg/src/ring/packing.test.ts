@@ -19,7 +19,7 @@ import {
 const WIDTHS = Array.from({ length: 25 }, (_, i) => i + 8);
 const width = fc.constantFrom(...WIDTHS);
 const wordsOf = (bits: number): fc.Arbitrary<Uint32Array> =>
-  fc.uint32Array({ maxLength: 100, max: 2 ** bits - 1 });
+  fc.uint32Array({ maxLength: 100, size: 'max', max: 2 ** bits - 1 });
 const packed = width.chain((bits) => fc.record({ bits: fc.constant(bits), words: wordsOf(bits) }));
 
 /** Packing by its definition: one large number. */
@@ -93,7 +93,9 @@ describe('packing', () => {
 
 describe('sums', () => {
   test('wrap modulo 2^32 and are exact within the budget', () => {
-    const peers = fc.array(fc.uint32Array({ minLength: 19, maxLength: 19 }), { minLength: 1 });
+    const peers = fc.array(fc.uint32Array({ minLength: 19, maxLength: 19 }), {
+      minLength: 1,
+    });
     fc.assert(
       fc.property(peers, width, (vectors, bits) => {
         const exact = Array.from({ length: 19 }, () => 0n);

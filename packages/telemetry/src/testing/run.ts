@@ -1,3 +1,4 @@
+import type { ServedView } from '@starling/control';
 import type { JobId, PeerId } from '@starling/core';
 import type { Notice } from '@starling/rounds';
 import type { Metrics } from '../metrics.ts';
@@ -73,6 +74,15 @@ export const job = (changes: Partial<JobSample> = {}): JobSample => ({
 
 const pace = { perSecond: 10, max: 2 ** 20, total: 5_000 };
 
+const served: ServedView = {
+  ...{ name: 'ward', from: 'job ward', version: '3', isReady: true, device: 'cpu' },
+  ...{ inputs: [], outputs: [], unbatchable: null, problem: null, latency: null },
+  ...{ requests: 9, failures: 1, waiting: 2, runs: 5, rows: 8, swaps: 2 },
+  options: {
+    ...{ maxBatch: 32, maxDelayMs: 0, queue: 256, device: 'auto', swarm: false, quota: null },
+  },
+};
+
 /** A daemon of which everything is known. */
 export function view(changes: Partial<TelemetryView> = {}): TelemetryView {
   return {
@@ -110,6 +120,7 @@ export function view(changes: Partial<TelemetryView> = {}): TelemetryView {
         },
       ],
     },
+    serving: { url: null, models: [served] },
     filesystem: { freeBytes: 40, sizeBytes: 100 },
     now: 1_700_000_000_000,
     ...changes,

@@ -8,7 +8,7 @@ import {
   PLAIN,
   planElements,
 } from './elements.ts';
-import type { DataOptions } from './options.ts';
+import { CLASSES_MAX, type DataOptions } from './options.ts';
 import {
   corrupt,
   type DataSource,
@@ -35,8 +35,6 @@ const INPUT_NAMES = ['x', 'inputs', 'images', 'features', 'data', 'x_train', 'ar
 const TARGET_NAMES = ['y', 'targets', 'labels', 'label', 'target', 'y_train', 'arr_1'];
 /** Numbers that are looked at in one go. */
 const BLOCK_NUMBERS = 4 * 1024 * 1024;
-/** Whole numbers as targets are classes up to here. */
-const CLASSES_MAX = 100_000;
 
 /**
  * Chooses input and target among arrays and looks at all their numbers.

@@ -1,6 +1,7 @@
 import { errorMessage } from '@starling/core';
 import type { FileStore, StoredFile } from './file-store.ts';
 import { DESCRIPTION } from './formats.ts';
+import { CLASSES_MAX } from './options.ts';
 import { corrupt } from './source.ts';
 
 /** What a folder says of itself in `dataset.json`. */
@@ -19,13 +20,12 @@ export async function readDescription(
   try {
     const bytes = await file.read(0, file.byteLength);
     const { task, classes } = JSON.parse(new TextDecoder().decode(bytes));
-    if (typeof task === 'string' && Number.isInteger(classes) && classes >= 0) {
-      return { task, classes };
-    }
+    const isCount = Number.isInteger(classes) && classes >= 0 && classes <= CLASSES_MAX;
+    if (typeof task === 'string' && isCount) return { task, classes };
   } catch (error) {
     throw corrupt(file.name, errorMessage(error));
   } finally {
     await file.close();
   }
-  throw corrupt(file.name, 'expected {"task": text, "classes": number}');
+  throw corrupt(file.name, `expected {"task": text, "classes": 0 to ${CLASSES_MAX}}`);
 }

@@ -114,6 +114,10 @@ function frameOf(shape: readonly number[]): Frame {
     const remedy = 'Images are HEIGHTxWIDTH in grey, or 3xHEIGHTxWIDTH in colour';
     throw corrupt(`--shape ${shape.join('x')}`, 'no shape of images', remedy);
   }
+  if (channels * height! * width > PIXELS_MAX) {
+    const remedy = `An image may have ${PIXELS_MAX} numbers at most`;
+    throw corrupt(`${shape.join('x')}`, 'too large', remedy);
+  }
   return { channels, height: height!, width };
 }
 

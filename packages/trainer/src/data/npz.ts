@@ -1,4 +1,4 @@
-import { errorMessage } from '@starling/core';
+import { errorMessage, ProtocolError } from '@starling/core';
 import { unzipSync } from 'fflate';
 import type { ArrayFile } from './arrays.ts';
 import type { RangeFile } from './file-store.ts';
@@ -7,6 +7,8 @@ import { corrupt } from './source.ts';
 
 /** A zip file is unpacked into memory as a whole. */
 const BYTES_MAX = 2 ** 31;
+/** Deflate makes at most 258 bytes of two bits (RFC 1951 §3.2.5). */
+const DEFLATE_RATIO_MAX = 1_032;
 
 /**
  * The arrays of a file that `numpy.savez` or `numpy.savez_compressed` wrote, by their names.
@@ -31,17 +33,26 @@ async function unpack(file: RangeFile): Promise<Record<string, Uint8Array>> {
   };
   limit(file.byteLength);
   const packed = await file.read(0, file.byteLength);
+  const whole = 'Is it a whole .npz file? Write it again';
   let total = 0;
+  let totalPacked = 0;
   try {
     return unzipSync(packed, {
-      filter: ({ originalSize }) => {
+      // Memory is taken for what a member says it holds, before it is looked at.
+      filter: ({ name, size, originalSize }) => {
         total += originalSize;
+        totalPacked += size;
         limit(total);
+        if (totalPacked > packed.length || originalSize > DEFLATE_RATIO_MAX * size) {
+          const claim = `"${name}" cannot be ${originalSize} bytes in ${size} of this file`;
+          throw corrupt(file.name, claim, whole);
+        }
         return true;
       },
     });
   } catch (error) {
-    throw corrupt(file.name, errorMessage(error), 'Is it a whole .npz file? Write it again');
+    if (error instanceof ProtocolError) throw error;
+    throw corrupt(file.name, errorMessage(error), whole);
   }
 }
 

@@ -2,6 +2,9 @@ import type { Augmentation } from '@starling/autodiff';
 import { ConfigError } from '@starling/core';
 import { type Normalisation, parseNormalisation } from './elements.ts';
 
+/** Whole numbers as targets are classes up to here: each is counted. */
+export const CLASSES_MAX = 100_000;
+
 /** How a volunteer wants files to be read; what is absent is found out or left as it is. */
 export interface DataOptions {
   /** Column or array of the target; several make a vector of numbers, none at all no target. */
@@ -96,7 +99,11 @@ function parseShape(text: string): readonly number[] {
 }
 
 function parseClasses(text: string): number | readonly string[] {
-  if (/^\d+$/.test(text)) return Number(text);
+  if (/^\d+$/.test(text)) {
+    if (Number(text) <= CLASSES_MAX) return Number(text);
+    const hint = `At most ${CLASSES_MAX}; 0 for numbers as targets`;
+    throw new ConfigError('classes', `${text} are too many`, hint);
+  }
   const parts = names('classes', text);
   if (parts.length > 1 && new Set(parts).size === parts.length) return parts;
   const hint = 'Give their number, or their names in order: cat,dog';

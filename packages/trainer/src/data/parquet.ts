@@ -9,6 +9,7 @@ import {
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import type { RangeFile } from './file-store.ts';
+import { PageCheck } from './parquet-pages.ts';
 import { corrupt } from './source.ts';
 import type { Cell, TableBatch, TableFile } from './table.ts';
 
@@ -40,11 +41,13 @@ class ParquetFile implements TableFile {
   readonly rows: number;
   readonly #file: RangeFile;
   readonly #scan: ParquetScan;
+  readonly #pages: PageCheck;
 
   constructor(file: RangeFile, metadata: FileMetaData, scan: ParquetScan) {
     this.name = file.name;
     this.#file = file;
     this.#scan = scan;
+    this.#pages = new PageCheck(file, metadata);
     this.rows = Number(metadata.num_rows);
     this.columns = parquetSchema(metadata).children.map(({ element }) => element.name);
   }
@@ -74,6 +77,7 @@ class ParquetFile implements TableFile {
     for (const column of names) {
       const where = `${this.name}, rows ${rowStart + 1} to ${rowEnd}, column "${column}"`;
       const remedy = 'The file is damaged here; copy or write it again';
+      await this.#pages.check(column, rowStart, rowEnd);
       const data = await reading(where, remedy, () =>
         this.#scan.readColumn({ column, rowStart, rowEnd }),
       );

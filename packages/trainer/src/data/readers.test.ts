@@ -64,6 +64,13 @@ const fortran = (bytes: Uint8Array): Uint8Array =>
     (character) => character.charCodeAt(0),
   );
 
+/** A zip of one file whose directory says that it holds `bytes`. */
+function claiming(zip: Uint8Array, bytes: number): Uint8Array {
+  const out = Buffer.from(zip);
+  out.writeUInt32LE(bytes, out.indexOf(Buffer.from('PK\x01\x02', 'latin1')) + 24);
+  return out;
+}
+
 type Case = readonly [name: string, Files, DataWords, RegExp];
 
 const FAULTS: readonly Case[] = [
@@ -93,7 +100,12 @@ const FAULTS: readonly Case[] = [
   ['a blank JSON Lines file', { 'a.jsonl': '\n\n' }, {}, /a\.jsonl: the file is empty/],
   ['no Parquet', { 'a.parquet': 'PAR1 not really PAR1' }, {}, /a\.parquet: .*Copy it again/],
   ['half a Parquet file', { 'a.parquet': table.slice(0, table.length >> 1) }, {}, /a\.parquet: /],
-  ['a damaged Parquet page', { 'a.parquet': damaged(table, 4, 40) }, {}, /a\.parquet, rows 1 to 2/],
+  [
+    'a damaged Parquet page',
+    { 'a.parquet': damaged(table, 4, 40) },
+    {},
+    /a\.parquet, column "a": .*damaged here; copy/,
+  ],
   ['no NumPy file', { 'a.npy': 'hello world, no array' }, {}, /a\.npy: not a NumPy array file/],
   [
     'half an array',
@@ -113,6 +125,12 @@ const FAULTS: readonly Case[] = [
     { 'a.npz': zipSync({ 'x.npy': x, 'y.npy': y }).slice(0, 300) },
     {},
     /a\.npz: .*Write it again/,
+  ],
+  [
+    'a zip that claims gigabytes',
+    { 'a.npz': claiming(zipSync({ 'x.npy': x }), 1_459_617_944) },
+    {},
+    /a\.npz: "x\.npy" cannot be 1459617944 bytes in \d+ of this file\. .*Write it again/,
   ],
   ['a zip without arrays', { 'a.npz': zipSync({ 'x.txt': x }) }, {}, /a\.npz: holds no array/],
   [
@@ -255,6 +273,7 @@ describe('what can be read and cannot train is a problem with what to do', () =>
     [{ shape: '2x0' }, /shape: "2x0" is no shape/],
     [{ normalise: 'often' }, /normalise: "often" is no normalisation\. Choose/],
     [{ classes: 'a' }, /classes: "a" names no two/],
+    [{ classes: '4000000000' }, /classes: 4000000000 are too many\. At most 100000/],
     [{ text: 'words' }, /text: "words" is no way to cut/],
     [{ sequence: '0' }, /sequence: "0" is no whole number/],
   ];
@@ -284,7 +303,7 @@ describe('any damage is a refusal that names the place, or reads as numbers', ()
       file: fc.constantFrom(...names),
       at: fc.nat(10_000),
       byte: fc.integer({ min: 0, max: 255 }),
-      // A Parquet page says how many values it has, and its reader takes memory for them first.
+      // Inside of a Parquet page, its reader believes how long a run is.
       kind: fc.constantFrom(...(files['a.parquet'] ? ['cut'] : ['change', 'cut', 'insert'])),
     });
     await fc.assert(
@@ -315,6 +334,20 @@ describe('any damage is a refusal that names the place, or reads as numbers', ()
   });
 });
 
+test('numbers that are no count of classes are their names', async () => {
+  const path = await placed({ 'a.csv': 'a,label\n1,4294967294\n2,80331\n3,80331\n' });
+  const { plan, problems } = await planDataset(path);
+  expect(problems).toEqual([]);
+  expect(plan.target).toEqual({ kind: 'classes', count: 2, names: ['80331', '4294967294'] });
+  expect(plan.histogram).toEqual([2, 1]);
+});
+
+test('images are not made larger than any model takes them', async () => {
+  const path = await placed({ 'cat/a.png': await png(4, 4), 'dog/b.png': await png(4, 4) });
+  const options = parseDataOptions({ shape: '100000x100000' });
+  await expect(planDataset(path, options)).rejects.toThrow(/100000x100000: too large\. /);
+});
+
 describe('files that change behind a plan', () => {
   test('are refused when their number or size is another', async () => {
     const path = await placed({ 'a.csv': 'a,b\n1,0\n2,1\n' });
@@ -342,7 +375,7 @@ test('CSV that a spreadsheet or R wrote reads as it was meant', async () => {
       number: fc.double({ min: -1e38, max: 1e38, noNaN: true }).map((value) => value + 0),
       name: fc.constantFrom('plain', 'with, comma', 'with "quotes"', 'line\nbreak', 'ß'),
     }),
-    { minLength: 2, maxLength: 40 },
+    { minLength: 2, maxLength: 40, size: 'max' },
   );
   const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
   await fc.assert(

@@ -7,7 +7,7 @@ import {
   PLAIN,
   planElements,
 } from './elements.ts';
-import type { DataOptions } from './options.ts';
+import { CLASSES_MAX, type DataOptions } from './options.ts';
 import type { TargetInfo } from './source.ts';
 
 /** Which columns of a table make an example. */
@@ -206,13 +206,14 @@ function numberTarget(labels: readonly ColumnScan[]): ChosenTarget {
   return { info: { kind: 'numbers', width }, ...(problem !== undefined && { problem }) };
 }
 
-/** Whole numbers as labels: indices of classes, or names where they do not count from 0. */
+/** Whole numbers as labels: indices of classes, or names where they are no count from 0. */
 function indexTarget(label: ColumnScan, classes: DataOptions['classes'], notes: string[]) {
   const { min, max, whole } = label.moments[0] ?? { min: -1, max: -1, whole: false };
   const names = typeof classes === 'object' ? classes : null;
   const areNames =
     names !== null && [...(label.values?.keys() ?? [])].every((v) => names.includes(v));
-  if (classes === undefined && min < 0) return nameTarget(label, classes, notes);
+  const isCount = min >= 0 && max < CLASSES_MAX;
+  if (classes === undefined && !isCount) return nameTarget(label, classes, notes);
   if (areNames) return nameTarget(label, classes, notes);
   const count = typeof classes === 'number' ? classes : (names?.length ?? max + 1);
   const info: TargetInfo = { kind: 'classes', count, names };

@@ -28,7 +28,7 @@ async function opened(text: string, words: DataWords) {
 
 describe('plain text', () => {
   test('becomes sequences and what follows each token, in any part that is read', async () => {
-    const texts = fc.string({ unit: 'grapheme', minLength: 12, maxLength: 200 });
+    const texts = fc.string({ unit: 'grapheme', minLength: 12, maxLength: 200, size: 'max' });
     const parts = fc.record({ length: fc.integer({ min: 1, max: 5 }), cut: fc.nat() });
     await fc.assert(
       fc.asyncProperty(texts, parts, async (text, { length, cut }) => {
