@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   CreateBucketCommand,
+  CreateMultipartUploadCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListPartsCommand,
+  PutObjectCommand,
   S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
@@ -107,7 +109,6 @@ describe.skipIf(missing !== undefined)(
       second[second.length - 1]! ^= 1;
       const key = 'lent/model.onnx';
       const target = await openTarget('output', 's3://lake/lent');
-      const { CreateMultipartUploadCommand } = await import('@aws-sdk/client-s3');
       const { UploadId } = await client.send(
         new CreateMultipartUploadCommand({
           ...{ Bucket: 'lake', Key: key, Metadata: { 'starling-sha256': hashHex(first) } },
@@ -122,6 +123,12 @@ describe.skipIf(missing !== undefined)(
       expect(Buffer.compare((await target.get('model.onnx'))!, second)).toBe(0);
       expect(await target.put('model.onnx', second)).toBe('unchanged');
       await target.close();
+    });
+
+    test('bytes that were damaged on their way are refused by their MD5', async () => {
+      const body = { Body: Buffer.from('hello'), ContentMD5: Buffer.alloc(16).toString('base64') };
+      const put = client.send(new PutObjectCommand({ Bucket: 'lake', Key: 'damaged', ...body }));
+      await expect(put).rejects.toMatchObject({ name: 'BadDigest' });
     });
 
     test('says what the store refuses', async () => {

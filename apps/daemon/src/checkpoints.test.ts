@@ -120,7 +120,7 @@ describe('checkpoints', () => {
     expect(scene.timers).toEqual([]);
   });
 
-  test('a target that is away is tried again, ever later; only what is too old is lost', async () => {
+  test('a target that is away is tried ever later, and only what is too old is lost', async () => {
     const scene = new Scene();
     let isAway = true;
     scene.write = async () => {
