@@ -177,6 +177,21 @@ describe('checkpoints', () => {
     expect(scene.written).toEqual(['1:1', '1:1']);
   });
 
+  test('what failed and was rolled back then holds nothing up', async () => {
+    const scene = new Scene();
+    const write = scene.write;
+    scene.write = async () => {
+      throw new Error('away');
+    };
+    await scene.tell(OURS, 1);
+    scene.checkpoints.take(OURS, { kind: 'rolled-back', toRound: 0 });
+    scene.write = write;
+    await scene.fire();
+    await scene.tell(OURS, 2);
+    expect(scene.written).toEqual(['1:2']);
+    expect(scene.checkpoints.status().state).toBe('waiting');
+  });
+
   test('nothing is begun after the end', async () => {
     const scene = new Scene();
     scene.write = async () => {

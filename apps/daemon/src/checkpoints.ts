@@ -193,6 +193,8 @@ export class Checkpoints {
         await this.#write(this.#current!);
         this.#failures = 0;
       }
+      // What failed may have been rolled back meanwhile.
+      this.#failures = 0;
     } catch (error) {
       if (!this.#isStopped) this.#retryAfter(error);
     } finally {
