@@ -104,7 +104,7 @@ async function fill(path: string): Promise<void> {
   }
 }
 
-/** Half a record at the end of the newest log, as a power cut in the middle of a write leaves it. */
+/** Half a record at the end of the newest log, as a power cut in a write leaves it. */
 async function tear(journal: string, generator: Generator): Promise<void> {
   const logs = (await readdir(journal)).filter((name) => name.endsWith('.log')).sort();
   const newest = logs.at(-1);

@@ -29,8 +29,9 @@ export interface ChaosReport {
   readonly seed: number;
   readonly faults: Readonly<Record<string, number>>;
   readonly revoked: readonly string[];
-  /** Settled rounds, and of them those certified after the last fault was over. */
+  /** Of the longest chain; settled ones; those certified after the last fault was over. */
   readonly rounds: number;
+  readonly settled: number;
   readonly roundsAfterwards: number;
   readonly secondsToOneChain: number;
   readonly looks: number;
@@ -100,7 +101,7 @@ class Chaos {
     const witness = new Witness(await this.#launch());
     await this.#rage(witness);
     const healed = performance.now();
-    const before = witness.rounds;
+    const before = witness.longest;
     await this.#heal(witness);
     const secondsToOneChain = (performance.now() - healed) / 1000;
     const members = this.#members();
@@ -112,8 +113,9 @@ class Chaos {
       ...{ daemons, seconds, seed, verified },
       faults: Object.fromEntries(this.#counts),
       revoked: [...this.#revoked].map(({ name }) => name),
-      rounds: witness.rounds,
-      roundsAfterwards: witness.rounds - before,
+      rounds: witness.longest,
+      settled: witness.settled,
+      roundsAfterwards: witness.longest - before,
       secondsToOneChain: Math.round(secondsToOneChain),
       looks: witness.looks,
       budgetsSpent: [...witness.budgetsSpent].sort(),
@@ -141,11 +143,11 @@ class Chaos {
       const epsilon = i % 4 === 3 ? SMALL_BUDGET : LARGE_BUDGET;
       await client.changePolicy({ trust: [first.peer], privacyBudget: { mine: { epsilon } } });
     }
-    const others_ = this.#machines.length - 1;
+    const neighbours = others.length;
     await until(
       async () => {
         const all = await Promise.all(this.#machines.map(({ client }) => client.status()));
-        return all.every(({ peers }) => peers.length >= others_);
+        return all.every(({ peers }) => peers.length >= neighbours);
       },
       120_000,
       'everybody is connected',
@@ -243,17 +245,18 @@ class Chaos {
 
   /** Waits until all who are members hold one chain that goes on. */
   async #heal(witness: Witness): Promise<void> {
-    const target = witness.rounds + 2;
+    const target = witness.longest + 2;
     const isOne = async () => {
       await sleep(LOOK_MS);
       const views = await witness.look(this.#members());
       if (views.length < this.#members().length) return false;
       const shortest = Math.min(...views.map(({ rounds }) => rounds.length));
       if (shortest < target) return false;
-      const states = views.map(({ rounds }) => rounds.map(({ stateHash }) => stateHash));
-      return states.every(
-        (each) => each.slice(0, target).join() === states[0]!.slice(0, target).join(),
+      // All that all have, from the first round on, and not only where they end.
+      const chains = views.map(({ rounds }) =>
+        rounds.slice(0, shortest).map(({ stateHash }) => stateHash),
       );
+      return new Set(chains.map(String)).size === 1;
     };
     await until(isOne, HEAL_MS, `one chain of ${target} rounds`).catch(async (error: Error) => {
       const views = await witness.look(this.#members());

@@ -19,13 +19,15 @@ export class Witness {
   readonly #spent = new Map<string, number>();
   readonly budgetsSpent = new Set<string>();
   looks = 0;
+  /** Rounds of the longest chain that was seen. */
+  longest = 0;
 
   constructor(job: string) {
     this.#job = job;
   }
 
   /** Rounds that some peer held as settled. */
-  get rounds(): number {
+  get settled(): number {
     return this.#settled.size;
   }
 
@@ -43,6 +45,7 @@ export class Witness {
     );
     const asked = Promise.all([machine.client.job(this.#job), machine.client.privacy()]);
     const [view, { datasets }] = await Promise.race([asked, late]);
+    this.longest = Math.max(this.longest, view.rounds.length);
     for (const { round, settled, stateHash } of view.rounds) {
       if (settled) this.#settle(machine, round, stateHash);
     }

@@ -126,7 +126,7 @@ const job = (name: string, more = '') =>
   `aggregation: {phaseSeconds: 2}\nadmission: {minPeers: 3, joinWindowSeconds: 2}\n` +
   `stop: {rounds: ${ROUNDS}}\n${more}`;
 
-test('trained, published, found by another, verified, served, asked, built on, credited', async () => {
+test('trained, published, found, verified, served, asked, built on, credited', async () => {
   const [a, b, c, d] = peers;
   await writeFile(join(folder, 'job.yaml'), job('digits'));
   const { job: id } = await a.run<{ job: string }>('launch', 'job.yaml');
@@ -222,7 +222,7 @@ test('a restricted average: offered, bought on credit, opened, asked, revoked, p
   expect(await owed(a, `receivable:${c.id}`)).toBe(40);
   expect(await owed(c, `payable:${a.id}`)).toBe(-40);
 
-  // Its holder may ask it where it is served; who has no token may not, and is not sold to on trust.
+  // Its holder may ask it where it is served; who has no token may not, nor is it sold to on trust.
   await a.run('model', 'serve', 'both', '--card', 'both', '--swarm', '--device', 'cpu');
   const ask = ['infer', 'both', '--input', 'pixels.json', '--peer', a.id];
   await c.run(...ask);

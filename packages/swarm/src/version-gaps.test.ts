@@ -26,12 +26,10 @@ test('who must be updated is the older one', () => {
   expect(gapText({ protocol: 'blobs', theirs: 9, ours: 2 })).toContain('this peer must be updated');
 });
 
-test('two nodes of which one is older: each is told, in the status and once in the log', async () => {
+test('of two nodes one is older: each is told in its status, and once in the log', async () => {
   const warnings: unknown[] = [];
-  const log: Log = {
-    ...realParts.log,
-    warn: (message, fields) => warnings.push([message, fields]),
-  };
+  const warn: Log['warn'] = (message, fields) => void warnings.push([message, fields]);
+  const log: Log = { ...realParts.log, warn };
   const newer = await testNode({}, { log });
   newer.swarm.handle('/starling/rounds/3/sync', ANSWER);
   const older = await testNode({ bootstrap: newer.swarm.addresses() });
