@@ -13,6 +13,7 @@ const entries = {
   'inference-child': 'packages/trainer/src/inference/child-main.ts',
   'inspect-worker': 'apps/daemon/src/inspect-worker.ts',
   'model-worker': 'apps/daemon/src/model-worker.ts',
+  'checkpoint-worker': 'apps/daemon/src/checkpoint-worker.ts',
   'serving-load': 'apps/cli/src/bench/serving-load.ts',
   'serving-plain': 'packages/trainer/src/inference/plain-main.ts',
   'kernel-worker': 'packages/node/src/kernel-worker.ts',

@@ -99,6 +99,7 @@ const measured: Manifest = {
   training: {
     ...manifest.training,
     metrics: [{ name: 'recall', output: 'recall_5', low: 0, high: 1 }],
+    seconds: 90,
   },
 };
 const measuredStatement: Statement = {

@@ -16,6 +16,8 @@ export interface Gateway {
   readonly endpoint: string;
   readonly accessKey: string;
   readonly secretKey: string;
+  /** Runs `radosgw-admin`. */
+  admin(...args: readonly string[]): string;
   /** Ends every process that it started. */
   stop(): Promise<void>;
 }
@@ -41,7 +43,8 @@ export async function startGateway(folder: string): Promise<Gateway> {
       ...['user', 'create', '--uid=starling', '--display-name=starling'],
       ...[`--access-key=${keys.accessKey}`, `--secret-key=${keys.secretKey}`],
     ]);
-    return { endpoint, ...keys, stop: () => cluster.stop() };
+    const admin = (...args: readonly string[]) => cluster.run('radosgw-admin', args);
+    return { endpoint, ...keys, admin, stop: () => cluster.stop() };
   } catch (error) {
     await cluster.stop();
     throw error;

@@ -1,13 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { controlSocket, createControlClient } from '@starling/control';
+import { openTarget } from '@starling/storage';
 import { FileBlobStore, LevelJournal } from '@starling/store';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runBlobStoreCompliance } from '../compliance/blob-store.ts';
 import { runJournalCompliance } from '../compliance/journal.ts';
+import { runTargetCompliance } from '../compliance/target.ts';
 import { until } from '../helpers/until.ts';
 import { Gluster, missingGluster } from './gluster.ts';
 
@@ -41,6 +43,14 @@ describe.skipIf(missing !== undefined)('on GlusterFS', () => {
   runJournalCompliance('LevelDB on GlusterFS', async () => {
     const journal = await LevelJournal.open(fresh());
     return { journal, close: () => journal.close() };
+  });
+
+  runTargetCompliance('folder on GlusterFS, mounted by two hosts', async () => {
+    const place = `target-${++count}`;
+    const [a, b] = gluster.mounts.map((mount) => join(mount, place)) as [string, string];
+    mkdirSync(a);
+    const target = await openTarget('checkpoints.to', a);
+    return { target, reopen: () => openTarget('checkpoints.to', b), close: async () => {} };
   });
 
   /** A daemon with process ids of its own, as on another host; what it says, and its end. */

@@ -21,6 +21,10 @@ const require = createRequire(new URL('../../apps/daemon/package.json', import.m
 const EXAMPLES = 300;
 const ROUNDS = 2;
 
+interface Answer {
+  readonly outputs: readonly [{ readonly data: readonly number[] }];
+}
+
 interface Outcome {
   readonly code: number;
   readonly stdout: string;
@@ -126,7 +130,7 @@ const job = (name: string, more = '') =>
   `aggregation: {phaseSeconds: 2}\nadmission: {minPeers: 3, joinWindowSeconds: 2}\n` +
   `stop: {rounds: ${ROUNDS}}\n${more}`;
 
-test('trained, published, found, verified, served, asked, built on, credited', async () => {
+test('trained, published, found elsewhere, verified, served, built on, credited', async () => {
   const [a, b, c, d] = peers;
   await writeFile(join(folder, 'job.yaml'), job('digits'));
   const { job: id } = await a.run<{ job: string }>('launch', 'job.yaml');
@@ -149,13 +153,7 @@ test('trained, published, found, verified, served, asked, built on, credited', a
   await d.run('model', 'serve', 'reader', '--card', 'digits', '--swarm', '--device', 'cpu');
   await writeFile(join(folder, 'pixels.json'), JSON.stringify([Array(784).fill(0.5)]));
   const ask = (peer: Peer, ...where: readonly string[]) =>
-    peer.run<{ outputs: [{ data: number[] }] }>(
-      'infer',
-      'reader',
-      '--input',
-      'pixels.json',
-      ...where,
-    );
+    peer.run<Answer>('infer', 'reader', '--input', 'pixels.json', ...where);
   const { url } = await d.api.serving.list();
   const answers = [await ask(d), await ask(b, '--peer', d.id), await ask(c, '--url', url!)];
   expect(answers[0]!.outputs[0].data).toHaveLength(10);
@@ -222,7 +220,7 @@ test('a restricted average: offered, bought on credit, opened, asked, revoked, p
   expect(await owed(a, `receivable:${c.id}`)).toBe(40);
   expect(await owed(c, `payable:${a.id}`)).toBe(-40);
 
-  // Its holder may ask it where it is served; who has no token may not, nor is it sold to on trust.
+  // Its holder may ask it where it is served; who has no token may not.
   await a.run('model', 'serve', 'both', '--card', 'both', '--swarm', '--device', 'cpu');
   const ask = ['infer', 'both', '--input', 'pixels.json', '--peer', a.id];
   await c.run(...ask);

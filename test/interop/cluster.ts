@@ -8,13 +8,15 @@ import type { DemoMessage, KillPlan } from '@starling/daemon';
 import { writeModel } from '@starling/onnx';
 import { readMnist, selectExamples, writeDataset, zooModel } from '@starling/trainer';
 import type { PeerProcess } from '../../apps/cli/src/demo/peer-process.ts';
-import { DemoSwarm } from '../../apps/cli/src/demo/swarm.ts';
+import { DemoSwarm, type DemoSwarmOptions } from '../../apps/cli/src/demo/swarm.ts';
 import { until } from '../helpers/until.ts';
 
 const require = createRequire(new URL('../../apps/daemon/package.json', import.meta.url));
 const ENTRY = new URL('../../apps/cli/dist/demo-daemon.js', import.meta.url);
 /** Enough to train on, little enough to be quick. */
 const EXAMPLES = 300;
+
+type ClusterOptions = Partial<Pick<DemoSwarmOptions, 'capture' | 'configOf'>>;
 
 /** Real daemons as processes on loopback, each with a few images of the real MNIST. */
 export class Cluster {
@@ -24,13 +26,13 @@ export class Cluster {
   readonly notices: { readonly peer: number; readonly message: DemoMessage }[] = [];
   readonly #folders: string[] = [];
 
-  private constructor(directory: string, capture?: string) {
+  private constructor(directory: string, { capture, configOf }: ClusterOptions) {
     this.directory = directory;
     this.swarm = new DemoSwarm({
       directory,
       entry: ENTRY,
       task: 'mnist',
-      capture,
+      ...{ capture, configOf },
       onMessage: ({ index }, message) => {
         if (message.kind === 'notice') this.notices.push({ peer: index, message });
       },
@@ -40,10 +42,10 @@ export class Cluster {
   static async start(
     peers: number,
     kills: ReadonlyMap<number, KillPlan> = new Map(),
-    options: { readonly capture?: string } = {},
+    options: ClusterOptions = {},
   ): Promise<Cluster> {
     const directory = await mkdtemp(join(tmpdir(), 'starling-test-'));
-    const cluster = new Cluster(directory, options.capture);
+    const cluster = new Cluster(directory, options);
     try {
       for (let i = 0; i < peers; i++) await cluster.add(i, kills.get(i));
       await cluster.swarm.connected();

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import { ConfigError, ProtocolError } from '@starling/core';
 import type { VerifiedRound } from '@starling/models';
 import type { Job } from '@starling/protocol-rounds';
-import { readInput } from './files.ts';
+import { isObjectUrl } from '@starling/storage';
+import { inputExists, readInput } from './files.ts';
 import type { DaemonOptions } from './options.ts';
 
 /** A model, and the job and rounds that its proof proves. */
@@ -23,7 +23,7 @@ export async function certifiedModel(
   source: string,
   options: DaemonOptions & { readonly round?: number | undefined },
 ): Promise<CertifiedModel> {
-  const { model, proof } = existsSync(source)
+  const { model, proof } = (await isFile(source))
     ? await fromFile(source, options.round)
     : await fromDaemon(source, options);
   const { verifyModel } = await import('@starling/models');
@@ -32,13 +32,17 @@ export async function certifiedModel(
   throw new ProtocolError('proof', `${source}: ${fault ?? 'the proof names no job'}`);
 }
 
+/** What is named as an object is one, also where it is missing. */
+const isFile = async (source: string): Promise<boolean> =>
+  isObjectUrl(source) || inputExists('model', source);
+
 async function fromFile(path: string, round: number | undefined) {
   if (round !== undefined) {
     const what = `${path} is a model of one round`;
     throw new ConfigError('round', what, 'Name a job for another, or leave --round away');
   }
   const model = await readInput('model', path);
-  if (existsSync(`${path}.proof`)) {
+  if (await inputExists('proof', `${path}.proof`)) {
     return { model, proof: await readInput('proof', `${path}.proof`) };
   }
   const hint = '`starling model pull JOB -o FILE` writes both';

@@ -1,7 +1,6 @@
-import { dirname, resolve } from 'node:path';
 import { type JobFile, jobFileSchema } from '@starling/control';
 import { ConfigError } from '@starling/core';
-import { readInput } from './files.ts';
+import { besideFile, readInput } from './files.ts';
 import { parseYaml } from './yaml-file.ts';
 
 /** A job as its file says, and the ONNX file that it names. */
@@ -21,7 +20,7 @@ export async function readJob(path: string, seed: number): Promise<JobInput> {
   const job = parseJobFile(text, path);
   const model = job.model.startsWith(ZOO_PREFIX)
     ? await modelOfZoo(job.model.slice(ZOO_PREFIX.length), seed)
-    : await readInput(`${path}, model`, resolve(dirname(path), job.model));
+    : await readInput(`${path}, model`, besideFile(path, job.model));
   if (job.output === undefined) return { job, model };
   const { withOutput } = await import('@starling/onnx');
   // What is launched has no other.

@@ -29,6 +29,14 @@ const COLUMNS: readonly Column<VerifiedRound>[] = [
   { title: 'STATE', value: ({ stateHash }) => stateHash, flexible: true },
 ];
 
+/** What the job measures beside loss and accuracy. */
+const ownColumns = ([first]: readonly VerifiedRound[]): readonly Column<VerifiedRound>[] =>
+  Object.keys(first?.metrics ?? {}).map((name) => ({
+    title: `${name.toUpperCase()} BEFORE`,
+    value: ({ metrics }) => decimal(metrics[name] ?? null),
+    align: 'right',
+  }));
+
 const SIGNERS: readonly Column<VerifiedSigner>[] = [
   { title: 'SIGNER', value: ({ peer }) => peer },
   { title: 'ROLE', value: ({ role }) => role },
@@ -61,7 +69,7 @@ export function showVerification(file: string, verification: Verification): void
     print(`job       ${job.id} (${job.manifest.name})`);
     print(`launcher  ${job.launcher}`);
   }
-  if (rounds.length > 0) printTable(COLUMNS, rounds);
+  if (rounds.length > 0) printTable([...COLUMNS, ...ownColumns(rounds)], rounds);
   if (members !== undefined && rounds.length > 0) showMembers(members);
   if (ok)
     print(coloured('green', `${file} holds the certified weights of ${rounds.length} rounds`));

@@ -11,6 +11,7 @@ import { DEVICE_CHOICES, MEMORY_MIN, PRECISION_CHOICES } from '@starling/trainer
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { apiSchema } from './api-config.ts';
+import { checkpointsSchema } from './checkpoints-config.ts';
 import { offersSchema } from './offers-config.ts';
 import { servingSchemaOf } from './serving-config.ts';
 import { logFormatSchema, telemetrySchema } from './telemetry-config.ts';
@@ -179,6 +180,7 @@ export const configSchema = z.strictObject({
   /** Where job and round events go, beside the API. */
   events: eventsConfigSchema.prefault({}),
   offers: offersSchema,
+  checkpoints: checkpointsSchema,
   api: apiSchema,
   /** Models for clients, by the Open Inference Protocol; nothing listens unless told. */
   serving: servingSchemaOf(memory),

@@ -7,24 +7,16 @@ import type {
   ServingHandlers,
   SwarmHandlers,
 } from '@starling/control';
-import { ConfigError, encodeCanonical, type JobId, type PeerId } from '@starling/core';
+import { ConfigError, type JobId, type PeerId } from '@starling/core';
 import type { SinkStatus } from '@starling/events';
-import { decodeState } from '@starling/federation';
 import type { Governor, JobReport, StarlingNode } from '@starling/node';
-import {
-  type Certificate,
-  type Manifest,
-  type MembershipProof,
-  proofCodec,
-  readThanks,
-  statementHash,
-} from '@starling/protocol-rounds';
+import type { Manifest, MembershipProof } from '@starling/protocol-rounds';
 import type { Notice } from '@starling/rounds';
 import type { FileBlobStore, StateDirectory } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
-import { applyVector } from '@starling/trainer';
 import type { PolicyBook } from './api-policy.ts';
 import { ManifestViews, peersView } from './api-views.ts';
+import type { CheckpointStatus } from './checkpoints.ts';
 import { type Config, policyOf } from './config.ts';
 import type { DataRegistry } from './data-registry.ts';
 import { Inspections } from './inspections.ts';
@@ -34,6 +26,7 @@ import { modelHandlers } from './model-service.ts';
 import type { RunningModels } from './model-start.ts';
 import { offerHandlers } from './offers-service.ts';
 import { privacyView } from './privacy-view.ts';
+import { assembleModel, gatherModel } from './pulled-model.ts';
 import { VERSION } from './version.ts';
 import { jobEvent, jobView, networkView, standingEvent } from './views.ts';
 
@@ -61,6 +54,8 @@ export interface ControlParts {
   readonly blobs: FileBlobStore;
   /** How the sinks of events stand. */
   readonly events: () => readonly SinkStatus[];
+  /** How the checkpoints stand; null where none are written. */
+  readonly checkpoints: () => CheckpointStatus | null;
   /** Where the API listens over TCP, or null. */
   readonly apiUrl: () => string | null;
 }
@@ -182,6 +177,7 @@ async function status(parts: ControlParts) {
     eventLoopDelayMs: { p99: loopDelay.percentile(99) / 1e6, max: loopDelay.max / 1e6 },
     resources: resourcesView(parts),
     events: [...parts.events()],
+    checkpoints: parts.checkpoints(),
     stateDirectory: state.path,
     apiUrl: parts.apiUrl(),
     pid: process.pid,
@@ -221,41 +217,15 @@ export function findJob(node: StarlingNode, wanted: string): JobId {
   throw new ConfigError('job', `${problem} "${wanted}"`, '`starling jobs` lists them');
 }
 
-/**
- * A certified global model in its ONNX file, with this peer's own weights if asked for, and the
- * chain that leads to it from the manifest, with who is in its rosters.
- */
-async function pull({ node, proofOf }: ControlParts, id: JobId, options: PullOptions) {
-  const { personal, round: wanted } = options;
-  if (personal && wanted !== undefined) {
+/** A certified global model, with this peer's own weights if asked for, and its proof. */
+async function pull(parts: ControlParts, id: JobId, { personal, round }: PullOptions) {
+  if (personal && round !== undefined) {
     const what = 'a peer keeps its personal weights of its last training only';
     throw new ConfigError('round', what, 'Leave --round or --personal away');
   }
-  const { model, state, certificates, signed, report } = await node.model(id, wanted);
-  const { round, model: vector, moments } = decodeState(state);
-  const { manifest } = report.job;
-  const own = personal ? await personalOf(node, id, manifest) : undefined;
-  const thanks = await node.thanks(id);
-  const rosters = certificates.flatMap(({ statement }) => statement.roster);
-  const proof = encodeCanonical(proofCodec, {
-    ...{ manifest: signed, certificates, thanks: thanksFor(certificates, thanks) },
-    membership: proofOf([report.job.launcher, ...rosters]),
-    moments: moments.map((each) => new Uint8Array(each.buffer, each.byteOffset, each.byteLength)),
-  });
-  // Not a byte may differ from what was launched: its hash stands in the manifest.
-  const isLaunched = round === 0 && own === undefined;
-  const pulled = isLaunched ? model : applyVector(model, vector, manifest.training, own);
-  return {
-    round,
-    model: pulled,
-    proof,
-  };
-}
-
-/** Only those for rounds that lead to the model. */
-function thanksFor(chain: readonly Certificate[], thanks: readonly Uint8Array[]) {
-  const rounds = new Set(chain.map(({ statement }) => statementHash(statement)));
-  return thanks.filter((bytes) => rounds.has(readThanks(bytes)!.certificate));
+  const gathered = await gatherModel(parts, id, round);
+  const own = personal ? await personalOf(parts.node, id, gathered.manifest) : undefined;
+  return assembleModel(gathered, own);
 }
 
 /** The same for a card, once there is a round that somebody can vouch for. */

@@ -32,14 +32,17 @@ import {
 } from '@starling/trainer';
 import { apiOptions } from './api.ts';
 import { PolicyBook } from './api-policy.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { type Config, limitsOf, policyOf } from './config.ts';
 import { type ControlParts, controlHandlers, findJob } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
 import { isDiskFull } from './disk-full.ts';
 import { type Events, startEvents } from './event-bridge.ts';
+import { inThread } from './in-thread.ts';
 import { LiveRounds } from './live-rounds.ts';
 import { type RunningModels, startModels } from './model-start.ts';
 import { memoryOf, minuteOfDay, systemClock, systemFiles, systemRandom } from './ports.ts';
+import { gatherModel, type PullParts } from './pulled-model.ts';
 import { ServingService, type ServingServiceParts } from './serving.ts';
 import { SwarmService } from './swarm-service.ts';
 import { DaemonTelemetry } from './telemetry.ts';
@@ -153,6 +156,8 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   await running.start();
   undo.push(() => running.stop());
   const events = await eventsOf(assembly, running, watchers);
+  const proofOf = (peers: Iterable<PeerId>) => service.proofOf(peers);
+  const checkpoints = checkpointsOf(assembly, { node: running, proofOf }, watchers);
   // What it pauses must be there; a cap lowered since the last run counts now.
   governor.start();
   serving = await servingOf(assembly, watchers, {
@@ -164,8 +169,8 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const socket = await serve(assembly, {
     ...{ governor, blobs, swarm, data, watchers, standings, lives, stop, telemetry, journal },
     ...{ node: running, models, swarmHandlers: service, events: () => events.status() },
+    ...{ proofOf, checkpoints: () => checkpoints?.status() ?? null },
     servingHandlers: serving.handlers,
-    proofOf: (peers: Iterable<PeerId>) => service.proofOf(peers),
   });
   return { node: running, swarm, data, socket, traffic, stopped, stop };
 }
@@ -242,6 +247,26 @@ async function eventsOf(
   undo.push(() => events.stop());
   watchers.add((job, notice) => events.take(job, notice));
   return events;
+}
+
+/** Nothing is done where none are wanted. */
+function checkpointsOf(
+  { config, key, log, undo }: Assembly,
+  parts: PullParts & { readonly node: StarlingNode },
+  watchers: Set<Watcher>,
+): Checkpoints | undefined {
+  if (config.checkpoints === undefined) return undefined;
+  const checkpoints = new Checkpoints({
+    ...{ config: config.checkpoints, self: key.peerId, clock: systemClock, log },
+    jobs: () => parts.node.jobs(),
+    gather: (job, round) => gatherModel(parts, job, round),
+    write: (task) => inThread(entry('checkpoint-worker'), task),
+    chance: () => Math.random(),
+  });
+  checkpoints.start();
+  undo.push(async () => checkpoints.stop());
+  watchers.add((job, notice) => checkpoints.take(job, notice));
+  return checkpoints;
 }
 
 function trainerOf(config: Config, datasets: DataRegistry, log: Log): ProcessTrainer {

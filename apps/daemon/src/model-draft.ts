@@ -29,6 +29,12 @@ export function draftCard({ file, model, proof, parents }: DraftParts): CardDraf
   const lineage = opened ? lineageOf(opened.proof.certificates, opened.job) : null;
   const certified = opened ? certifiedMetrics(opened.proof.certificates, opened.job) : [];
   const claimed = file.metrics.map((metric) => ({ ...metric, certified: null }));
+  const metrics = [...certified, ...claimed];
+  if (metrics.length > MODELS_LIMITS.metricsMax) {
+    const most = MODELS_LIMITS.metricsMax;
+    const what = `${metrics.length} with those of the certificate, at most ${most}`;
+    throw new ConfigError('card.metrics', what, 'Leave some away');
+  }
   const sized = (bytes: Uint8Array) => ({
     ...{ hash: hashHex(bytes) as BlobHash, bytes: bytes.length },
   });
@@ -40,7 +46,7 @@ export function draftCard({ file, model, proof, parents }: DraftParts): CardDraf
     ...{ model: sized(model), blob: sized(model), access: 'open', recipe: null },
     // A job without a certified round leads nowhere yet: its proof proves nothing.
     proof: proof === undefined || lineage === null ? null : sized(proof),
-    metrics: [...certified, ...claimed],
+    metrics,
     privacy: (opened && privacyOf(opened.job, model)) ?? file.privacy ?? null,
   };
 }

@@ -1,9 +1,9 @@
 import type { JobEvent, JobView, LiveRound, NetworkView, Round } from '@starling/control';
-import { namedMean } from '@starling/federation';
 import type { JobReport, JobStanding } from '@starling/node';
 import { type Certificate, type Manifest, statementHash } from '@starling/protocol-rounds';
 import {
   type Notice,
+  namedMetricsOf,
   settledLength,
   signersOf,
   survivorCount,
@@ -41,13 +41,9 @@ export function jobView(report: JobReport, lives: LiveRounds): JobView {
 /** One certificate as the API shows it; how it stands in its chain is another matter. */
 export function certificateView(
   { statement }: Certificate,
-  { training }: Manifest,
+  manifest: Manifest,
 ): Omit<Round, 'settled'> {
-  const { lossSum, correct, examples, named = [] } = statement.metrics;
-  const metrics = training.metrics.map((metric, i) => {
-    const steps = named[i];
-    return [metric.name, steps === undefined ? null : namedMean(steps, examples, metric)] as const;
-  });
+  const { lossSum, correct, examples } = statement.metrics;
   return {
     round: statement.round,
     restarts: statement.restarts,
@@ -57,7 +53,7 @@ export function certificateView(
     loss: examples === 0 ? null : lossSum / examples,
     accuracy: examples === 0 ? null : correct / examples,
     examples,
-    metrics: Object.fromEntries(metrics),
+    metrics: { ...namedMetricsOf(statement, manifest) },
     stateHash: statement.stateHash,
     certificate: statementHash(statement),
   };

@@ -49,6 +49,7 @@ export const status = (seconds: number, jobs: number, dataSets: number): Status 
     trainer: { cpuThreads: 2, cpuShare: 0.75 },
     container: { memory: null, cpus: null },
   },
+  checkpoints: null,
   stateDirectory: '/home/ada/.starling',
 });
 

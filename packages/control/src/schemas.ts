@@ -90,6 +90,16 @@ const sinkSchema = z.object({
   lastError: z.string().nullable(),
 });
 
+const checkpointsSchema = z.object({
+  ...{ to: z.string(), every: count, keep: count },
+  state: z.enum(['waiting', 'writing', 'retrying']),
+  /** Rounds since the start: written here, found there already, and so on. */
+  ...{ written: count, found: count, failed: count, skipped: count, deleted: count },
+  ...{ pending: count, bytes: count },
+  last: z.object({ job: hash, round: count, secondsAgo: z.number() }).nullable(),
+  lastError: z.string().nullable(),
+});
+
 export const statusSchema = z.object({
   peerId: z.string(),
   version: z.string(),
@@ -126,6 +136,8 @@ export const statusSchema = z.object({
     container: z.object({ memory: count.nullable(), cpus: z.number().nullable() }),
   }),
   events: z.array(sinkSchema),
+  /** Models of certified rounds on their way to where others read them; null where none are. */
+  checkpoints: checkpointsSchema.nullable(),
   stateDirectory: z.string(),
   /** Where this API listens over TCP by its configuration; null where it does not. */
   apiUrl: z.string().nullable(),

@@ -139,6 +139,8 @@ export const trainingSchema = z
       .default([]),
     dropout: z.boolean().default(true),
     lossOptions: lossOptionsSchema.prefault({}),
+    /** Most seconds of training in a round, 0 for no limit: a slow peer does fewer steps. */
+    seconds: z.number().int().min(0).max(86_400).default(0),
     /** What else is measured, with the loss, on what peers keep back: outputs of the model. */
     metrics: z.array(metricSchema).max(METRICS_MAX).default([]),
   })

@@ -1,8 +1,8 @@
 import { VectorSplit } from '@starling/autodiff';
 import { readModel } from '@starling/onnx';
 import type { Card, CardMetric, Lineage } from '@starling/protocol-models';
-import { type Job, type Statement, statementHash } from '@starling/protocol-rounds';
-import { type Chain, guaranteeOf } from '@starling/rounds';
+import { type Job, type Manifest, type Statement, statementHash } from '@starling/protocol-rounds';
+import { type Chain, guaranteeOf, namedMetricsOf } from '@starling/rounds';
 
 /** Numbers that a certificate holds about the model before its round. */
 export const CERTIFIED_NAMES = ['accuracy', 'loss'] as const;
@@ -10,12 +10,15 @@ export type CertifiedName = (typeof CERTIFIED_NAMES)[number];
 
 /** The number as a card has it; undefined when nobody measured. */
 export function certifiedValue(
-  { metrics: { correct, lossSum, examples } }: Statement,
+  statement: Statement,
+  manifest: Manifest,
   name: string,
 ): number | undefined {
+  const { correct, lossSum, examples } = statement.metrics;
   if (examples === 0) return undefined;
   if (name === 'accuracy') return correct / examples;
-  return name === 'loss' ? lossSum / examples : undefined;
+  if (name === 'loss') return lossSum / examples;
+  return namedMetricsOf(statement, manifest)[name] ?? undefined;
 }
 
 /**
@@ -26,9 +29,10 @@ export function certifiedMetrics(chain: Chain, { manifest }: Job): readonly Card
   const last = chain.at(-1)?.statement;
   if (last === undefined) return [];
   const { target } = manifest.data;
-  const names = target === 'numbers' || target === 'none' ? (['loss'] as const) : CERTIFIED_NAMES;
-  return names.flatMap((name) => {
-    const value = certifiedValue(last, name);
+  const usual = target === 'numbers' || target === 'none' ? (['loss'] as const) : CERTIFIED_NAMES;
+  const own = manifest.training.metrics.map((metric) => metric.name);
+  return [...usual, ...own].flatMap((name) => {
+    const value = certifiedValue(last, manifest, name);
     if (value === undefined) return [];
     const on = `validation splits of the peers, before round ${last.round}`;
     return [{ name, value, on, certified: last.round }];

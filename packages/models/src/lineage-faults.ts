@@ -1,5 +1,5 @@
 import type { Card, CardMetric, Lineage } from '@starling/protocol-models';
-import { type Job, MECHANISM_NAMES, statementHash } from '@starling/protocol-rounds';
+import { type Job, type Manifest, MECHANISM_NAMES, statementHash } from '@starling/protocol-rounds';
 import type { Chain } from '@starling/rounds';
 import type { Finding } from './card-check.ts';
 import { certifiedValue } from './certified.ts';
@@ -29,13 +29,17 @@ export function lineageFault(said: Lineage, chain: Chain, job: Job): string | un
 }
 
 /** Which certified metric does not stand in its certificate, or undefined. */
-export function metricsFault(metrics: readonly CardMetric[], chain: Chain): string | undefined {
+export function metricsFault(
+  metrics: readonly CardMetric[],
+  chain: Chain,
+  manifest: Manifest,
+): string | undefined {
   for (const { name, value, certified } of metrics) {
     const statement = certified === null ? undefined : chain[certified - 1]?.statement;
     if (statement === undefined) {
       return `the metric ${name}: the chain has no certificate of round ${certified}`;
     }
-    const found = certifiedValue(statement, name);
+    const found = certifiedValue(statement, manifest, name);
     if (found === undefined) {
       return `the metric ${name}: the certificate of round ${certified} has none of this name`;
     }

@@ -111,7 +111,8 @@ function metricsFinding({ metrics }: Card, proof: Uint8Array | undefined): Findi
   const claimed = metrics.length - certified.length;
   const word = claimed === 0 ? '' : `; ${claimed} more are the publisher's word`;
   if (certified.length === 0 || proof === undefined) return notClaimed(`none is certified${word}`);
-  const fault = metricsFault(certified, reopened(proof).proof.certificates);
+  const { proof: opened, job } = reopened(proof);
+  const fault = metricsFault(certified, opened.certificates, job.manifest);
   return fault ?? holds(`${certified.length} stand in certificates${word}`);
 }
 

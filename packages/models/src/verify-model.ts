@@ -4,8 +4,8 @@ import { hashHex } from '@starling/crypto';
 import { encodeState } from '@starling/federation';
 import { readModel } from '@starling/onnx';
 import type { SwarmId } from '@starling/protocol-membership';
-import type { Job, Proof } from '@starling/protocol-rounds';
-import { type Chain, isSettled, signersOf, survivorCount } from '@starling/rounds';
+import type { Job, Manifest, Proof } from '@starling/protocol-rounds';
+import { type Chain, isSettled, namedMetricsOf, signersOf, survivorCount } from '@starling/rounds';
 import { chainFault } from './chain-fault.ts';
 import { openProof } from './open-proof.ts';
 import { type MembershipFinding, unchecked, verifyMembers } from './verify-members.ts';
@@ -19,6 +19,8 @@ export interface VerifiedRound {
   /** Of the global model before the round. */
   readonly loss: number | null;
   readonly accuracy: number | null;
+  /** The job's own, of the same model. */
+  readonly metrics: Readonly<Record<string, number | null>>;
   readonly stateHash: BlobHash;
   readonly settled: boolean;
 }
@@ -37,7 +39,7 @@ const failed = (fault: string, job?: Job, chain: Chain = []): Verification => ({
   ok: false,
   fault,
   job,
-  rounds: roundsOf(chain),
+  rounds: roundsOf(chain, job?.manifest),
   members: undefined,
 });
 
@@ -65,7 +67,7 @@ export function verifyModel(
       : verifyMembers({ chain, job, membership, swarm });
   if ('fault' in members) return failed(members.fault, job, chain);
   const fault = weightsFault(model, job, proof);
-  return { ok: fault === undefined, fault, job, rounds: roundsOf(chain), members };
+  return { ok: fault === undefined, fault, job, rounds: roundsOf(chain, job?.manifest), members };
 }
 
 /** Why the weights inside `model` are not those that the chain ends in, or undefined. */
@@ -95,7 +97,7 @@ function weightsFault(model: Uint8Array, job: Job, proof: Proof): string | undef
   return `the weights in the model are not those certified in round ${last.round}`;
 }
 
-const roundsOf = (chain: Chain): readonly VerifiedRound[] =>
+const roundsOf = (chain: Chain, manifest: Manifest | undefined): readonly VerifiedRound[] =>
   chain.map((certificate, i) => {
     const { statement } = certificate;
     const { lossSum, correct, examples } = statement.metrics;
@@ -106,6 +108,7 @@ const roundsOf = (chain: Chain): readonly VerifiedRound[] =>
       signatures: signersOf(certificate).size,
       loss: examples === 0 ? null : lossSum / examples,
       accuracy: examples === 0 ? null : correct / examples,
+      metrics: manifest === undefined ? {} : namedMetricsOf(statement, manifest),
       stateHash: statement.stateHash,
       settled: isSettled(chain, i),
     };

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   deltaOfRdp,
   distributedGaussianRdp,
+  distributedGaussianRho,
   epsilonOfRdp,
   gaussianDelta,
   gaussianRdp,
@@ -89,6 +90,11 @@ describe('each bound of the distributed discrete Gaussian is the least somewhere
 
   test('the third, where many do', () => {
     expect(curve(3, 90, 100)(2)).toBeCloseTo((3 + 10 * tau) ** 2, 12);
+  });
+
+  test('and the third as one number', () => {
+    const given = { l2: 3 * deviation, l1: 90, sigma: 1, peers: 2, dimension: 100 };
+    expect(distributedGaussianRho(given)).toBeCloseTo((3 + 10 * tau) ** 2 / 2, 12);
   });
 });
 

@@ -29,6 +29,7 @@ export {
 export { type EngineStep, engineStep } from './engine.ts';
 export { type Have, missingFrom } from './have.ts';
 export { codecOf, publicSeedOf, vectorLengthOf } from './job-codec.ts';
+export { namedMetricsOf } from './named-metrics.ts';
 export { messageIn, pooled, slotOfEnvelope } from './pool.ts';
 export {
   type Guarantee,

@@ -305,6 +305,55 @@ const resources: readonly Family[] = [
   ),
 ];
 
+type Checkpoints = NonNullable<TelemetryView['status']['checkpoints']>;
+const ofCheckpoints =
+  (value: (checkpoints: Checkpoints) => number | undefined): Read =>
+  ({ status: { checkpoints } }) =>
+    known(checkpoints === null ? undefined : value(checkpoints));
+
+const checkpoints: readonly Family[] = [
+  counter(
+    'starling_checkpoint_written_total',
+    'Models brought to the target since the start.',
+    ofCheckpoints(({ written }) => written),
+  ),
+  counter(
+    'starling_checkpoint_found_total',
+    'Models that another peer had brought there.',
+    ofCheckpoints(({ found }) => found),
+  ),
+  counter(
+    'starling_checkpoint_failures_total',
+    'Attempts that failed, and are made again.',
+    ofCheckpoints(({ failed }) => failed),
+  ),
+  counter(
+    'starling_checkpoint_skipped_total',
+    'Models overtaken by newer ones, or not to be had.',
+    ofCheckpoints(({ skipped }) => skipped),
+  ),
+  counter(
+    'starling_checkpoint_deleted_total',
+    'Models deleted as too old.',
+    ofCheckpoints(({ deleted }) => deleted),
+  ),
+  counter(
+    'starling_checkpoint_written_bytes_total',
+    'Bytes of models and proofs written.',
+    ofCheckpoints(({ bytes }) => bytes),
+  ),
+  gauge(
+    'starling_checkpoint_pending',
+    'Models that wait for the target.',
+    ofCheckpoints(({ pending }) => pending),
+  ),
+  gauge(
+    'starling_checkpoint_age_seconds',
+    'Time since the last model got there.',
+    ofCheckpoints(({ last }) => last?.secondsAgo),
+  ),
+];
+
 type OfModel = (model: ServedView) => number;
 const byModel =
   (value: OfModel): Read =>
@@ -327,5 +376,5 @@ const serving: readonly Family[] = [
 /** What a scrape reads off the state of the daemon. */
 export const FAMILIES: readonly Family[] = [
   ...[...peers, ...jobs, ...privacy, ...resources],
-  ...serving,
+  ...[...serving, ...checkpoints],
 ];

@@ -395,3 +395,30 @@ test('a bound of steps ends a training in the middle of an epoch', async () => {
   const unbounded = await train({ epochs: 3, batchSize: 16, steps: 1_000 });
   expect(unbounded.localSteps).toBe(27);
 });
+
+describe('a training that takes too long', () => {
+  const slow = (seconds: number): Partial<LocalJobOptions> => ({
+    job: testJob({ training: { ...testJob().training, epochs: 3, seconds } }),
+  });
+  /** With every reading of the clock three seconds later. */
+  const timed = (options: Partial<LocalJobOptions>) =>
+    withJob(options, (job) => job.train(job.initial, 3, undefined, { now: clock(3) }));
+
+  test('ends with the steps it has, and sends what they gave', async () => {
+    const whole = await trained(slow(0));
+    const part = await timed(slow(15));
+    expect(part.localSteps).toBeGreaterThan(0);
+    expect(part.localSteps).toBeLessThan(whole.localSteps);
+    expect(part.update.some((value) => value !== 0)).toBe(true);
+    // It is what so many steps give that nobody cut short.
+    const steps = { ...testJob().training, epochs: 3, steps: part.localSteps };
+    const same = await trained({ job: testJob({ training: steps }) });
+    expect(part.update).toEqual(same.update);
+  });
+
+  test('has all its steps where there is time enough', async () => {
+    const whole = await trained(slow(0));
+    const timely = await trained(slow(86_400));
+    expect([timely.localSteps, timely.update]).toEqual([whole.localSteps, whole.update]);
+  });
+});

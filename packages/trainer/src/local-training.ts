@@ -108,8 +108,11 @@ export class LocalTraining {
   ): Promise<ClientUpdate> {
     const { plan, batches, examples, session, graph, job, split } = this.#parts;
     const { patience } = job.training;
-    // The graph clips the whole update; with a part of it that stays here, clipping comes after.
-    const clipsHere = patience > 0 || split.ownLength > 0;
+    // How many steps hide an example is settled before the first.
+    const secondsMax = job.exampleNoise === undefined ? job.training.seconds : 0;
+    // The graph clips the whole update; where a part of it stays here, or nobody knows which step
+    // is the last, clipping comes after.
+    const clipsHere = patience > 0 || secondsMax > 0 || split.ownLength > 0;
     const { onPause, now = () => performance.now() } = hooks;
     let at: Checkpoint = hooks.resume ?? {
       ...{ step: 0, vector, states: new Float32Array(graph.states), lossSum: 0 },
@@ -155,6 +158,8 @@ export class LocalTraining {
         if (best.age >= patience || step === plan.steps) return this.#updateOf(vector, best);
       }
       const seconds = (now() - began) / 1000;
+      // A slow peer sends what it has: others wait for it.
+      if (secondsMax > 0 && seconds >= secondsMax) return this.#updateOf(vector, at.best ?? at);
       await onPause?.(progressOf({ plan, examples, first, step, seconds }), at);
     }
   }

@@ -122,21 +122,25 @@ const metricCodec = struct({
 export type NamedMetric = Decoded<typeof metricCodec>;
 
 const bareCodec = struct(trainingFields);
-const measuredCodec = struct({
+const extendedCodec = struct({
   ...trainingFields,
   /** What else of the model is measured, beside loss and right answers. */
   metrics: list(metricCodec, METRICS_MAX),
+  /** After so many seconds a peer ends its training with the steps it has; 0 for never. */
+  seconds: u32(86_400),
 });
-export type Training = Decoded<typeof measuredCodec>;
+export type Training = Decoded<typeof extendedCodec>;
 
-/** Without metrics of its own it has a field less, as all had before there were any. */
+/** Without metrics and seconds it has two fields less, as all had before there were these. */
 export const trainingCodec: Codec<Training> = {
-  write: ({ metrics, ...training }) =>
-    metrics.length > 0 ? measuredCodec.write({ ...training, metrics }) : bareCodec.write(training),
+  write: ({ metrics, seconds, ...training }) =>
+    metrics.length > 0 || seconds > 0
+      ? extendedCodec.write({ ...training, metrics, seconds })
+      : bareCodec.write(training),
   read: (wire, field) =>
     Array.isArray(wire) && wire.length === Object.keys(trainingFields).length
-      ? { ...bareCodec.read(wire, field), metrics: [] }
-      : measuredCodec.read(wire, field),
+      ? { ...bareCodec.read(wire, field), metrics: [], seconds: 0 }
+      : extendedCodec.read(wire, field),
 };
 
 /** One epoch of plain SGD. */
@@ -172,4 +176,5 @@ export const DEFAULT_TRAINING: Training = {
   dropout: true,
   lossOptions: { labelSmoothing: 0, ignoreIndex: null, classWeights: [], delta: 1 },
   metrics: [],
+  seconds: 0,
 };

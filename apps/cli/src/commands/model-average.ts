@@ -20,7 +20,10 @@ export function registerAverage(model: Command): void {
       'model average a.onnx b.onnx --weights 3,1 -o both.onnx',
     ],
   })
-    .requiredOption('-o, --output <file>', 'the ONNX file to write; beside it OUT.recipe')
+    .requiredOption(
+      '-o, --output <file>',
+      'the ONNX file to write, or s3://bucket/name; beside it OUT.recipe',
+    )
     .option('--weights <list>', 'whole numbers, how much each counts (all the same)', weightList)
     .action(average);
 }

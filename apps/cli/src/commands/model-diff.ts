@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { ModelComparison, Relation, WeightDifference } from '../compare-models.ts';
-import { readInput } from '../files.ts';
+import { readIfThere, readInput } from '../files.ts';
 import { addCommand, type JsonOption } from '../options.ts';
 import { percent, plural, print, printFacts, printJson, printTable, shortHash } from '../output.ts';
 import type { Column } from '../table.ts';
@@ -20,10 +20,9 @@ export function registerDiff(model: Command): void {
 }
 
 async function read(path: string) {
-  const { existsSync } = await import('node:fs');
   const model = await readInput('model', path);
   const beside = `${path}.proof`;
-  return { model, proof: existsSync(beside) ? await readInput('proof', beside) : undefined };
+  return { model, proof: await readIfThere('proof', beside) };
 }
 
 function show(comparison: ModelComparison): void {

@@ -14,7 +14,7 @@ export function registerExport(model: Command): void {
     summary: 'write a pulled model as plain ONNX for use: dropouts off, fixed batch statistics',
     examples: ['model export model.onnx -o for-use.onnx', 'model export zoo:cnn -o cnn.onnx'],
   })
-    .requiredOption('-o, --output <file>', 'the ONNX file to write')
+    .requiredOption('-o, --output <file>', 'the ONNX file to write, or s3://bucket/name')
     .option('--seed <n>', 'draws the weights of a model of the zoo', wholeNumber(0), 1)
     .action(async (source: string, { output, seed, json }: ExportOptions) => {
       const { readModelSource } = await import('../model-source.ts');

@@ -24,7 +24,7 @@ export function registerFetch(model: Command): void {
       'model fetch 3f9a01 -o digits.onnx --swarm 91911bae84317a75…',
     ],
   })
-    .requiredOption('-o, --output <file>', 'the ONNX file to write')
+    .requiredOption('-o, --output <file>', 'the ONNX file to write, or s3://bucket/name')
     .option('--unverified', 'write it whatever its card and proof are worth')
     .option('--swarm <id>', SWARM_TEXT)
     .action(async (card: string, options: FetchOptions) => {

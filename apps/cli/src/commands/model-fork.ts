@@ -1,8 +1,6 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { utf8 } from '@starling/core';
 import type { Command } from 'commander';
-import { writeOutput } from '../files.ts';
+import { fileIn, makeOutputFolder, writeOutput } from '../files.ts';
 import type { ForkChanges } from '../forked-job.ts';
 import { addDaemonCommand, type DaemonOptions, wholeNumber } from '../options.ts';
 import { note, print, printJson, shortHash } from '../output.ts';
@@ -22,7 +20,10 @@ export function registerFork(model: Command): void {
       'model fork model.onnx --name ward-7 -o fork',
     ],
   })
-    .requiredOption('-o, --output <dir>', 'folder for job.yaml, model.onnx and its proof')
+    .requiredOption(
+      '-o, --output <dir>',
+      'folder, or s3://bucket/prefix, for job.yaml, model.onnx and its proof',
+    )
     .option('--round <n>', 'after this round of the job, the newest unless told', wholeNumber(0))
     .option('--name <name>', "the new job's name (the old one's with -fork)")
     .option('--freeze <patterns...>', 'weights that stay as they are, such as conv*')
@@ -34,12 +35,12 @@ async function fork(source: string, options: ForkOptions): Promise<void> {
   const { certifiedModel } = await import('../certified-model.ts');
   const origin = await certifiedModel(source, options);
   const { output, json } = options;
-  await mkdir(output, { recursive: true });
-  const file = join(output, 'job.yaml');
+  await makeOutputFolder(output);
+  const file = fileIn(output, 'job.yaml');
   const { forkedJob } = await import('../forked-job.ts');
   const text = forkedJob(origin, options);
-  await writeOutput(join(output, 'model.onnx'), origin.model);
-  await writeOutput(join(output, 'model.onnx.proof'), origin.proof);
+  await writeOutput(fileIn(output, 'model.onnx'), origin.model);
+  await writeOutput(fileIn(output, 'model.onnx.proof'), origin.proof);
   await writeOutput(file, utf8(text));
   const round = origin.rounds.length;
   if (json) return printJson({ file, job: origin.job.id, round });

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import type { CardVerification, ParentFiles, Verification } from '@starling/models';
 import { type Command, InvalidArgumentError } from 'commander';
 import { EXIT } from '../failures.ts';
-import { readInput } from '../files.ts';
+import { inputExists, readIfThere, readInput } from '../files.ts';
 import { addCommand, type JsonOption } from '../options.ts';
 import { printJson } from '../output.ts';
 import {
@@ -45,7 +44,7 @@ export function registerVerify(model: Command): void {
     .option('--swarm <id>', SWARM_TEXT)
     .action(async (file: string, options: VerifyCommand) => {
       const besides = cardBeside(file);
-      const card = options.card ?? (existsSync(besides) ? besides : undefined);
+      const card = options.card ?? ((await inputExists('card', besides)) ? besides : undefined);
       const ok = await (card === undefined
         ? verifyAlone(file, options)
         : verifyBy(card, file, options));
@@ -70,10 +69,10 @@ async function verifyAlone(file: string, options: VerifyCommand): Promise<boolea
 async function verifyBy(card: string, file: string, options: VerifyCommand): Promise<boolean> {
   const { verifyCard } = await import('@starling/models');
   const besides = proofBeside(file);
-  const proof = options.proof ?? (existsSync(besides) ? besides : undefined);
+  const { proof } = options;
   const files = {
     ...{ card: await readInput('card', card), model: await readInput('model', file) },
-    proof: proof === undefined ? undefined : await readInput('proof', proof),
+    proof: await (proof === undefined ? readIfThere('proof', besides) : readInput('proof', proof)),
     parents: await Promise.all((options.parent ?? []).map(readParent)),
   };
   const found = verifyCard(files, { swarm: await swarmOf(options.swarm) });
@@ -86,10 +85,9 @@ async function verifyBy(card: string, file: string, options: VerifyCommand): Pro
 /** A parent's card, and its model where `model.onnx` lies beside `model.onnx.card`. */
 async function readParent(card: string): Promise<ParentFiles> {
   const model = card.replace(/\.card$/, '');
-  const hasModel = model !== card && existsSync(model);
   return {
     card: await readInput('parent', card),
-    model: hasModel ? await readInput('parent', model) : undefined,
+    model: model === card ? undefined : await readIfThere('parent', model),
   };
 }
 

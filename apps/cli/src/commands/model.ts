@@ -49,9 +49,10 @@ function registerPull(model: Command): void {
       'model pull mnist-mlp -o model.onnx',
       'model pull mnist-mlp --round 5 -o round-5.onnx',
       'model pull mnist-mlp --personal -o mine.onnx',
+      'model pull mnist-mlp -o s3://models/mnist.onnx',
     ],
   })
-    .requiredOption('-o, --output <file>', 'the ONNX file to write')
+    .requiredOption('-o, --output <file>', 'the ONNX file to write, or s3://bucket/name')
     .option('--round <n>', 'after this round; 0 as launched (the newest)', wholeNumber(0))
     .option('--personal', "with this peer's own weights, where the job has personal ones", false)
     .action(async (job: string, options: PullCommand) => {

@@ -34,6 +34,8 @@ export function registerStatus(program: Command): void {
     }
     if (status.events.length > 0) print('\nevents:');
     for (const sink of status.events) print(`  ${sinkLine(sink)}`);
+    if (status.checkpoints !== null)
+      print(`\ncheckpoints:\n  ${checkpointsLine(status.checkpoints)}`);
     for (const warning of status.warnings) warn(`\nwarning: ${warning}`);
   });
 }
@@ -80,6 +82,15 @@ function trainingLine(training: Status['training'][number]): string {
   const part = `${Math.floor((100 * step) / steps)} % of this round`;
   const left = `${timeText(secondsLeft)} left`;
   return `training ${oneLine(name)}: ${part}, ${examplesPerSecond.toFixed(1)} examples/s, ${left}`;
+}
+
+function checkpointsLine(checkpoints: NonNullable<Status['checkpoints']>): string {
+  const { to, state, written, found, pending, skipped, last, lastError } = checkpoints;
+  const lost = skipped > 0 ? `, ${skipped} left out` : '';
+  const newest = last === null ? '' : `, the last one ${timeText(last.secondsAgo)} ago`;
+  const why = lastError === null ? '' : ` (${lastError})`;
+  const counts = `${written} written, ${found} there already, ${pending} pending${lost}${newest}`;
+  return oneLine(`${to}  ${state}: ${counts}${why}`);
 }
 
 function sinkLine(sink: Status['events'][number]): string {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type ControlClient, createControlClient } from '@starling/control';
-import type { DemoMessage, DemoStart, KillPlan } from '@starling/daemon';
+import type { ConfigInput, DemoMessage, DemoStart, KillPlan } from '@starling/daemon';
 import { PeerProcess } from './peer-process.ts';
 
 export interface DemoSwarmOptions {
@@ -12,6 +12,8 @@ export interface DemoSwarmOptions {
   readonly capture?: string | undefined;
   /** Whether the daemons show their inputs; they do unless told. */
   readonly observed?: boolean;
+  /** What the configuration of a daemon has beside what the demo needs. */
+  readonly configOf?: ((index: number) => Partial<ConfigInput>) | undefined;
 }
 
 /** Real daemons as processes on loopback; used by the demo and by the interop tests. */
@@ -39,6 +41,7 @@ export class DemoSwarm {
         mdns: false,
         policy: { trust: launcher === undefined ? [] : [launcher], minPeers: 3, members: [] },
         log: 'info',
+        ...this.#options.configOf?.(index),
       },
       stateDirectory: join(directory, `peer-${index}`),
       dataset: { name: 'mine', path: data, task },

@@ -39,7 +39,14 @@ export const live = (extra: Partial<LiveRound> = {}): LiveRound => ({
 export const status = (extra: Partial<Status['resources']> = {}): Status => ({
   ...{ peerId: '12D3KooWx', version: '0.1.0', network: 'n', addresses: [], peers: ['b', 'c'] },
   ...{ routingTable: 0, bootstrap: [], jobs: 1, training: [], warnings: [], dataSets: 1 },
-  ...{ uptimeSeconds: 1.5, stateDirectory: '/tmp/x', apiUrl: null, pid: 7, events: [] },
+  ...{
+    uptimeSeconds: 1.5,
+    stateDirectory: '/tmp/x',
+    apiUrl: null,
+    pid: 7,
+    events: [],
+    checkpoints: null,
+  },
   eventLoopDelayMs: { p99: 11, max: 20 },
   resources: {
     paused: [],

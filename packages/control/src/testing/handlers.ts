@@ -43,6 +43,7 @@ export const STATUS: Status = {
   },
   eventLoopDelayMs: { p99: 11, max: 20 },
   events: [],
+  checkpoints: null,
   resources: {
     paused: ['battery'],
     upload: { perSecond: 10, max: 1000, total: 99 },

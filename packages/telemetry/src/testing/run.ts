@@ -100,6 +100,11 @@ export function view(changes: Partial<TelemetryView> = {}): TelemetryView {
         container: { memory: 2 ** 31, cpus: 2 },
       },
       ...{ stateDirectory: '/state', apiUrl: null, events: [] },
+      checkpoints: {
+        ...{ to: '/mnt/shared', every: 1, keep: 10, state: 'waiting', lastError: null },
+        ...{ written: 4, found: 1, failed: 2, skipped: 0, deleted: 3, pending: 1, bytes: 9_000 },
+        last: { job: JOB, round: 4, secondsAgo: 7 },
+      },
     },
     swarm: {
       ...{ reachability: 'local', direct: 2, relayed: 1, known: 5, refusedBy: 1 },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type S3Server, startS3Server } from '../testing/s3-server.ts';
+import { type S3Server, startS3Server } from '../../../../test/helpers/s3-server.ts';
 import { openS3Store } from './s3-store.ts';
 
 const MIB = 2 ** 20;

@@ -1,23 +1,16 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   GetObjectCommand,
   ListObjectsV2Command,
-  S3Client,
+  type S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { errorMessage, ProtocolError } from '@starling/core';
+import { attempted, createS3Client, isNoCredentials, S3_REMEDIES } from '@starling/storage/s3';
 import { byPath, type FileStore, type RangeFile, type StoredFile } from './file-store.ts';
 import { corrupt } from './source.ts';
 
-const ATTEMPTS = 6;
-/** Before the second attempt; doubled before each one after it. */
-const BACKOFF_MS = 100;
-const CONNECT_MS = 10_000;
-const REQUEST_MS = 60_000;
 /** A small reading fetches so much: most are followed by their neighbours. */
 const AHEAD_BYTES = 4 * 2 ** 20;
-/** Where no region is told; S3-compatible stores of one's own take any. */
-const REGION = 'us-east-1';
 
 /** Where objects lie: `s3://bucket/prefix`. */
 interface Place {
@@ -38,7 +31,7 @@ interface Stored extends StoredFile {
  */
 export async function openS3Store(root: string): Promise<FileStore> {
   const place = placeOf(root);
-  const client = createClient();
+  const client = createS3Client();
   try {
     const stored = await listStored(client, place, root);
     const byName = new Map(stored.map((each) => [each.path, each]));
@@ -66,28 +59,6 @@ function placeOf(root: string): Place {
   return { bucket, prefix: prefix.replace(/\/+$/, '') };
 }
 
-function createClient(): S3Client {
-  // What the next release will need is no news for whoever runs this one, whose version is fixed.
-  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
-  const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION, AWS_DEFAULT_REGION } = process.env;
-  const endpoint = AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL;
-  return new S3Client({
-    region: AWS_REGION ?? AWS_DEFAULT_REGION ?? REGION,
-    // Stores of one's own have no name of a host for each bucket.
-    ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
-    // Checksums that are newer than Ceph's and others' idea of the protocol.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    // We try again ourselves: the library does not where a body breaks off.
-    maxAttempts: 1,
-    requestHandler: {
-      connectionTimeout: CONNECT_MS,
-      requestTimeout: REQUEST_MS,
-      throwOnRequestTimeout: true,
-    },
-  });
-}
-
 /** All objects of the place with paths below it, sorted; the place itself where it is an object. */
 async function listStored(
   client: S3Client,
@@ -97,10 +68,12 @@ async function listStored(
   const found: Stored[] = [];
   let token: string | undefined;
   do {
-    const page = await attempted(root, () =>
-      client.send(
-        new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }),
-      ),
+    const page = await attempted(
+      () =>
+        client.send(
+          new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }),
+        ),
+      failure(root),
     );
     for (const { Key: key, Size: bytes, ETag: etag } of page.Contents ?? []) {
       const path = key === undefined ? undefined : pathBelow(key, prefix);
@@ -131,7 +104,7 @@ function openObject(client: S3Client, bucket: string, { key, bytes, etag }: Stor
   const name = `s3://${bucket}/${key}`;
   let held: { readonly start: number; readonly data: Uint8Array } = NOTHING;
   const fetch = (start: number, end: number) =>
-    attempted(name, async () => {
+    attempted(async () => {
       const answer = await client.send(
         new GetObjectCommand({
           ...{ Bucket: bucket, Key: key, Range: `bytes=${start}-${end - 1}` },
@@ -142,7 +115,7 @@ function openObject(client: S3Client, bucket: string, { key, bytes, etag }: Stor
       const data = await answer.Body?.transformToByteArray();
       if (data?.length === end - start) return data;
       throw new Error(`${data?.length ?? 0} bytes came of ${end - start}`);
-    });
+    }, failure(name));
   return {
     name,
     byteLength: bytes,
@@ -163,48 +136,28 @@ function openObject(client: S3Client, bucket: string, { key, bytes, etag }: Stor
   };
 }
 
-/** Tries again, ever later, where that may help. */
-async function attempted<T>(where: string, attempt: () => Promise<T>): Promise<T> {
-  for (let tried = 1; ; tried++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (!mayPass(error) || tried === ATTEMPTS) throw failure(where, error, tried);
-      await delay(BACKOFF_MS * 2 ** (tried - 1));
-    }
-  }
-}
-
-/** Overload, a broken connection, an error of the store's own: not what a request did wrong. */
-function mayPass(error: unknown): boolean {
-  if (error instanceof ProtocolError) return false;
-  if (!(error instanceof S3ServiceException)) return !/credential/i.test(errorMessage(error));
-  const status = error.$metadata.httpStatusCode ?? 500;
-  return status >= 500 || status === 429 || status === 408;
-}
-
 const REMEDIES: Readonly<Record<string, string>> = {
-  NoSuchBucket: 'Look at the name of the bucket, and at AWS_ENDPOINT_URL for a store of your own',
+  ...S3_REMEDIES,
   NoSuchKey: 'It was there when the data set was listed; add the data set again',
   AccessDenied: 'Ask for the permissions s3:ListBucket and s3:GetObject',
-  InvalidAccessKeyId: 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE',
-  SignatureDoesNotMatch: 'Look at AWS_SECRET_ACCESS_KEY, and at the clock of this machine',
-  PermanentRedirect: 'The bucket is in another region: set AWS_REGION',
 };
 
-function failure(where: string, error: unknown, tried: number): ProtocolError {
-  const { name } = error instanceof Error ? error : { name: '' };
-  const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
-  if (status === 412 || name === 'PreconditionFailed') {
-    return corrupt(where, 'the object has changed', 'Add the data set again');
-  }
-  if (/credential/i.test(errorMessage(error))) {
-    const hint = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write ~/.aws/credentials';
-    return new ProtocolError('dataset-missing', `${where}: no credentials. ${hint}`);
-  }
-  const remedy =
-    REMEDIES[name] ?? 'Look at AWS_ENDPOINT_URL and at the network, and try again later';
-  const times = tried === 1 ? '' : ` (${tried} attempts)`;
-  const what = `${name}: ${errorMessage(error)}`.replace(/^Error: /, '');
-  return new ProtocolError('dataset-missing', `${where}: ${what}${times}. ${remedy}`);
-}
+const failure =
+  (where: string) =>
+  (error: unknown, tried: number): ProtocolError => {
+    if (error instanceof ProtocolError) return error;
+    const { name } = error instanceof Error ? error : { name: '' };
+    const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+    if (status === 412 || name === 'PreconditionFailed') {
+      return corrupt(where, 'the object has changed', 'Add the data set again');
+    }
+    if (isNoCredentials(error)) {
+      const hint = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write ~/.aws/credentials';
+      return new ProtocolError('dataset-missing', `${where}: no credentials. ${hint}`);
+    }
+    const remedy =
+      REMEDIES[name] ?? 'Look at AWS_ENDPOINT_URL and at the network, and try again later';
+    const times = tried === 1 ? '' : ` (${tried} attempts)`;
+    const what = `${name}: ${errorMessage(error)}`.replace(/^Error: /, '');
+    return new ProtocolError('dataset-missing', `${where}: ${what}${times}. ${remedy}`);
+  };
