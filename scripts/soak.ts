@@ -1,7 +1,8 @@
-/** Long runs by hand: `npm run soak -- simulated …` or `npm run soak -- daemons …`. */
+/** Long runs by hand: `npm run soak -- simulated …`, `… daemons …` or `… chaos …`. */
 const KINDS = {
   simulated: () => import('./soak-simulated.ts'),
   daemons: () => import('./soak-daemons.ts'),
+  chaos: () => import('./soak-chaos.ts'),
 };
 const kind = process.argv[2] ?? '';
 if (!Object.hasOwn(KINDS, kind)) {

@@ -141,6 +141,19 @@ describe('an address that does not lead in', () => {
     );
   });
 
+  test('a peer of the swarm that speaks an older version of one protocol', async () => {
+    const answer = async () => ({ header: new Uint8Array(0), body: new Uint8Array(0) });
+    const here = await testNode();
+    here.swarm.handle('/starling/rounds/3/sync', answer);
+    const older = await testNode({ bootstrap: here.swarm.addresses() });
+    older.swarm.handle('/starling/rounds/2/sync', answer);
+    await until(() => here.swarm.status().outdated.length > 0);
+    expect(await text(peersCheck(probeOf(here)))).toContain(
+      `warn: ${older.swarm.self}: it speaks rounds 2, this peer 3: it must be updated → ` +
+        'Update the older of the two: both then speak the same version',
+    );
+  });
+
   test('a version that this one does not speak', async () => {
     const there = await testNode({ network: 'elsewhere' });
     await there.node.handle('/starling/swarm/3/test', (stream) => stream.abort(new Error('3')));

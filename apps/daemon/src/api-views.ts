@@ -5,7 +5,8 @@ import type { FileBlobStore } from '@starling/store';
 import type { ConnectionStatus, SwarmStatus } from '@starling/swarm';
 
 /** Peers as the API shows them. */
-export function peersView({ connections, knownPeers, unreachable }: SwarmStatus): PeersView {
+export function peersView(status: SwarmStatus): PeersView {
+  const { connections, knownPeers, unreachable, outdated } = status;
   const byPeer = new Map<PeerId, ConnectionStatus[]>();
   for (const connection of connections) {
     byPeer.set(connection.peer, [...(byPeer.get(connection.peer) ?? []), connection]);
@@ -18,6 +19,7 @@ export function peersView({ connections, knownPeers, unreachable }: SwarmStatus)
         ...{ address, direction, relayed, latencyMs: latencyMs ?? null },
       })),
     })),
+    outdated: outdated.map((each) => ({ ...each })),
     known: knownPeers,
     unreachable: unreachable.map((each) => ({ ...each })),
   };

@@ -36,6 +36,7 @@ import { Checkpoints } from './checkpoints.ts';
 import { type Config, limitsOf, policyOf } from './config.ts';
 import { type ControlParts, controlHandlers, findJob } from './control.ts';
 import { DataRegistry } from './data-registry.ts';
+import { isDiskFull } from './disk-full.ts';
 import { type Events, startEvents } from './event-bridge.ts';
 import { inThread } from './in-thread.ts';
 import { LiveRounds } from './live-rounds.ts';
@@ -358,8 +359,16 @@ function noticeLog(log: Log, self: PeerId): (job: JobId, notice: Notice) => void
   };
 }
 
+/** `EX_IOERR`: nothing is lost, since what could not be written was not promised either. */
+const EXIT_DISK_FULL = 74;
+
 /** A state nobody understands must not go on: the supervisor starts us again from the journal. */
 function endByBug(log: Log, error: unknown): void {
+  if (isDiskFull(error)) {
+    const remedy = 'make room on the disk of the state directory and start the daemon again';
+    log.error('the daemon ends: its disk is full', { error: errorMessage(error), remedy });
+    process.exit(EXIT_DISK_FULL);
+  }
   const stack = error instanceof Error ? error.stack : undefined;
   log.error('the daemon ends by a bug of its own', { error: errorMessage(error), stack });
   process.exit(70);

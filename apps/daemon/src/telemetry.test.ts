@@ -38,7 +38,7 @@ async function opened(parts: Partial<TelemetryParts> = {}, standing = 'member') 
   const connection = { peer: PEERS[1]!, address: '', direction: 'inbound', relayed: false };
   const swarm = {
     status: () => ({
-      ...{ reachability: 'public', knownPeers: 4, refused: {}, refusedBy: [] },
+      ...{ reachability: 'public', knownPeers: 4, refused: {}, refusedBy: [], outdated: [] },
       // One peer by two connections, one of them relayed.
       connections: [connection, { ...connection, relayed: true }],
     }),

@@ -104,6 +104,7 @@ export const networkView = (report: NetworkReport): NetworkView => ({
   topics: [...report.topics],
   unreachable: [...report.unreachable],
   refusedBy: [...report.refusedBy],
+  outdated: report.outdated.map((each) => ({ ...each })),
 });
 
 /** Why a job stands as it does, in words. */

@@ -63,6 +63,7 @@ export const peers: PeersView = {
       },
     ],
   })),
+  outdated: [],
   known: 23,
   unreachable: PEERS.slice(17, 20).map((peer) => ({
     ...{ peer, failures: 12, lastError: 'connection refused' },
@@ -74,7 +75,7 @@ export const network: NetworkView = {
   ...{ reachability: 'public', silent: [], dht: { routingTable: 21, answered: 4 } },
   relay: { isWanted: false, reservations: [], offering: [] },
   ...{ topics: [], peers: { known: 23, connected: 17, relayed: 4 }, unreachable: [] },
-  ...{ refused: {}, refusedBy: [] },
+  ...{ refused: {}, refusedBy: [], outdated: [] },
 };
 
 export const swarm: SwarmView = {

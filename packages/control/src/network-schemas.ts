@@ -38,5 +38,7 @@ export const networkSchema = z.object({
   unreachable: z.array(z.object({ peer: z.string(), failures: count, lastError: z.string() })),
   refused: z.record(z.string(), count),
   refusedBy: z.array(refusal),
+  /** Connected peers that speak another version of a protocol. */
+  outdated: z.array(refusal),
 });
 export type NetworkView = z.infer<typeof networkSchema>;

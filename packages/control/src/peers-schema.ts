@@ -21,6 +21,8 @@ export const peersSchema = z.object({
       ),
     }),
   ),
+  /** Connected ones that speak another version of a protocol, and which must be updated. */
+  outdated: z.array(z.object({ peer: z.string(), reason: z.string() })),
   /** How many it has heard of. */
   known: count,
   /** Known ones that cannot be reached, and why; the worst first, some of them. */

@@ -446,7 +446,7 @@ export class StarlingNode {
   }
 
   #onFatal(error: unknown): void {
-    this.#parts.log.error('a bug of ours', { error: errorMessage(error) });
+    this.#parts.log.error('the node cannot go on', { error: errorMessage(error) });
     this.#options.onFatal(error);
   }
 }

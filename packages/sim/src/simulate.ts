@@ -373,6 +373,7 @@ class Simulation {
       convictions: Object.fromEntries([...this.#convictions].sort()),
       convicted: this.#peers.filter((p) => this.#convicted.has(p.peer)).map((p) => p.index),
       banned: this.#peers.filter((p) => this.#banned.has(p.peer)).map((p) => p.index),
+      updatesCharged: this.#peers.map(chargedIn),
       violations: this.#violations,
       traceHash: this.#trace.digest('hex'),
       signaturesVerified,
@@ -397,6 +398,9 @@ export const faultsOf = (seed: number): FaultMix => drawFaults(new Prng(~BigInt(
 
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+
+const chargedIn = ({ node }: SimPeer): number =>
+  (node?.privacySpent().updates ?? []).reduce((sum, { updates }) => sum + updates, 0);
 
 function headOf({ node }: SimPeer): { length: number; hash: string } | undefined {
   const job = node?.jobs()[0];

@@ -100,6 +100,8 @@ export interface SimReport {
   readonly convicted: readonly number[];
   /** Peers that an honest peer left out of its rosters; an honest one among them is a violation. */
   readonly banned: readonly number[];
+  /** By peer: updates that its privacy ledger holds as given away; 0 for one that is dead. */
+  readonly updatesCharged: readonly number[];
   readonly violations: readonly string[];
   readonly traceHash: string;
   readonly signaturesVerified: number;

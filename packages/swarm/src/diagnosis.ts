@@ -23,6 +23,7 @@ import { peerOf } from './identity.ts';
 import type { BootstrapStatus } from './keeper.ts';
 import type { UnreachablePeer } from './known-peers.ts';
 import type { Node } from './libp2p-node.ts';
+import type { OutdatedPeer } from './peers.ts';
 import { type Fault, faultOf, Prober } from './probe.ts';
 import { protocolIds } from './protocol-ids.ts';
 import type { Reach, Reachability, Seen } from './reach.ts';
@@ -51,6 +52,7 @@ export interface NetworkReport {
   readonly unreachable: readonly UnreachablePeer[];
   readonly refused: Readonly<Record<string, number>>;
   readonly refusedBy: readonly RefusedBy[];
+  readonly outdated: readonly OutdatedPeer[];
 }
 
 export interface BootstrapFinding {
@@ -107,6 +109,7 @@ export async function diagnose(parts: DiagnosisParts): Promise<NetworkReport> {
     topics: now.topics,
     peers: countPeers(now),
     ...{ unreachable: now.unreachable, refused: now.refused, refusedBy: now.refusedBy },
+    outdated: now.outdated,
   };
 }
 

@@ -19,6 +19,7 @@ import { yamux } from '@libp2p/yamux';
 import { LIMITS, toHex, utf8 } from '@starling/core';
 import type { LevelDatastore } from 'datastore-level';
 import { createLibp2p, type Libp2p } from 'libp2p';
+import { giveCiphersRoom } from './cipher-room.ts';
 import { privateKeyOf } from './identity.ts';
 import type { CheckedOptions, RelayOffer } from './options.ts';
 import type { ProtocolIds } from './protocol-ids.ts';
@@ -91,6 +92,7 @@ export function protector(
   key: Uint8Array,
   onReached: () => void = () => {},
 ): () => ConnectionProtector {
+  giveCiphersRoom();
   const make = preSharedKey({ psk: utf8(`/key/swarm/psk/1.0.0/\n/base16/\n${toHex(key)}`) });
   return () => {
     const inner = make();

@@ -4,11 +4,18 @@ import { peerOf } from './identity.ts';
 import type { Node } from './libp2p-node.ts';
 import { otherNetwork, versionMismatch } from './probe.ts';
 import { SWARM_VERSION, SWARM_VERSION_MAX, versionMarker } from './protocol-ids.ts';
+import { gapText, versionGaps } from './version-gaps.ts';
 
 /** For an answer to identify that is under way. */
 const DISMISSAL_MS = 250;
 /** A stranger chooses the text. */
 const AGENT_CHARS_MAX = 128;
+
+/** A connected peer that speaks another version of something, and of what. */
+export interface OutdatedPeer {
+  readonly peer: PeerId;
+  readonly reason: string;
+}
 
 export type PeerChange = (peer: PeerId, connected: boolean) => void;
 
@@ -24,6 +31,10 @@ export class Peers {
   readonly #log: Log;
   readonly #connected = new Set<PeerId>();
   readonly #agents = new Map<PeerId, string>();
+  /** What each connected peer answers, as it said last. */
+  readonly #protocols = new Map<PeerId, readonly string[]>();
+  /** Peers of another version that the log has named. */
+  readonly #named = new Set<PeerId>();
   readonly #reasons = new WeakMap<Connection, ProtocolError>();
   readonly #listeners = new Set<PeerChange>();
 
@@ -39,6 +50,7 @@ export class Peers {
       if (peer !== undefined && agent !== undefined && this.has(peer)) {
         this.#agents.set(peer, agent);
       }
+      if (peer !== undefined && this.has(peer)) this.#protocols.set(peer, detail.protocols);
     });
     node.addEventListener('peer:disconnect', ({ detail }) => this.#onGone(detail));
   }
@@ -54,6 +66,24 @@ export class Peers {
   /** What a connected peer's program calls itself. */
   agentOf(peer: PeerId): string | undefined {
     return this.#agents.get(peer);
+  }
+
+  /** Connected peers with which something cannot be talked about, and which of the two is older. */
+  outdated(): readonly OutdatedPeer[] {
+    const ours = this.#node.getProtocols();
+    return [...this.#protocols].flatMap(([peer, theirs]) => {
+      const reason = versionGaps(ours, theirs).map(gapText).join('; ');
+      return reason === '' ? [] : [{ peer, reason }];
+    });
+  }
+
+  /** Names each of them in the log, once while it is connected. */
+  warnOfOutdated(): void {
+    for (const { peer, reason } of this.outdated()) {
+      if (this.#named.has(peer)) continue;
+      this.#named.add(peer);
+      this.#log.warn('a peer speaks another version', { peer, reason });
+    }
   }
 
   onChange(listener: PeerChange): () => void {
@@ -128,6 +158,8 @@ export class Peers {
     const peer = peerOf(remote);
     if (peer === undefined) return;
     this.#agents.delete(peer);
+    this.#protocols.delete(peer);
+    this.#named.delete(peer);
     if (this.#connected.delete(peer)) this.#tell(peer, false);
   }
 

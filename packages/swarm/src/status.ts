@@ -4,6 +4,7 @@ import type { RefusedBy } from './gate.ts';
 import type { TopicStatus } from './gossip.ts';
 import type { BootstrapStatus } from './keeper.ts';
 import type { UnreachablePeer } from './known-peers.ts';
+import type { OutdatedPeer } from './peers.ts';
 import type { Reachability } from './reach.ts';
 import type { RelayStatus } from './relays.ts';
 
@@ -37,6 +38,8 @@ export interface SwarmStatus {
   readonly refused: Readonly<Record<string, number>>;
   /** Peers that do not let us in, and why. */
   readonly refusedBy: readonly RefusedBy[];
+  /** Connected peers that speak another version of a protocol. */
+  readonly outdated: readonly OutdatedPeer[];
   readonly relay: RelayStatus;
 }
 

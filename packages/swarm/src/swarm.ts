@@ -162,6 +162,7 @@ class Libp2pSwarm implements Swarm {
         heal: () => {
           const connected = this.peers();
           medic.visit(connected);
+          this.#peers.warnOfOutdated();
           this.gate?.visit();
           this.#reach.visit(connected);
           this.#relays.visit(connected);
@@ -296,6 +297,7 @@ class Libp2pSwarm implements Swarm {
       unreachable: this.#known.unreachable(),
       refused: this.#init.admission.counts(),
       refusedBy: this.gate?.refusedBy() ?? [],
+      outdated: this.#peers.outdated(),
       relay: this.#relays.status(),
     };
   }

@@ -7,7 +7,13 @@ const round = { sumExact: true, survivors: 5, attempts: 1, decision: 'survivors'
 const REPORT: SimReport = {
   ...{ seed: 1, roundsFinished: 2, rounds: [round, round], aborts: {}, faultsInjected: {} },
   ...{ misdeeds: 0, convictions: {}, convicted: [], banned: [] },
-  ...{ adversaries: [], violations: [], traceHash: '00', signaturesVerified: 1 },
+  ...{
+    adversaries: [],
+    updatesCharged: [],
+    violations: [],
+    traceHash: '00',
+    signaturesVerified: 1,
+  },
   ...{
     bytesPerPeer: { mean: 1, max: 1 },
     cpuCounted: {

@@ -128,7 +128,7 @@ function reported(
 
 export const peersCheck = (probe: NetworkProbe): Check =>
   reported(probe, { id: 'peers', title: 'Peers' }, (report) => {
-    const { peers, unreachable, refusedBy, refused, bootstrap } = report;
+    const { peers, unreachable, refusedBy, refused, outdated, bootstrap } = report;
     const { connected, relayed, known } = peers;
     const through = relayed === 0 ? '' : `, ${relayed} of them through a relay`;
     const what = `${plural(connected, 'peer')} connected${through}; ${known} known`;
@@ -139,6 +139,9 @@ export const peersCheck = (probe: NetworkProbe): Check =>
     for (const { peer, reason } of refusedBy.slice(0, LISTED_MAX)) {
       const refusal = `${peer} does not let this peer in: ${reason}`;
       findings.push(fail(refusal, NEXT['not-a-member']!));
+    }
+    for (const { peer, reason } of outdated.slice(0, LISTED_MAX)) {
+      findings.push(warn(`${peer}: ${reason}`, NEXT['version-mismatch']!));
     }
     for (const { peer, failures, lastError } of unreachable.slice(0, LISTED_MAX)) {
       const reason = lastError.split('\n')[0]!;

@@ -124,6 +124,7 @@ test('a peer is once on the map, by the best of its connections', () => {
   const connection = { direction: 'inbound', latencyMs: 5 } as const;
   const found = neighboursOf({
     known: 3,
+    outdated: [],
     connected: [
       {
         ...{ peer: 'both', agent: 'starling/1' },

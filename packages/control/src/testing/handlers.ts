@@ -25,7 +25,7 @@ export const NETWORK: NetworkView = {
   ...{ self: 'me', network: 'lab', bootstrap: [], listening: [], announced: [], silent: [] },
   ...{ reachability: 'unknown', seenBy: [], dht: { routingTable: 0, answered: 0 }, topics: [] },
   ...{ relay: { isWanted: true, reservations: [], offering: [] }, unreachable: [], refused: {} },
-  ...{ peers: { known: 0, connected: 0, relayed: 0 }, refusedBy: [] },
+  ...{ peers: { known: 0, connected: 0, relayed: 0 }, refusedBy: [], outdated: [] },
 };
 export const STATUS: Status = {
   ...{ peerId: '12D3KooWx', version: '0.1.0', network: 'n', addresses: ['/ip4/127.0.0.1/tcp/1'] },
@@ -111,6 +111,7 @@ export const PEERS: PeersView = {
       ],
     },
   ],
+  outdated: [],
   ...{ known: 3, unreachable: [{ peer: '12D3KooWy', failures: 2, lastError: 'refused' }] },
 };
 export const MANIFEST: ManifestView = manifestView({
