@@ -11,14 +11,7 @@ import { ConfigError, encodeCanonical, type JobId, type PeerId } from '@starling
 import type { SinkStatus } from '@starling/events';
 import { decodeState } from '@starling/federation';
 import type { Governor, JobReport, StarlingNode } from '@starling/node';
-import {
-  type Certificate,
-  type Manifest,
-  type MembershipProof,
-  proofCodec,
-  readThanks,
-  statementHash,
-} from '@starling/protocol-rounds';
+import { type Manifest, type MembershipProof, proofCodec } from '@starling/protocol-rounds';
 import type { Notice } from '@starling/rounds';
 import type { FileBlobStore, StateDirectory } from '@starling/store';
 import type { Swarm } from '@starling/swarm';
@@ -235,10 +228,10 @@ async function pull({ node, proofOf }: ControlParts, id: JobId, options: PullOpt
   const { round, model: vector, moments } = decodeState(state);
   const { manifest } = report.job;
   const own = personal ? await personalOf(node, id, manifest) : undefined;
-  const thanks = await node.thanks(id);
+  const thanks = await node.thanks(id, certificates);
   const rosters = certificates.flatMap(({ statement }) => statement.roster);
   const proof = encodeCanonical(proofCodec, {
-    ...{ manifest: signed, certificates, thanks: thanksFor(certificates, thanks) },
+    ...{ manifest: signed, certificates, thanks },
     membership: proofOf([report.job.launcher, ...rosters]),
     moments: moments.map((each) => new Uint8Array(each.buffer, each.byteOffset, each.byteLength)),
   });
@@ -250,12 +243,6 @@ async function pull({ node, proofOf }: ControlParts, id: JobId, options: PullOpt
     model: pulled,
     proof,
   };
-}
-
-/** Only those for rounds that lead to the model. */
-function thanksFor(chain: readonly Certificate[], thanks: readonly Uint8Array[]) {
-  const rounds = new Set(chain.map(({ statement }) => statementHash(statement)));
-  return thanks.filter((bytes) => rounds.has(readThanks(bytes)!.certificate));
 }
 
 /** The same for a card, once there is a round that somebody can vouch for. */
