@@ -185,7 +185,7 @@ describe('the model of a file', () => {
     onTestFinished(() => {
       CARDS.restrictedAs = () => undefined;
     });
-    await expect(serve(file(secret))).rejects.toThrow(`starling model serve ${card}`);
+    await expect(serve(file(secret))).rejects.toThrow(`starling model serve NAME --card ${card}`);
     expect(await parts.blobs.has(hash)).toBe(false);
     await service.close();
   });

@@ -241,7 +241,11 @@ export class ServingService {
     const card = this.#parts.models.restrictedAs(hashHex(file) as BlobHash);
     if (card === undefined) return file;
     const what = 'this file is a restricted model, and others would get it by its hash';
-    throw new ConfigError('model', what, `Serve its card: \`starling model serve ${card}\``);
+    throw new ConfigError(
+      'model',
+      what,
+      `Serve its card: \`starling model serve NAME --card ${card}\``,
+    );
   }
 
   /** The next version of a file; where it does not load, the one before stays. */

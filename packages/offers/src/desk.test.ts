@@ -258,7 +258,7 @@ test('a receipt of a payment elsewhere is looked at by a program, and used once'
   await expect(buyerWith(3, 'receipt-7')).rejects.toThrow('bought something else already');
 });
 
-test('a free offer books nothing, so that no IOU counts as known that no limit has seen', async () => {
+test('a free offer books no IOU, so that none counts as known unseen', async () => {
   const { market: made, seller, buyer, id } = await market();
   const gift = await made.publish(seller, utf8('a gift'), 'gift');
   const free = await seller.desk.offer(gift.id, terms(made, { amount: 0 }));
@@ -302,7 +302,7 @@ test('what was sold and not answered is had even when the offer has changed', as
   expect(buyer.ledger.balance(ACCOUNTS.payable(seller.peer), 'cent')).toBe(-40);
 });
 
-test('an IOU that never arrived does not stand in the way of the offer that is there now', async () => {
+test('an IOU that never arrived does not stand in the way of a new offer', async () => {
   const { market: made, seller, buyer, id } = await market();
   await seller.desk.offer(id, terms(made));
   made.network.onRequest = gone(seller.peer);
@@ -314,7 +314,7 @@ test('an IOU that never arrived does not stand in the way of the offer that is t
   expect(buyer.ledger.balance(ACCOUNTS.payable(seller.peer), 'cent')).toBe(-50);
 });
 
-test('a token that was over before it arrived is paid for, and the next one can be had', async () => {
+test('a token that was over before it came is paid for, and a next one can be had', async () => {
   const { market: made, seller, buyer, id } = await market();
   await seller.desk.offer(id, terms(made, { seconds: 100, until: made.now + YEAR }));
   made.network.onAnswer = lost;
@@ -363,7 +363,7 @@ test('a publisher that gives token after token leaves one', async () => {
   expect(seller.desk.issued(id)).toHaveLength(3);
 });
 
-test('one peer waits with a few purchases at once, and the reason it is told is one line', async () => {
+test('a peer waits with a few purchases at once, and hears a reason of one line', async () => {
   const made = new Market();
   let release = () => {};
   const held = new Promise<void>((resolve) => {
