@@ -20,7 +20,7 @@ import type { CheckpointStatus } from './checkpoints.ts';
 import { type Config, policyOf } from './config.ts';
 import type { DataRegistry } from './data-registry.ts';
 import { Inspections } from './inspections.ts';
-import { launchJob } from './launch.ts';
+import { launchJob, type RestrictedBy } from './launch.ts';
 import type { LiveRounds } from './live-rounds.ts';
 import { modelHandlers } from './model-service.ts';
 import type { RunningModels } from './model-start.ts';
@@ -77,7 +77,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
     jobs: async () => node.jobs().map(shown),
     job: async (id) => find(id),
     manifest: async (id) => manifests.view(node.job(findJob(node, id))!),
-    launch: (file, model) => launchJob(node, file, model),
+    launch: (file, model) => launchJob(node, file, model, restrictedBy(parts)),
     approve: async (id, dataset) => shown(await node.approve(findJob(node, id), dataset)),
     refuse: async (id) => shown(await node.refuse(findJob(node, id))),
     cancel: async (id) => shown(await node.cancel(findJob(node, id))),
@@ -206,6 +206,14 @@ function resourcesView({ config: { resources }, governor, blobs }: ControlParts)
     },
   };
 }
+
+/** A publisher may hand out its own as it likes. */
+const restrictedBy =
+  ({ models: { service }, swarm }: ControlParts): RestrictedBy =>
+  (model) => {
+    const id = service.restrictedAs(model);
+    return id === undefined || service.book.get(id)?.publisher === swarm.self ? undefined : id;
+  };
 
 /** A job by its id, an unambiguous beginning of it, or its name. */
 export function findJob(node: StarlingNode, wanted: string): JobId {

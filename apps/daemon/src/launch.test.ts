@@ -4,7 +4,7 @@ import { hashHex } from '@starling/crypto';
 import { GraphBuilder, readModel, writeModel } from '@starling/onnx';
 import type { Manifest } from '@starling/protocol-rounds';
 import { expect, test } from 'vitest';
-import { launchJob } from './launch.ts';
+import { launchJob as launchUnless, type RestrictedBy } from './launch.ts';
 
 const file = (output?: string) =>
   jobFileSchema.parse({
@@ -24,6 +24,11 @@ function recorder() {
   };
   return { node, launched };
 }
+
+type Launch = Parameters<typeof launchUnless>;
+const nobody: RestrictedBy = () => undefined;
+const launchJob = (node: Launch[0], job: Launch[1], model: Uint8Array) =>
+  launchUnless(node, job, model, nobody);
 
 const outputsOf = (model: Uint8Array) => readModel(model).graph.outputs.map(({ name }) => name);
 
@@ -49,6 +54,15 @@ test('an output that the model does not have is refused, with those that it has'
   const { node, launched } = recorder();
   const launching = launchJob(node, file('masks'), twoOutputs());
   await expect(launching).rejects.toThrow('no output "masks"; the model has scores, boxes');
+  expect(launched).toEqual([]);
+});
+
+test('another peer’s restricted model is launched for nobody', async () => {
+  const { node, launched } = recorder();
+  const model = twoOutputs();
+  const restrictedBy: RestrictedBy = (hash) => (hash === hashHex(model) ? 'card-7' : undefined);
+  const launching = launchUnless(node, file('boxes'), model, restrictedBy);
+  await expect(launching).rejects.toThrow('the restricted model of card card-7');
   expect(launched).toEqual([]);
 });
 

@@ -1,5 +1,6 @@
 import { type JobFile, type LaunchedView, manifestOf } from '@starling/control';
-import { ConfigError, ProtocolError } from '@starling/core';
+import { type BlobHash, ConfigError, ProtocolError } from '@starling/core';
+import { hashHex } from '@starling/crypto';
 import type { StarlingNode } from '@starling/node';
 import { withOutput } from '@starling/onnx';
 import { type Manifest, NO_PRIVACY } from '@starling/protocol-rounds';
@@ -7,6 +8,9 @@ import { manifestFault, noiseForJob } from '@starling/rounds';
 import { guaranteeView } from './privacy-view.ts';
 
 type Launcher = Pick<StarlingNode, 'describe' | 'launch'>;
+
+/** The restricted card of another peer that a file is the model of, if it is one. */
+export type RestrictedBy = (model: BlobHash) => string | undefined;
 
 /**
  * Launches what a job file says, with the output of the model that it names.
@@ -16,7 +20,13 @@ export async function launchJob(
   node: Launcher,
   file: JobFile,
   given: Uint8Array,
+  restrictedBy: RestrictedBy,
 ): Promise<LaunchedView> {
+  const card = restrictedBy(hashHex(given) as BlobHash);
+  if (card !== undefined) {
+    const what = `it is the restricted model of card ${card}, and a job gives its model to all`;
+    throw new ConfigError('job.model', what, 'Ask its publisher to launch the job');
+  }
   const measured = file.training.metrics.map(({ output }) => output);
   const model = file.output === undefined ? given : withOutput(given, file.output, measured);
   const manifest = await withNoise(node, file, model);

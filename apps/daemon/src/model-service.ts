@@ -1,7 +1,7 @@
 import type { CardFile, ModelHandlers } from '@starling/control';
 import { type BlobHash, ConfigError } from '@starling/core';
 import { hashHex } from '@starling/crypto';
-import type { ModelService } from '@starling/models';
+import type { HeldCard, ModelService } from '@starling/models';
 import type { CardId } from '@starling/protocol-models';
 import type { RunningModels } from './model-start.ts';
 import { cardView, foundView } from './model-views.ts';
@@ -83,11 +83,16 @@ export function modelHandlers(parts: ModelHandlerParts): ModelHandlers {
   };
 }
 
-/** A published model by its bytes; of several cards the newest that is known here. */
+/**
+ * A published model by its bytes: of several cards this peer's own, or else the one that was known
+ * here first, since anybody may publish a copy.
+ */
 function cardOfModel({ book }: ModelService, hash: string): CardId {
-  const cards = [...book.all()].filter(({ card }) => card.model.hash === hash);
-  const last = cards.toSorted((a, b) => b.taken - a.taken)[0];
-  if (last !== undefined) return last.id;
+  const hasModel = ({ card }: HeldCard) => card.model.hash === hash;
+  const first = (cards: Iterable<HeldCard>) =>
+    [...cards].filter(hasModel).toSorted((a, b) => a.taken - b.taken)[0];
+  const found = first(book.own()) ?? first(book.all());
+  if (found !== undefined) return found.id;
   const hint = 'Publish the models that were averaged first';
   throw new ConfigError('recipe', `no card is known here of model ${hash.slice(0, 12)}…`, hint);
 }

@@ -2,13 +2,10 @@ import { encodeCanonical, type JobId, type PeerId } from '@starling/core';
 import { decodeState } from '@starling/federation';
 import type { StarlingNode } from '@starling/node';
 import {
-  type Certificate,
   type Manifest,
   type MembershipProof,
   type Proof,
   proofCodec,
-  readThanks,
-  statementHash,
 } from '@starling/protocol-rounds';
 import { applyVector } from '@starling/trainer';
 
@@ -47,7 +44,7 @@ export async function gatherModel(
 ): Promise<ModelParts> {
   const { model: launched, state, certificates, signed, report } = await node.model(id, wanted);
   const { manifest, launcher } = report.job;
-  const thanks = thanksFor(certificates, await node.thanks(id));
+  const thanks = await node.thanks(id, certificates);
   const rosters = certificates.flatMap(({ statement }) => statement.roster);
   const membership = proofOf([launcher, ...rosters]);
   return {
@@ -75,10 +72,4 @@ export function assembleModel(
   const isLaunched = round === 0 && own === undefined;
   const model = isLaunched ? launched : applyVector(launched, vector, manifest.training, own);
   return { round, model, proof };
-}
-
-/** Only those for rounds that lead to the model. */
-function thanksFor(chain: readonly Certificate[], thanks: readonly Uint8Array[]) {
-  const rounds = new Set(chain.map(({ statement }) => statementHash(statement)));
-  return thanks.filter((bytes) => rounds.has(readThanks(bytes)!.certificate));
 }

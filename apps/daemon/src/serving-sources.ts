@@ -95,6 +95,8 @@ export interface CardModels {
   /** By its card's id, a beginning of it, or a name. @throws ConfigError */
   named(wanted: string): HeldCard;
   fetch(id: string): Promise<{ readonly model: Uint8Array }>;
+  /** The restricted card that a file is the model of. */
+  restrictedAs(model: BlobHash): CardId | undefined;
 }
 
 /**

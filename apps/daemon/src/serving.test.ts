@@ -1,12 +1,14 @@
-import type { JobId, PeerId } from '@starling/core';
+import type { BlobHash, JobId, PeerId } from '@starling/core';
+import { hashHex } from '@starling/crypto';
 import { encodeState } from '@starling/federation';
 import { readModel, writeModel } from '@starling/onnx';
+import type { CardId } from '@starling/protocol-models';
 import { DEFAULT_TRAINING } from '@starling/protocol-rounds';
 import type { Notice } from '@starling/rounds';
 import { NO_OBSERVER } from '@starling/serving';
 import { MemoryBlobStore, MemoryJournal } from '@starling/store';
 import type { Inference } from '@starling/trainer';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { MemoryNetwork } from '../../../test/helpers/memory-network.ts';
 import { silentLog } from '../../../test/helpers/parts.ts';
 import { drawn, graphOf, node } from '../../../test/helpers/small-graphs.ts';
@@ -62,6 +64,7 @@ const CARDS = {
     return { id, card: { name: 'digits', version: 3, model } } as never;
   },
   fetch: async () => ({ model: new Uint8Array([7]) }),
+  restrictedAs: (): CardId | undefined => undefined,
 };
 
 async function scene(listen = true) {
@@ -171,6 +174,39 @@ describe('the model of a file', () => {
     expect((await last.handlers.list()).models).toEqual([]);
     await expect(last.handlers.unserve('m')).rejects.toThrow(/no model "m" is served/);
     await last.close();
+  });
+
+  test('that is a restricted model is not put where others get it by its hash', async () => {
+    const { service, serve, parts } = await scene();
+    const secret = weighing(0.5);
+    const hash = hashHex(secret) as BlobHash;
+    const card = 'ef'.repeat(32) as CardId;
+    CARDS.restrictedAs = () => card;
+    onTestFinished(() => {
+      CARDS.restrictedAs = () => undefined;
+    });
+    await expect(serve(file(secret))).rejects.toThrow(`starling model serve NAME --card ${card}`);
+    expect(await parts.blobs.has(hash)).toBe(false);
+    await service.close();
+  });
+
+  test('stays when its name was taken again while the last model of it ended', async () => {
+    const { service, serve, parts } = await scene();
+    const { open } = parts.inference;
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    parts.inference.open = async (bytes) => ({ ...(await open(bytes)), close: () => held });
+    await serve(file(weighing(0.5)));
+    const gone = service.handlers.unserve('m');
+    await until(async () => (await service.handlers.list()).models.length === 0);
+    await serve(file(weighing(0.75), 'b.onnx'));
+    release();
+    await gone;
+    expect((await service.handlers.list()).models).toMatchObject([{ from: 'b.onnx' }]);
+    expect([...service.pinned()]).toHaveLength(1);
+    await service.close();
   });
 
   test('that does not load is not served at all', async () => {

@@ -10,7 +10,7 @@ import {
   type PeerId,
   utf8,
 } from '@starling/core';
-import { parsePeerId } from '@starling/crypto';
+import { hashHex, parsePeerId } from '@starling/crypto';
 import type { StarlingNode } from '@starling/node';
 import type { CardId } from '@starling/protocol-models';
 import type { Notice } from '@starling/rounds';
@@ -98,6 +98,7 @@ export class ServingService {
       ...parts,
       mayAsk: (model, peer) => {
         const source = service.#entries.get(model)?.source;
+        if (source === undefined) return false;
         return !(source instanceof CardSource) || parts.admits(source.card, peer);
       },
     });
@@ -199,7 +200,9 @@ export class ServingService {
   async #serve({ name, source: wanted, options }: Wanted) {
     this.#demandClients(options);
     const known = this.#entries.get(name);
-    if (wanted.kind === 'file' && known?.source instanceof FileSource) {
+    // What is being ended is there no more, though its file is kept until then.
+    const isServed = this.#serving.model(name) !== undefined;
+    if (wanted.kind === 'file' && isServed && known?.source instanceof FileSource) {
       return this.#replace(name, known.source, { ...wanted, options });
     }
     const made = await this.#sourceOf(wanted);
@@ -228,8 +231,21 @@ export class ServingService {
       const from = `job ${node.job(job)?.job.manifest.name ?? job}`;
       return { source: new JobSource(node, job), from };
     }
-    const hash = await blobs.put(Buffer.from(wanted.model, 'base64'));
+    const hash = await blobs.put(this.#fileOf(wanted.model));
     return { source: new FileSource(blobs, hash, 1), from: wanted.file };
+  }
+
+  /** @throws ConfigError for a restricted model: the store gives what it has to all who ask */
+  #fileOf(base64: string): Uint8Array {
+    const file = Buffer.from(base64, 'base64');
+    const card = this.#parts.models.restrictedAs(hashHex(file) as BlobHash);
+    if (card === undefined) return file;
+    const what = 'this file is a restricted model, and others would get it by its hash';
+    throw new ConfigError(
+      'model',
+      what,
+      `Serve its card: \`starling model serve NAME --card ${card}\``,
+    );
   }
 
   /** The next version of a file; where it does not load, the one before stays. */
@@ -239,7 +255,7 @@ export class ServingService {
       const hint = `End it first: \`starling model unserve ${name}\``;
       throw new ConfigError('model', `"${name}" is served with other options`, hint);
     }
-    const hash = await this.#parts.blobs.put(Buffer.from(model, 'base64'));
+    const hash = await this.#parts.blobs.put(this.#fileOf(model));
     const before = { hash: source.hash, version: source.version };
     source.replace(hash, before.version + 1);
     await served.refresh();
@@ -255,6 +271,7 @@ export class ServingService {
 
   async #unserve(name: string) {
     const last = this.#serving.find(name);
+    const entry = this.#entries.get(name);
     // Throws where there is none.
     const removed = this.#serving.remove(name);
     if (last === undefined) {
@@ -265,7 +282,8 @@ export class ServingService {
     // A journal deletes by prefix, and one name may begin another.
     await this.#parts.journal.put(`${PREFIX}${name}`, utf8(JSON.stringify(null)));
     await removed;
-    this.#entries.delete(name);
+    // The name may be another model's by now.
+    if (this.#entries.get(name) === entry) this.#entries.delete(name);
     return view;
   }
 

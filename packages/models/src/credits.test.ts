@@ -1,5 +1,12 @@
+import { decodeCanonical } from '@starling/core';
 import { signingKeyFromSeed } from '@starling/crypto';
-import { signThanks, statementHash } from '@starling/protocol-rounds';
+import {
+  PROOF_BYTES_MAX,
+  proofCodec,
+  proofThanksMax,
+  signThanks,
+  statementHash,
+} from '@starling/protocol-rounds';
 import { expect, test } from 'vitest';
 import { creditsOf, type JobCredits } from './credits.ts';
 import { chainOf, JOB, KEYS, proofOf } from './testing/hand-made-job.ts';
@@ -74,4 +81,14 @@ test('of two thanks by one signer the same one counts, in whatever order they st
   const sumsIn = (thanks: readonly Uint8Array[]) =>
     (creditsOf(proofOf(chain, { thanks })) as JobCredits).credits.map(({ sums }) => sums);
   expect(sumsIn(all)).toEqual(sumsIn(all.toReversed()));
+});
+
+test('a proof with as many thanks as it may have can be read', () => {
+  const chain = chainOf();
+  const proof = (thanks: number) =>
+    proofOf(chain, { thanks: new Array(thanks).fill(new Uint8Array(1)) });
+  const read = (bytes: Uint8Array) => decodeCanonical(proofCodec, bytes, PROOF_BYTES_MAX);
+  const most = proofThanksMax(chain.length);
+  expect(read(proof(most)).thanks).toHaveLength(most);
+  expect(() => read(proof(most + 16))).toThrow('too many items');
 });

@@ -131,6 +131,12 @@ export class ModelService {
     return { found, asked };
   }
 
+  /** The restricted card that a file is the model of, if it is known here. */
+  restrictedAs(model: BlobHash): CardId | undefined {
+    const isIt = ({ card }: HeldCard) => card.access === 'restricted' && card.model.hash === model;
+    return this.book.all().find(isIt)?.id;
+  }
+
   /** A card by its id, the beginning of one, or its name. @throws ConfigError */
   named(wanted: string): HeldCard {
     return cardNamed(this.book.all(), wanted);

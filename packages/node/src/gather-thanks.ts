@@ -1,5 +1,5 @@
-import { type PeerId, ProtocolError } from '@starling/core';
-import { type Job, readThanks } from '@starling/protocol-rounds';
+import { millis, type PeerId, ProtocolError } from '@starling/core';
+import { type Certificate, type Job, readThanks } from '@starling/protocol-rounds';
 import type { JobHost } from './job-host.ts';
 import type { NodeParts } from './parts.ts';
 import { askSync } from './sync-client.ts';
@@ -7,19 +7,26 @@ import { askSync } from './sync-client.ts';
 /** Peers that are asked; what they hold is nearly the same. */
 const ASKED_MAX = 4;
 const TIMEOUT_MS = 3_000;
+/** For all that is asked: thanks are good to have, and whoever waits for a model waits for them. */
+const DEADLINE_MS = millis(10_000);
 
 /**
- * Thanks for the rounds of a job: those held here, and those that gossip did not bring.
- * @returns signed thanks, the earliest first
+ * Thanks for the rounds of a job: those held here, and those that gossip did not bring, as far as
+ * others tell them in time.
+ * @param chain the rounds that they are for
+ * @returns signed thanks, the earliest first; no more than fit into the chain's proof
  */
 export async function gatherThanks(
   parts: NodeParts,
   job: Job,
   host: JobHost,
+  chain?: readonly Certificate[],
 ): Promise<readonly Uint8Array[]> {
+  const first = await host.thanks.firstLacking();
+  let isLate = false;
   const ask = async (peer: PeerId) => {
-    let fromRound = 1;
-    while (fromRound <= host.state.chain.length) {
+    let fromRound = first;
+    while (!isLate && fromRound <= host.state.chain.length) {
       const request = { kind: 'thanks', job: job.id, fromRound } as const;
       const answer = await askSync(parts, peer, request, TIMEOUT_MS);
       if (answer.kind !== 'thanks' || answer.thanks.length === 0) return;
@@ -35,6 +42,15 @@ export async function gatherThanks(
     }
   };
   const peers = parts.transport.peers().slice(0, ASKED_MAX);
-  await Promise.allSettled(peers.map(ask));
-  return host.thanks.all();
+  await new Promise<void>((resolve) => {
+    const cancel = parts.clock.setTimer(DEADLINE_MS, () => {
+      isLate = true;
+      resolve();
+    });
+    void Promise.allSettled(peers.map(ask)).then(() => {
+      cancel();
+      resolve();
+    });
+  });
+  return host.thanks.all(chain);
 }

@@ -10,6 +10,7 @@ import {
 } from '@starling/core';
 import { encodeState, initialState } from '@starling/federation';
 import {
+  type Certificate,
   type Job,
   jobsTopic,
   jobTopic,
@@ -239,10 +240,13 @@ export class StarlingNode {
     return { model, state, certificates, signed: known.manifest, report: report(known) };
   }
 
-  /** Signed receipts for what peers served each other in a job's rounds. */
-  thanks(id: JobId): Promise<readonly Uint8Array[]> {
+  /**
+   * Signed receipts for what peers served each other in a job's rounds, as many as its proof takes.
+   * @param chain only those for its rounds; all of the job unless told
+   */
+  thanks(id: JobId, chain?: readonly Certificate[]): Promise<readonly Uint8Array[]> {
     const { job, host } = this.#known(id);
-    return gatherThanks(this.#parts, job, host);
+    return gatherThanks(this.#parts, job, host, chain);
   }
 
   /** This peer's own weights of a job; undefined where it has trained none. */

@@ -11,8 +11,10 @@ import {
 import { MemoryJournal } from '@starling/store';
 import { expect, onTestFinished, test } from 'vitest';
 import { MemoryNetwork } from '../../../test/helpers/memory-network.ts';
+import { until } from '../../../test/helpers/until.ts';
 import { TEST_MODEL, VirtualSwarm, virtualManifest } from '../../../test/helpers/virtual-swarm.ts';
 import { certificateAfter, testJob } from '../../rounds/src/testing/fixtures.ts';
+import { gatherThanks } from './gather-thanks.ts';
 import { ThanksBook } from './thanks.ts';
 
 const keys = [1, 2, 3, 4].map((seed) => signingKeyFromSeed(new Uint8Array(32).fill(seed)));
@@ -120,6 +122,75 @@ test('of two by one signer the same one stays, in whatever order they come [R-75
   );
   expect(kept[0]).toHaveLength(1);
   expect(kept[0]).toEqual(kept[1]);
+});
+
+/** A chain whose every round all have thanked for, in a book. */
+async function thankedChain(rounds: number) {
+  const scene = bookOf();
+  for (let round = 1; round <= rounds; round++) {
+    const next = certificateAfter(scene.held.chain, { job, roster: keys });
+    scene.held.chain = [...scene.held.chain, next];
+    for (const key of [a, b, c]) scene.book.take(thanksOf(key, next));
+    scene.book.certified();
+  }
+  await scene.book.all();
+  return scene;
+}
+
+test('of more than a proof takes there are the last rounds, whole', async () => {
+  const { book, held } = await thankedChain(3);
+  const kept = await book.all(held.chain, 11);
+  expect(kept).toHaveLength(8);
+  const rounds = new Set(kept.map((bytes) => readThanks(bytes)!.certificate));
+  expect([...rounds]).toEqual(held.chain.slice(1).map(({ statement }) => statementHash(statement)));
+  expect(await book.all(held.chain.slice(0, 1))).toHaveLength(4);
+});
+
+test('an answer begins where it was asked for, and reads nothing before', async () => {
+  const { book, held, journal } = await thankedChain(12);
+  const read: string[] = [];
+  const entries = journal.entries.bind(journal);
+  journal.entries = async function* (prefix) {
+    for await (const entry of entries(prefix)) {
+      read.push(entry[0]);
+      yield entry;
+    }
+  };
+  const told = await book.from(9);
+  expect(read).toHaveLength(16);
+  const rounds = held.chain.slice(8).flatMap(({ statement }) => {
+    return keys.map(() => statementHash(statement));
+  });
+  expect(told.map((bytes) => readThanks(bytes)!.certificate)).toEqual(rounds);
+});
+
+test('the first round is asked for of which thanks are missing', async () => {
+  const { book, held } = await thankedChain(2);
+  expect(await book.firstLacking()).toBe(3);
+  const next = certificateAfter(held.chain, { job, roster: keys });
+  held.chain = [
+    ...held.chain,
+    next,
+    certificateAfter([...held.chain, next], { job, roster: keys }),
+  ];
+  book.take(thanksOf(a, next));
+  expect(await book.firstLacking()).toBe(3);
+});
+
+test('who waits for thanks waits no longer than so, however slowly they come', async () => {
+  const { book, held } = await thankedChain(2);
+  const next = certificateAfter(held.chain, { job, roster: keys });
+  held.chain = [...held.chain, next];
+  const timers: (() => void)[] = [];
+  const parts = {
+    clock: { setTimer: (_: number, expired: () => void) => timers.push(expired) },
+    transport: { peers: () => [a.peerId], request: () => new Promise(() => {}) },
+  };
+  const host = { thanks: book, state: { chain: held.chain } };
+  const gathered = gatherThanks(parts as never, job, host as never);
+  await until(() => timers.length > 0);
+  timers[0]!();
+  expect(await gathered).toHaveLength(8);
 });
 
 test('peers of a job thank those that served them, and a latecomer finds it all', async () => {

@@ -12,6 +12,8 @@ import {
   type CertificateHash,
   gossipCodec,
   jobTopic,
+  PROOF_THANKS_BYTES_MAX,
+  proofThanksMax,
   type Service,
   signThanks,
   statementHash,
@@ -47,6 +49,7 @@ export class ThanksBook {
   readonly #served = new Map<PeerId, Counts>();
   readonly #waiting = new Map<string, Thanks>();
   #thanked: CertificateHash | undefined;
+  #index: { readonly chain: Chain; readonly rounds: ReadonlyMap<string, number> } | undefined;
   /** Of two by one signer the same one is kept everywhere, so they are taken in turn. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -86,10 +89,8 @@ export class ThanksBook {
    */
   take(thanks: Thanks): number | undefined {
     const { chain, inBackground } = this.#parts;
-    const place = chain().findLastIndex(
-      ({ statement }) => statementHash(statement) === thanks.certificate,
-    );
-    if (place === -1) {
+    const round = this.#roundOf(thanks.certificate);
+    if (round === undefined) {
       this.#waiting.set(thanks.hash, thanks);
       if (this.#waiting.size > WAITING_MAX) {
         this.#waiting.delete(this.#waiting.keys().next().value!);
@@ -97,19 +98,19 @@ export class ThanksBook {
       return undefined;
     }
     this.#waiting.delete(thanks.hash);
-    if (!mayThank(chain()[place]!, thanks.signer)) return undefined;
-    this.#turn = this.#turn.then(() => this.#keep(place + 1, thanks));
+    if (!mayThank(chain()[round - 1]!, thanks.signer)) return undefined;
+    this.#turn = this.#turn.then(() => this.#keep(round, thanks));
     inBackground(this.#turn);
-    return place + 1;
+    return round;
   }
 
   /** Signed thanks of whole rounds, the earliest first, from a round on. */
   async from(round: number): Promise<readonly Uint8Array[]> {
     const rounds = new Map<number, Uint8Array[]>();
     let count = 0;
-    for await (const [key, bytes] of this.#parts.journal.entries(this.#prefix)) {
+    for await (const [key, bytes] of this.#entriesFrom(round)) {
       const [of, certificate] = this.#placeIn(key);
-      if (of < round || !this.#isInChain(of, certificate)) continue;
+      if (!isInChain(this.#parts.chain(), of, certificate)) continue;
       if (count >= THANKS_ANSWER_MAX) {
         // The round that does not fit whole is asked for next.
         const last = [...rounds.keys()].at(-1)!;
@@ -122,20 +123,54 @@ export class ThanksBook {
     return [...rounds.values()].flat();
   }
 
-  /** All that is held about the rounds of the chain. */
-  async all(): Promise<readonly Uint8Array[]> {
+  /**
+   * All that is held about the rounds of a chain; of more than fits into its proof that about the
+   * last ones, in whole rounds.
+   */
+  async all(
+    chain: Chain = this.#parts.chain(),
+    most: number = proofThanksMax(chain.length),
+  ): Promise<readonly Uint8Array[]> {
     await this.#turn;
-    const held: Uint8Array[] = [];
-    for await (const [key, bytes] of this.#parts.journal.entries(this.#prefix)) {
-      if (this.#isInChain(...this.#placeIn(key))) held.push(bytes);
+    const rounds = new Map<number, Uint8Array[]>();
+    let [count, size] = [0, 0];
+    for await (const [key, bytes] of this.#entriesFrom(1)) {
+      const [round, certificate] = this.#placeIn(key);
+      if (!isInChain(chain, round, certificate)) continue;
+      const held = rounds.get(round) ?? [];
+      held.push(bytes);
+      rounds.set(round, held);
+      count += 1;
+      size += bytes.length;
+      while (count > most || size > PROOF_THANKS_BYTES_MAX) {
+        const [earliest, gone] = rounds.entries().next().value!;
+        rounds.delete(earliest);
+        count -= gone.length;
+        size -= gone.reduce((sum, { length }) => sum + length, 0);
+      }
     }
-    return held;
+    return [...rounds.values()].flat();
+  }
+
+  /** The first round of which not all who may thank have; that after the last where all have. */
+  async firstLacking(): Promise<number> {
+    await this.#turn;
+    const chain = this.#parts.chain();
+    let [round, count] = [1, 0];
+    for await (const [key] of this.#entriesFrom(1)) {
+      const [of, certificate] = this.#placeIn(key);
+      if (!isInChain(chain, of, certificate)) continue;
+      if (of !== round) break;
+      count += 1;
+      if (count < thankersIn(chain[of - 1]!).size) continue;
+      [round, count] = [of + 1, 0];
+    }
+    return round;
   }
 
   async #keep(round: number, thanks: Thanks): Promise<void> {
     const { journal } = this.#parts;
-    const digits = String(round).padStart(ROUND_DIGITS, '0');
-    const key = `${this.#prefix}${digits}/${thanks.certificate}/${thanks.signer}`;
+    const key = `${this.#prefix}${digitsOf(round)}/${thanks.certificate}/${thanks.signer}`;
     const held = await journal.get(key);
     if (held !== undefined && toHex(sha256(held)) <= thanks.hash) return;
     await journal.put(key, thanks.bytes);
@@ -150,10 +185,22 @@ export class ThanksBook {
     return [Number(digits), certificate!];
   }
 
-  /** Whether a round still is what it was: the chain may have been rolled back. */
-  #isInChain(round: number, certificate: string): boolean {
-    const now = this.#parts.chain()[round - 1];
-    return now !== undefined && statementHash(now.statement) === certificate;
+  /** Of rounds from one on, in their order. */
+  async *#entriesFrom(round: number): AsyncIterable<readonly [key: string, value: Uint8Array]> {
+    for (const digits of beginningsFrom(digitsOf(round))) {
+      yield* this.#parts.journal.entries(this.#prefix + digits);
+    }
+  }
+
+  /** In the chain as it is now. */
+  #roundOf(certificate: CertificateHash): number | undefined {
+    const chain = this.#parts.chain();
+    // A chain is never changed, but replaced.
+    if (this.#index?.chain !== chain) {
+      const rounds = chain.map(({ statement }, i) => [statementHash(statement), i + 1] as const);
+      this.#index = { chain, rounds: new Map(rounds) };
+    }
+    return this.#index.rounds.get(certificate);
   }
 
   #count(peer: PeerId, kind: keyof Counts, bytes: number): void {
@@ -174,6 +221,26 @@ export class ThanksBook {
   }
 }
 
-function mayThank({ statement }: Certificate, peer: PeerId): boolean {
-  return thankersOf(statement, survivorsOf(statement)).has(peer);
+const thankersIn = ({ statement }: Certificate): ReadonlySet<PeerId> =>
+  thankersOf(statement, survivorsOf(statement));
+
+const mayThank = (certificate: Certificate, peer: PeerId): boolean =>
+  thankersIn(certificate).has(peer);
+
+/** Whether a round still is what it was: a chain may be rolled back. */
+function isInChain(chain: Chain, round: number, certificate: string): boolean {
+  const now = chain[round - 1];
+  return now !== undefined && statementHash(now.statement) === certificate;
+}
+
+const digitsOf = (round: number): string => String(round).padStart(ROUND_DIGITS, '0');
+
+/** How all numbers of as many digits begin that are no smaller, in their order. */
+function* beginningsFrom(digits: string): Iterable<string> {
+  yield digits;
+  for (let at = digits.length - 1; at >= 0; at--) {
+    for (let digit = Number(digits[at]) + 1; digit <= 9; digit++) {
+      yield `${digits.slice(0, at)}${digit}`;
+    }
+  }
 }

@@ -16,7 +16,7 @@ import {
   readAcquittal,
   signAcquittal,
 } from '@starling/protocol-models';
-import { askOffers } from './ask-offers.ts';
+import { askOffers, DECLINED } from './ask-offers.ts';
 import { ACCOUNTS } from './iou-settlement.ts';
 import { type Ledger, moved } from './ledger.ts';
 
@@ -37,6 +37,8 @@ const UNSENT = 'offers/unsent/';
 export class Acquittals {
   readonly #parts: AcquittalParts;
   readonly #leave: () => void;
+  /** One after another: of two at once each would see the whole debt. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(parts: AcquittalParts) {
     this.#parts = parts;
@@ -54,6 +56,12 @@ export class Acquittals {
    * @throws ConfigError when it does not owe so much
    */
   async acquit(from: PeerId, money: Money, note: string): Promise<Acquittal> {
+    const acquittal = await this.#inTurn(() => this.#sign(from, money, note));
+    await this.#sendTo(from).catch((error: unknown) => this.#failed(from, error));
+    return acquittal;
+  }
+
+  async #sign(from: PeerId, money: Money, note: string): Promise<Acquittal> {
     const { key, ledger, random, now, journal } = this.#parts;
     const owed = ledger.balance(ACCOUNTS.receivable(from), money.unit);
     if (money.amount > owed) {
@@ -65,16 +73,25 @@ export class Acquittals {
     const acquittal = signAcquittal(body, key);
     const unsent = `${UNSENT}${from}/${toHex(serial)}`;
     await journal.put(unsent, acquittal.bytes);
-    await ledger.post({
-      ...{ id: idOf(acquittal), at: now(), memo: note || 'paid', document: toHex(acquittal.bytes) },
-      postings: moved(money, ACCOUNTS.receivable(from), ACCOUNTS.settled(from)),
-    });
-    await this.#sendTo(from).catch((error: unknown) => this.#failed(from, error));
+    await this.#book(acquittal);
     return acquittal;
   }
 
+  /** In the creditor's own books. */
+  async #book(acquittal: Acquittal): Promise<void> {
+    const { from, at, note, bytes } = acquittal;
+    await this.#parts.ledger.post({
+      ...{ id: idOf(acquittal), at, memo: note || 'paid', document: toHex(bytes) },
+      postings: moved(acquittal, ACCOUNTS.receivable(from), ACCOUNTS.settled(from)),
+    });
+  }
+
   /** A creditor's word that this peer has paid. @throws ProtocolError when it is none */
-  async take(bytes: Uint8Array, creditor: PeerId): Promise<void> {
+  take(bytes: Uint8Array, creditor: PeerId): Promise<void> {
+    return this.#inTurn(() => this.#take(bytes, creditor));
+  }
+
+  async #take(bytes: Uint8Array, creditor: PeerId): Promise<void> {
     const { key, ledger, now } = this.#parts;
     const acquittal = readAcquittal(bytes);
     if (acquittal?.to !== creditor || acquittal.from !== key.peerId) {
@@ -96,15 +113,24 @@ export class Acquittals {
   async #sendTo(peer: PeerId): Promise<void> {
     const { journal, transport } = this.#parts;
     for await (const [place, acquittal] of journal.entries(`${UNSENT}${peer}/`)) {
+      // A crash may have come before it was booked: then it is on disk, and not in the books.
+      const read = readAcquittal(acquittal);
+      if (read !== undefined) await this.#book(read);
       try {
         await askOffers(transport, peer, { kind: 'acquit', acquittal });
       } catch (error) {
         // What the debtor refuses it will refuse again; what did not arrive goes out later.
-        if (!(error instanceof ProtocolError) || error.code !== 'refused') throw error;
+        if (!(error instanceof ProtocolError) || error.code !== DECLINED) throw error;
         this.#failed(peer, error);
       }
       await journal.deletePrefix(place);
     }
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => {});
+    return turn;
   }
 
   #failed(peer: PeerId, error: unknown): void {

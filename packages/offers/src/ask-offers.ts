@@ -17,7 +17,10 @@ import {
 const TIMEOUT_MS = 20_000;
 const EMPTY = new Uint8Array(0);
 
-/** @throws ProtocolError with the other's reason when it refuses */
+/** Code of what the other understood, and does not do; what else fails may have been done. */
+export const DECLINED = 'declined';
+
+/** @throws ProtocolError, `declined` with the other's reason when it refuses */
 export async function askOffers(
   transport: Transport,
   to: PeerId,
@@ -28,6 +31,6 @@ export async function askOffers(
   const options = { timeoutMs: TIMEOUT_MS, bodyBytesMax: most };
   const parcel = await transport.request(to, OFFERS_PROTOCOL, { header: EMPTY, body }, options);
   const answer = decodeCanonical(offersAnswerCodec, parcel.body, most);
-  if (answer.kind === 'refused') throw new ProtocolError('refused', answer.reason);
+  if (answer.kind === 'refused') throw new ProtocolError(DECLINED, answer.reason);
   return answer;
 }

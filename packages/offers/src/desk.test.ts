@@ -257,3 +257,142 @@ test('a receipt of a payment elsewhere is looked at by a program, and used once'
   expect((await buyerWith(2, 'receipt-7')).hash).toBe(token.hash);
   await expect(buyerWith(3, 'receipt-7')).rejects.toThrow('bought something else already');
 });
+
+test('a free offer books no IOU, so that none counts as known unseen', async () => {
+  const { market: made, seller, buyer, id } = await market();
+  const gift = await made.publish(seller, utf8('a gift'), 'gift');
+  const free = await seller.desk.offer(gift.id, terms(made, { amount: 0 }));
+  made.credit = 0;
+  const { hash: offer } = await seller.desk.offer(id, terms(made));
+  const owed = { from: buyer.peer, to: seller.peer, unit: 'cent', offer, at: made.now };
+  const serial = new Uint8Array(16);
+  const wire = made.network.transport(buyer.peer);
+  const pay = (card: typeof id, hash: string, amount: number) => {
+    const { bytes: iou } = signIou({ ...owed, amount, serial }, buyer.key);
+    const payment = { kind: 'iou', iou } as const;
+    return askOffers(wire, seller.peer, { kind: 'buy', card, offer: hash, payment });
+  };
+  await expect(pay(gift.id, free.hash, 1)).rejects.toThrow('it costs nothing');
+  expect(seller.ledger.entries()).toEqual([]);
+  await expect(pay(id, offer, 40)).rejects.toThrow('credit for 0');
+});
+
+test('two purchases at once, of one card, are one', async () => {
+  const { market: made, seller, buyer, id } = await market();
+  await seller.desk.offer(id, terms(made));
+  const [one, other] = await Promise.all([buyer.desk.buy(id), buyer.desk.buy(id)]);
+  expect(one!.hash).toBe(other!.hash);
+  expect(seller.ledger.balance(ACCOUNTS.receivable(buyer.peer), 'cent')).toBe(40);
+});
+
+const lost = () => {
+  throw new ProtocolError('unreachable', 'lost');
+};
+
+test('what was sold and not answered is had even when the offer has changed', async () => {
+  const { market: made, seller, buyer, id } = await market();
+  await seller.desk.offer(id, terms(made));
+  made.network.onAnswer = lost;
+  await expect(buyer.desk.buy(id)).rejects.toThrow('lost');
+  made.network.onAnswer = () => {};
+  await seller.desk.offer(id, terms(made, { amount: 50 }));
+  const token = await buyer.desk.buy(id);
+  expect(token.hash).toBe(seller.desk.issued(id)[0]!.hash);
+  expect(seller.ledger.balance(ACCOUNTS.receivable(buyer.peer), 'cent')).toBe(40);
+  expect(buyer.ledger.balance(ACCOUNTS.payable(seller.peer), 'cent')).toBe(-40);
+});
+
+test('an IOU that never arrived does not stand in the way of a new offer', async () => {
+  const { market: made, seller, buyer, id } = await market();
+  await seller.desk.offer(id, terms(made));
+  made.network.onRequest = gone(seller.peer);
+  await expect(buyer.desk.buy(id)).rejects.toThrow('gone');
+  made.network.onRequest = () => {};
+  await seller.desk.offer(id, terms(made, { amount: 50 }));
+  await buyer.desk.buy(id);
+  expect(seller.ledger.balance(ACCOUNTS.receivable(buyer.peer), 'cent')).toBe(50);
+  expect(buyer.ledger.balance(ACCOUNTS.payable(seller.peer), 'cent')).toBe(-50);
+});
+
+test('a token that was over before it came is paid for, and a next one can be had', async () => {
+  const { market: made, seller, buyer, id } = await market();
+  await seller.desk.offer(id, terms(made, { seconds: 100, until: made.now + YEAR }));
+  made.network.onAnswer = lost;
+  await expect(buyer.desk.buy(id)).rejects.toThrow('lost');
+  made.network.onAnswer = () => {};
+  made.now += 1000;
+  await expect(buyer.desk.buy(id)).rejects.toThrow('expired');
+  expect(buyer.ledger.balance(ACCOUNTS.payable(seller.peer), 'cent')).toBe(-40);
+  expect((await buyer.desk.buy(id)).expires).toBe(made.now + 100);
+});
+
+test('of two acquittals at once the second sees what the first has left', async () => {
+  const { market: made, seller, buyer, id } = await market();
+  await seller.desk.offer(id, terms(made));
+  await buyer.desk.buy(id);
+  const paid = () => seller.acquittals.acquit(buyer.peer, { amount: 30, unit: 'cent' }, '');
+  const both = await Promise.allSettled([paid(), paid()]);
+  expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+  expect(seller.ledger.balance(ACCOUNTS.receivable(buyer.peer), 'cent')).toBe(10);
+});
+
+test('an acquittal that a crash kept out of the books is in them before it is sent', async () => {
+  const { market: made, seller, buyer, id } = await market();
+  await seller.desk.offer(id, terms(made));
+  await buyer.desk.buy(id);
+  const put = seller.journal.put.bind(seller.journal);
+  seller.journal.put = async (key, value) => {
+    if (key.startsWith('offers/ledger/')) throw new Error('the power is gone');
+    await put(key, value);
+  };
+  const money = { amount: 15, unit: 'cent' };
+  await expect(seller.acquittals.acquit(buyer.peer, money, '')).rejects.toThrow('power');
+  seller.journal.put = put;
+  const again = await made.trader(1, { journal: seller.journal });
+  made.network.connect(again.peer, buyer.peer);
+  await until(() => buyer.ledger.balance(ACCOUNTS.payable(seller.peer), 'cent') === -25);
+  expect(again.ledger.balance(ACCOUNTS.receivable(buyer.peer), 'cent')).toBe(25);
+});
+
+test('a publisher that gives token after token leaves one', async () => {
+  const { seller, buyer, id } = await market();
+  for (const seconds of [100, 300, 200]) await seller.desk.grant(id, buyer.peer, seconds);
+  const kept = [];
+  for await (const entry of buyer.journal.entries('offers/token/')) kept.push(entry);
+  expect(kept).toHaveLength(1);
+  expect(seller.desk.issued(id)).toHaveLength(3);
+});
+
+test('a peer waits with a few purchases at once, and hears a reason of one line', async () => {
+  const made = new Market();
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const settlement = referenceSettlement(async () => {
+    await held;
+    return { ok: false, reason: '\u001b[31mnothing\u001b[0m has come' };
+  });
+  const seller = await made.trader(1, { settlement });
+  const buyer = await made.trader(2, { settlement });
+  const { id } = await made.publish(seller, MODEL);
+  await seller.desk.offer(id, terms(made));
+  const bought = [1, 2, 3, 4].map((receipt) => buyer.desk.buy(id, `receipt-${receipt}`));
+  const outcomes = Promise.allSettled(bought);
+  await expect(buyer.desk.buy(id, 'receipt-5')).rejects.toThrow('too many purchases');
+  release();
+  for (const outcome of await outcomes) {
+    expect(outcome).toMatchObject({ reason: { message: '[31mnothing[0m has come' } });
+  }
+});
+
+test('a receipt with a blank around it is not another receipt', async () => {
+  const made = new Market();
+  const settlement = referenceSettlement(async () => ({ ok: true, reason: '' }));
+  const seller = await made.trader(1, { settlement });
+  const buyer = await made.trader(2, { settlement });
+  const { id } = await made.publish(seller, MODEL);
+  await seller.desk.offer(id, terms(made));
+  await buyer.desk.buy(id, '7');
+  await expect(buyer.desk.buy(id, ' 7')).rejects.toThrow('blank');
+});

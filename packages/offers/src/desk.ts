@@ -16,13 +16,13 @@ import {
   type AccessToken,
   type CardId,
   type CardStatement,
+  isPlainLine,
   MODELS_LIMITS,
   OFFERS_PROTOCOL,
   type OffersAnswer,
   type OffersRequest,
   offersAnswerCodec,
   offersRequestCodec,
-  type Payment,
   type PublishedCard,
   readToken,
   serialOf,
@@ -33,9 +33,9 @@ import {
   type WordOf,
 } from '@starling/protocol-models';
 import type { Acquittals } from './acquittals.ts';
-import { askOffers } from './ask-offers.ts';
+import { askOffers, DECLINED } from './ask-offers.ts';
 import { MODEL_KEY_BYTES, openModel, sealModel } from './sealed-model.ts';
-import type { Order, Settlement } from './settlement.ts';
+import type { Order, Purchase, Settlement } from './settlement.ts';
 import type { Vault } from './vault.ts';
 
 /** Cards and statements as this peer holds them. */
@@ -69,6 +69,11 @@ export interface OpenOffer extends Terms {
 }
 
 const EMPTY = new Uint8Array(0);
+const REASON_CHARS_MAX = 256;
+/** Purchases that wait for their turn: each may ask a program about a receipt. */
+const SALES_MAX = 32;
+const SALES_OF_PEER_MAX = 4;
+const BUSY = 'busy';
 
 /**
  * Restricted models: who may have them, on which terms, and the keys that open them. Serves
@@ -78,6 +83,10 @@ export class OfferDesk {
   readonly #parts: DeskParts;
   /** Sales one after another: two payments at once must not use the same credit. */
   #selling: Promise<unknown> = Promise.resolve();
+  /** Whose turn is to come, each as often as it waits. */
+  #queue: readonly PeerId[] = [];
+  /** By card and receipt: two purchases at once are one. */
+  readonly #buying = new Map<string, Promise<AccessToken>>();
 
   constructor(parts: DeskParts) {
     this.#parts = parts;
@@ -137,7 +146,7 @@ export class OfferDesk {
     if (token === undefined) throw new ProtocolError('token', 'the token is signed by nobody');
     const fault = this.#faultOf(token, this.#parts.key.peerId);
     if (fault !== undefined) throw new ProtocolError('token', fault);
-    await this.#parts.vault.keepToken(token);
+    await this.#keepShown(token);
     return token;
   }
 
@@ -176,26 +185,75 @@ export class OfferDesk {
 
   /**
    * Buys a token under the offer as it stands. When the answer is lost, the next call pays with the
-   * same note and is charged once.
+   * same note and is charged once, even when the offer has changed meanwhile.
    * @param receipt of a payment elsewhere, in place of an IOU
    * @throws ConfigError where nothing is offered; ProtocolError with the seller's reason
    */
-  async buy(id: CardId, receipt?: string): Promise<AccessToken> {
+  buy(id: CardId, receipt?: string): Promise<AccessToken> {
+    const place = `${id} ${receipt ?? ''}`;
+    const purchase =
+      this.#buying.get(place) ??
+      this.#buy(id, receipt).finally(() => {
+        this.#buying.delete(place);
+      });
+    this.#buying.set(place, purchase);
+    return purchase;
+  }
+
+  async #buy(id: CardId, receipt?: string): Promise<AccessToken> {
     const { publisher } = this.#card(id);
     const offer = this.offerOf(id);
+    const earlier = await this.#boughtEarlier(id, offer?.hash);
+    if (earlier !== undefined) return earlier;
     const { key, settlement } = this.#parts;
     if (offer === undefined) {
       throw new ConfigError('card', 'its publisher offers no token', 'Ask it for a grant');
     }
     const { amount, unit, hash } = offer;
     const order = { card: id, offer: hash, amount, unit, buyer: key.peerId, seller: publisher };
-    const payment = await settlement.pay(order, receipt);
-    const answer = await this.#ask(publisher, { kind: 'buy', card: id, offer: hash, payment });
+    return this.#redeem({ order, payment: await settlement.pay(order, receipt) });
+  }
+
+  /** What an earlier offer was paid for, where the answer was lost. */
+  async #boughtEarlier(card: CardId, now: string | undefined): Promise<AccessToken | undefined> {
+    const { settlement } = this.#parts;
+    for (const purchase of await settlement.unanswered(card)) {
+      const { order } = purchase;
+      if (order.offer === now) continue;
+      try {
+        return await this.#redeem(purchase);
+      } catch (error) {
+        if (!(error instanceof ProtocolError) || error.code !== DECLINED) throw error;
+        await settlement.declined(order);
+      }
+    }
+    return undefined;
+  }
+
+  async #redeem({ order, payment }: Purchase): Promise<AccessToken> {
+    const { card, offer, seller } = order;
+    const { settlement } = this.#parts;
+    const answer = await this.#ask(seller, { kind: 'buy', card, offer, payment });
     if (answer.kind !== 'sold')
       throw new ProtocolError('answer', `${answer.kind} in place of sold`);
-    const token = await this.take(answer.token);
-    await settlement.bought(order, payment);
-    return token;
+    try {
+      const token = await this.take(answer.token);
+      await settlement.bought(order, payment);
+      return token;
+    } catch (error) {
+      // It is paid for all the same, and would come as the answer to this payment for ever.
+      if (this.#hasEnded(answer.token, order)) await settlement.bought(order, payment);
+      throw error;
+    }
+  }
+
+  /** Whether it is what was ordered, and over or revoked by now. */
+  #hasEnded(bytes: Uint8Array, { card: id, buyer }: Order): boolean {
+    const token = readToken(bytes);
+    if (token === undefined) return false;
+    const isOver = token.expires < this.#parts.now() || this.#revoked(id).has(serialOf(token));
+    const then = { card: this.#card(id), shower: buyer, now: token.issued };
+    return isOver && tokenFault(token, { ...then, isRevoked: () => false }) === undefined;
   }
 
   /**
@@ -230,7 +288,8 @@ export class OfferDesk {
     const published = this.#parts.shelf.card(id);
     if (published === undefined) return false;
     if (published.card.access === 'open' || peer === published.publisher) return true;
-    return this.#parts.vault.tokens(id).some((token) => this.#faultOf(token, peer) === undefined);
+    const own = this.#parts.vault.tokens(id).filter(({ holder }) => holder === peer);
+    return own.some((token) => this.#faultOf(token, peer) === undefined);
   }
 
   async #answer(parcel: Parcel, from: PeerId): Promise<Parcel> {
@@ -241,7 +300,9 @@ export class OfferDesk {
       answer = await this.#serve(request, from);
     } catch (error) {
       if (!(error instanceof ProtocolError || error instanceof ConfigError)) throw error;
-      answer = { kind: 'refused', reason: error.message.slice(0, 256) };
+      // Not an answer: the buyer must not take it for a no.
+      if (error instanceof ProtocolError && error.code === BUSY) throw error;
+      answer = { kind: 'refused', reason: reasonOf(error) };
     }
     return { header: EMPTY, body: encodeCanonical(offersAnswerCodec, answer) };
   }
@@ -249,7 +310,7 @@ export class OfferDesk {
   async #serve(request: OffersRequest, from: PeerId): Promise<OffersAnswer> {
     switch (request.kind) {
       case 'buy':
-        return this.#inTurn(() => this.#sell(request, from));
+        return this.#inTurn(from, () => this.#sell(request, from));
       case 'key':
         return { kind: 'key', key: await this.#keyFor(request.token, from) };
       case 'acquit':
@@ -261,10 +322,19 @@ export class OfferDesk {
     }
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+  async #inTurn<T>(buyer: PeerId, work: () => Promise<T>): Promise<T> {
+    const own = this.#queue.filter((peer) => peer === buyer).length;
+    if (own >= SALES_OF_PEER_MAX || this.#queue.length >= SALES_MAX) {
+      throw new ProtocolError(BUSY, 'too many purchases at once, try again in a moment');
+    }
+    this.#queue = [...this.#queue, buyer];
     const turn = this.#selling.then(work);
     this.#selling = turn.catch(() => {});
-    return turn;
+    try {
+      return await turn;
+    } finally {
+      this.#queue = this.#queue.toSpliced(this.#queue.indexOf(buyer), 1);
+    }
   }
 
   async #sell(
@@ -273,6 +343,15 @@ export class OfferDesk {
   ): Promise<OffersAnswer> {
     const { vault, settlement, key } = this.#parts;
     this.#own(card);
+    const id = settlement.idOf(payment);
+    const sale = id === undefined ? undefined : await vault.saleOf(id);
+    if (sale !== undefined) {
+      if (sale.holder !== buyer || sale.card !== card) {
+        throw new ProtocolError('payment', 'this payment has bought something else already');
+      }
+      await settlement.sold({ card, buyer }, payment);
+      return { kind: 'sold', token: sale.bytes };
+    }
     const offer = this.offerOf(card);
     if (offer?.hash !== hash) {
       throw new ProtocolError('offer', 'the offer has changed or is over: look at it again');
@@ -281,15 +360,12 @@ export class OfferDesk {
     const order: Order = { card, offer: hash, amount, unit, buyer, seller: key.peerId };
     const accepted = await settlement.accept(order, payment);
     if (accepted.kind === 'refused') throw new ProtocolError('payment', accepted.reason);
-    const before = await vault.saleOf(accepted.id);
     // What costs nothing is had again when it is over; what was paid for once is had once.
-    const isOver = amount === 0 && before !== undefined && this.#faultOf(before, buyer);
-    const token = before && !isOver ? before : await this.#issue(card, buyer, seconds);
-    if (token.holder !== buyer || token.card !== card) {
-      throw new ProtocolError('payment', 'this payment has bought something else already');
-    }
+    const before = await vault.saleOf(accepted.id);
+    const isGood = before !== undefined && this.#faultOf(before, buyer) === undefined;
+    const token = isGood ? before : await this.#issue(card, buyer, seconds);
     await vault.keepSale(accepted.id, token);
-    await settlement.sold(order, payment satisfies Payment);
+    await settlement.sold(order, payment);
     return { kind: 'sold', token: token.bytes };
   }
 
@@ -301,8 +377,23 @@ export class OfferDesk {
     const key = await this.#parts.vault.key(token.card);
     if (key === undefined)
       throw new ProtocolError('model-key', 'this peer has no key of the model');
-    await this.#parts.vault.keepToken(token);
+    await this.#keepShown(token);
     return key;
+  }
+
+  /**
+   * Of one card and holder the token that holds the longest: whoever publishes cards can sign any
+   * number of them. Those that this peer has signed are all kept, to be revoked.
+   */
+  async #keepShown(token: AccessToken): Promise<void> {
+    const { vault, key } = this.#parts;
+    if (token.issuer === key.peerId) return vault.keepToken(token);
+    const held = vault.tokens(token.card).filter(({ holder }) => holder === token.holder);
+    const isKnown = (other: AccessToken) =>
+      other.expires >= token.expires && this.#faultOf(other, other.holder) === undefined;
+    if (held.some(isKnown)) return;
+    await vault.keepToken(token);
+    await vault.dropTokens(held.filter(({ hash }) => hash !== token.hash));
   }
 
   async #issue(card: CardId, holder: PeerId, seconds: number): Promise<AccessToken> {
@@ -360,3 +451,7 @@ export class OfferDesk {
     return askOffers(this.#parts.transport, to, request);
   }
 }
+
+/** One line for the other side to show; a program's words may have anything in them. */
+const reasonOf = ({ message }: Error): string =>
+  [...message.slice(0, REASON_CHARS_MAX)].filter(isPlainLine).join('');

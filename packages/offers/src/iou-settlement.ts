@@ -1,8 +1,14 @@
 import { type Journal, type PeerId, ProtocolError, type Random, toHex } from '@starling/core';
 import type { SigningKey } from '@starling/crypto';
-import { type Iou, type Payment, readIou, signIou } from '@starling/protocol-models';
+import { type CardId, type Iou, type Payment, readIou, signIou } from '@starling/protocol-models';
 import { type Ledger, moved } from './ledger.ts';
-import { freeSettlement, type Order, refused, type Settlement } from './settlement.ts';
+import {
+  freeSettlement,
+  type Order,
+  type Purchase,
+  refused,
+  type Settlement,
+} from './settlement.ts';
 
 export interface IouParts {
   readonly key: SigningKey;
@@ -26,7 +32,8 @@ export const ACCOUNTS = {
 } as const;
 
 const PENDING = 'offers/paying/';
-const pendingKey = (order: Order): string => PENDING + order.offer;
+const pendingOf = (card: CardId): string => `${PENDING}${card}/`;
+const pendingKey = ({ card, offer }: Order): string => pendingOf(card) + offer;
 
 /**
  * The default: buyers sign IOUs, sellers give credit up to a limit, and both keep books. How a debt
@@ -60,8 +67,31 @@ export class IouSettlement implements Settlement {
     return found;
   }
 
+  async unanswered(card: CardId): Promise<readonly Purchase[]> {
+    const found: Purchase[] = [];
+    for await (const [, iou] of this.#parts.journal.entries(pendingOf(card))) {
+      const { from: buyer, to: seller, amount, unit, offer } = mustRead(iou);
+      const order = { card, offer, amount, unit, buyer, seller };
+      found.push({ order, payment: { kind: 'iou', iou } });
+    }
+    return found;
+  }
+
+  async declined(order: Order): Promise<void> {
+    await this.#parts.journal.deletePrefix(pendingKey(order));
+  }
+
+  idOf(payment: Payment): string | undefined {
+    const iou = payment.kind === 'iou' ? readIou(payment.iou) : undefined;
+    return iou && saleOf(iou);
+  }
+
   async accept(order: Order, payment: Payment) {
-    if (order.amount === 0) return freeSettlement.accept(order, payment);
+    if (order.amount === 0) {
+      // Nothing has looked at such an IOU: it must not get into the books.
+      if (payment.kind === 'iou') return refused('it costs nothing: no IOU is taken for it');
+      return freeSettlement.accept(order, payment);
+    }
     if (payment.kind !== 'iou') return refused('this peer takes IOUs');
     const iou = readIou(payment.iou);
     if (iou === undefined) return refused('the IOU is not signed by its debtor');
@@ -76,10 +106,9 @@ export class IouSettlement implements Settlement {
     return refused(`you owe ${owed} ${unit} here, and have credit for ${credit}`);
   }
 
-  async sold(order: Order, payment: Payment): Promise<void> {
+  async sold({ buyer, card }: Pick<Order, 'card' | 'buyer'>, payment: Payment): Promise<void> {
     if (payment.kind !== 'iou') return;
     const iou = mustRead(payment.iou);
-    const { buyer, card } = order;
     await this.#parts.ledger.post({
       ...{ id: saleOf(iou), at: this.#parts.now(), memo: `a token for ${card}` },
       postings: moved(iou, ACCOUNTS.income(card), ACCOUNTS.receivable(buyer)),

@@ -41,6 +41,13 @@ export class Vault {
     this.#tokens.set(placeOf(token), token);
   }
 
+  async dropTokens(tokens: readonly AccessToken[]): Promise<void> {
+    for (const token of tokens) {
+      await this.#journal.deletePrefix(TOKENS + placeOf(token));
+      this.#tokens.delete(placeOf(token));
+    }
+  }
+
   /** What a payment has bought: kept before it is booked, so that no crash sells twice. */
   async saleOf(payment: string): Promise<AccessToken | undefined> {
     const bytes = await this.#journal.get(SALES + payment);

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { averageModels } from './average.ts';
 import { GraphBuilder } from './builder.ts';
 import { readModel } from './read.ts';
+import type { Node, Tensor } from './types.ts';
 import { writeModel } from './write.ts';
 
 /** x · w in the order of `places`: a weight of two elements, and a constant that is none. */
@@ -48,4 +49,44 @@ test('models of other graphs, shapes or constants have no mean, and it says what
   const x = builder.input('x', { dtype: 'float32', shape: [2] });
   const other = builder.finish('m', [builder.named(builder.add('Relu', [x]), 'y')]);
   expect(of(first, first, writeModel({ graph: other }))).toThrow('model 3');
+});
+
+/** x · w with a weight of nine that stands in a node, gathered by constants that do, too. */
+function nodeModelOf(weights: readonly number[], order: readonly number[]): Uint8Array {
+  const nine = { dtype: 'float32', shape: [9] } as const;
+  const constant = (name: string, value: Tensor): Node => ({
+    ...{ name, op: 'Constant', inputs: [], outputs: [name] },
+    attributes: new Map([['value', { kind: 'tensor', value }]]),
+  });
+  const of = (op: string, inputs: readonly string[], output: string): Node => ({
+    ...{ name: output, op, inputs, outputs: [output], attributes: new Map() },
+  });
+  const nodes = [
+    constant('w', { ...nine, data: Float32Array.from(weights) }),
+    constant('order', { dtype: 'int64', shape: [9], data: BigInt64Array.from(order, BigInt) }),
+    of('Mul', ['x', 'w'], 'scaled'),
+    of('Gather', ['scaled', 'order'], 'y'),
+  ];
+  const inputs = [{ ...nine, name: 'x' }];
+  const outputs = [{ ...nine, name: 'y' }];
+  return writeModel({ graph: { name: 'm', nodes, initializers: new Map(), inputs, outputs } });
+}
+
+test('what stands in nodes is compared whole', () => {
+  const there = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+  const ones = nodeModelOf(
+    there.map(() => 1),
+    there,
+  );
+  const models = (other: Uint8Array) => [ones, other].map((model) => ({ model, weight: 1 }));
+  expect(() =>
+    averageModels(
+      models(
+        nodeModelOf(
+          there.map(() => 1),
+          there.toReversed(),
+        ),
+      ),
+    ),
+  ).toThrow('model 2 does not have');
 });

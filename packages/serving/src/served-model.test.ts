@@ -268,3 +268,19 @@ test('a daemon that stops waits for no run: what is not answered fails', async (
   expect((await Promise.all(asked)).map(({ kind }) => kind)).toEqual(Array(3).fill('failed'));
   await closed;
 });
+
+test('an end waits for no model that is on its way, and none is loaded afterwards', async () => {
+  const { serving, engines } = fakeServing();
+  let come = (_: Uint8Array) => {};
+  const bytes = () =>
+    new Promise<Uint8Array>((resolve) => {
+      come = resolve;
+    });
+  const newest = async () => ({ version: '1', identity: '1', bytes });
+  const model = serving.add('m', { newest, watch: () => () => {} }, OPTIONS);
+  const loaded = model.refresh();
+  await serving.close();
+  come(Uint8Array.of(1));
+  await loaded;
+  expect(engines).toEqual([]);
+});

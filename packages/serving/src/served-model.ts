@@ -168,17 +168,18 @@ export class ServedModel {
   /** The same, but fails what is not answered yet: the daemon stops. */
   async abort(): Promise<void> {
     this.#isClosed = true;
-    await this.#update;
     await Promise.all([...this.#slots].map(({ engine }) => engine.close()));
     await this.close();
   }
 
-  /** Takes nothing more, and resolves when all that was taken is answered. */
+  /**
+   * Takes nothing more, and resolves when all that was taken is answered. What is on its way to be
+   * loaded is not waited for, which may take minutes: it ends where it is then.
+   */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelRetry?.();
     this.#unwatch();
-    await this.#update;
     if (this.#slot !== undefined) this.#retire(this.#slot);
     this.#slot = undefined;
     await Promise.all(this.#retiring);
@@ -269,6 +270,7 @@ export class ServedModel {
       this.#problem = isMissing ? 'there is no certified model yet' : null;
       return newest === undefined ? AWAIT_MS : undefined;
     } catch (error) {
+      if (this.#isClosed) return undefined;
       this.#failure = error;
       this.#problem = errorMessage(error);
       log.warn('a model cannot be served in its newest version', { name, why: this.#problem });
@@ -278,7 +280,9 @@ export class ServedModel {
 
   async #load(newest: ModelVersion): Promise<void> {
     const { open, options, log, name, observer } = this.parts;
-    const engine = await open(await newest.bytes(), options.device);
+    const bytes = await newest.bytes();
+    if (this.#isClosed) return;
+    const engine = await open(bytes, options.device);
     const old = this.#slot;
     if (this.#isClosed) return engine.close();
     this.#slot = new Slot(this.#serial++, newest, engine);

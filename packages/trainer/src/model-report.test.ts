@@ -126,3 +126,26 @@ test('several numbers for an example are compared one by one', async () => {
   const report = await reportModel({ model: writeModel(linear(2)), source, head: 'auto' });
   expect(report).toMatchObject({ kind: 'numbers', examples: 6 });
 });
+
+test('of a model with several outputs the one that is chosen is scored', async () => {
+  const [one, other] = [linear(10), linear(10, 'Relu')];
+  const { nodes, outputs } = other.graph;
+  const renamed = (name: string) => (name === 'y' ? 'z' : name);
+  const both = {
+    graph: {
+      ...one.graph,
+      nodes: [
+        ...one.graph.nodes,
+        ...nodes.map((node) => ({ ...node, outputs: node.outputs.map(renamed) })),
+      ],
+      outputs: [...one.graph.outputs, { ...outputs[0]!, name: 'z' }],
+    },
+  };
+  const source = noise(40, 10);
+  const scored = (model: Model, output?: string) =>
+    reportModel({ model: writeModel(model), source, output, head: 'auto' });
+  await expect(scored(both)).rejects.toThrow('2 outputs, and one is trained: choose of y, z');
+  await expect(scored(both, 'w')).rejects.toThrow('no output "w"');
+  expect(await scored(both, 'z')).toEqual(await scored(other));
+  expect(await scored(both, 'y')).toEqual(await scored(one));
+});

@@ -1,6 +1,6 @@
 import { buildForwardGraph, type ForwardGraph, outputShape } from '@starling/autodiff';
 import { ProtocolError } from '@starling/core';
-import { elementCount, type Model, readModel } from '@starling/onnx';
+import { elementCount, type Model, readModel, selectOutput } from '@starling/onnx';
 import type { InferenceSession } from 'onnxruntime-node';
 import { pickExamples } from './data/example-set.ts';
 import type { DataSource, Examples, SourceInfo } from './data/source.ts';
@@ -15,6 +15,8 @@ export const HEAD_KINDS = ['auto', 'classes', 'numbers'] as const;
 export const REPORT_SPLITS = ['all', 'validation', 'training'] as const;
 
 export interface ReportOptions {
+  /** Which output of a model with several is scored. */
+  readonly output?: string | undefined;
   readonly model: Uint8Array;
   readonly source: DataSource;
   readonly head: (typeof HEAD_KINDS)[number];
@@ -34,7 +36,8 @@ const BATCH_MAX = 256;
 export async function reportModel(options: ReportOptions): Promise<EvaluationReport> {
   const { source, onProgress, threads = 1, split = 'all' } = options;
   const { info } = source;
-  const model = readModel(options.model);
+  const read = readModel(options.model);
+  const model = options.output === undefined ? read : selectOutput(read, options.output);
   const reading = readingOf(model, info, options.head);
   const metrics = createMetrics(reading.head);
   const parts = split === 'all' ? undefined : new Split(info.count, { seed: SPLIT_SEED });

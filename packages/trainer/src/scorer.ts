@@ -92,6 +92,8 @@ export class Scorer {
     if (size === this.#full.size) return this.#full;
     if (this.#rest?.size !== size) {
       await this.#rest?.session.release();
+      // A session that is gone must not be ended again when the next one cannot be made.
+      this.#rest = undefined;
       this.#rest = await openSized(this.#options, size);
     }
     return this.#rest;
@@ -154,11 +156,14 @@ export async function evaluateModel(
     throw new ProtocolError('data-mismatch', `label ${most} for a model of ${outputs} outputs`);
   }
   const scorer = await Scorer.open({ model, loss, set, classes: outputs, indices, threads: 1 });
-  const result = await scorer.score(vector ?? initialVector(model), info.count);
-  await scorer.close();
-  return {
-    ...result,
-    accuracy: result.correct / result.examples,
-    meanLoss: result.lossSum / result.examples,
-  };
+  try {
+    const result = await scorer.score(vector ?? initialVector(model), info.count);
+    return {
+      ...result,
+      accuracy: result.correct / result.examples,
+      meanLoss: result.lossSum / result.examples,
+    };
+  } finally {
+    await scorer.close();
+  }
 }

@@ -70,3 +70,11 @@ export const proofCodec: Codec<Proof> = {
   },
 };
 export const PROOF_BYTES_MAX = 256 * 1024 * 1024;
+/** Bytes of thanks in a proof: certificates and moments need room, too. */
+export const PROOF_THANKS_BYTES_MAX = 64 * 1024 * 1024;
+/** Items of a proof beside its certificates and thanks, rounded up. */
+const OTHER_ITEMS = 16;
+
+/** Thanks that still fit into a proof of so many certificates: each is one of its items. */
+export const proofThanksMax = (certificates: number): number =>
+  Math.max(0, LIMITS.codecItemsMax - OTHER_ITEMS - certificates);

@@ -14,6 +14,7 @@ interface EvalOptions extends DaemonOptions, ReadingOptions {
   readonly data?: string;
   readonly split: (typeof SPLITS)[number];
   readonly head: (typeof HEADS)[number];
+  readonly output?: string;
   readonly seed: number;
   readonly threads: number;
 }
@@ -37,6 +38,7 @@ export function registerEval(model: Command): void {
       'all',
     )
     .option('--head <kind>', 'classes, numbers, or auto: by the outputs', oneOfWords(HEADS), 'auto')
+    .option('--output <name>', 'which one of a model with several outputs')
     .option('--threads <n>', 'threads for one operator', wholeNumber(1, 256), 1)
     .option('--seed <n>', 'draws the weights of a model of the zoo', wholeNumber(0), 1)
     .action(async (source: string, options: EvalOptions) => {
@@ -50,11 +52,11 @@ export function registerEval(model: Command): void {
       );
       if (problems.length > 0) throw new ConfigError('data', problems.join('; '));
       const data = await trainer.openDataSource(path, plan);
-      const { split, head, threads, json } = options;
+      const { split, head, output, threads, json } = options;
       const line = new ProgressLine(`scoring ${source}`);
       const report = await trainer
         .reportModel({
-          ...{ model: bytes, source: data, head, threads, split },
+          ...{ model: bytes, source: data, head, output, threads, split },
           onProgress: (done, all) => line.update(done, all),
         })
         .finally(() => {

@@ -226,6 +226,10 @@ const TRAINING: Group = {
       ...{ min: 0, max: 1000, usual: '0', rare: true },
       hint: 'Epochs without a lower validation loss after which training stops; 0 for never.',
     }),
+    whole('training.seconds', 'Seconds', {
+      ...{ min: 0, max: 86_400, usual: '0', rare: true },
+      hint: 'After which a slow peer ends a round’s training with the steps it has; 0 for never.',
+    }),
     whole('training.accumulation', 'Accumulation', { min: 1, max: 65_536, usual: '1', rare: true }),
     number('training.proximal', 'Proximal term', {
       ...{ min: 0, usual: '0', hint: 'Keeps peers near the global model; fedprox needs it.' },

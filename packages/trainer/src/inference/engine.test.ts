@@ -192,3 +192,15 @@ test('a device that is not here is refused by name, and auto falls back to the C
   await expect(all.open(doubling, 'cuda')).rejects.toThrow(/device: .*cuda.*Choose cpu, or auto/s);
   expect((await all.open(doubling, 'auto')).device).toBe('cpu');
 });
+
+test('an end waits for no load that hangs', async () => {
+  const all = inference();
+  const opened = all.open(doubling);
+  const failed = expect(opened).rejects.toThrow();
+  const pid = await until(() => all.pids[0]);
+  process.kill(pid, 'SIGSTOP');
+  const began = performance.now();
+  await all.close();
+  expect(performance.now() - began).toBeLessThan(20_000);
+  await failed;
+});

@@ -84,6 +84,8 @@ class ProcessInference implements Inference {
   readonly #options: InferenceOptions;
   readonly #limits: TrainerLimits;
   readonly #engines = new Set<ProcessEngine>();
+  /** In which devices are tried. */
+  readonly #trials = new Set<InferenceChild>();
   #support: Promise<CageSupport> | undefined;
   #closed = false;
 
@@ -104,7 +106,10 @@ class ProcessInference implements Inference {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#engines].map((engine) => engine.close()));
+    await Promise.all([
+      ...[...this.#engines].map((engine) => engine.close()),
+      ...[...this.#trials].map((child) => child.kill()),
+    ]);
   }
 
   async #started(model: Uint8Array, device: Device): Promise<ProcessEngine> {
@@ -158,6 +163,7 @@ class ProcessInference implements Inference {
     const missing = missingFor(device);
     if (missing !== undefined) return missing;
     const child = await this.#child(device, () => {});
+    this.#trials.add(child);
     const { cpuThreads: threads } = this.#limits;
     try {
       const { header } = await child.request({ kind: 'try', device, threads }, [model], LOAD_MS);
@@ -166,6 +172,7 @@ class ProcessInference implements Inference {
       return errorMessage(error);
     } finally {
       await child.kill();
+      this.#trials.delete(child);
     }
   }
 }
@@ -187,6 +194,8 @@ class ProcessEngine implements InferenceEngine {
   #loaded: LoadedModel | undefined;
   #child: InferenceChild | undefined;
   #starting: Promise<InferenceChild> | undefined;
+  /** Of `#starting`, before it has loaded the model. */
+  #loading: InferenceChild | undefined;
   #device: Device;
   #isHeld = false;
   #deaths = 0;
@@ -218,7 +227,8 @@ class ProcessEngine implements InferenceEngine {
   }
 
   get pid(): number | undefined {
-    return this.#child?.alive ? this.#child.pid : undefined;
+    const child = this.#loading ?? this.#child;
+    return child?.alive ? child.pid : undefined;
   }
 
   /** Starts a process and loads the model into it. */
@@ -244,6 +254,8 @@ class ProcessEngine implements InferenceEngine {
   async close(): Promise<void> {
     this.#closing.abort();
     this.#parts.onClose();
+    // A load is not waited for: it may hang.
+    await this.#loading?.kill();
     await this.#starting?.catch(() => {});
     await this.#child?.kill();
   }
@@ -269,9 +281,7 @@ class ProcessEngine implements InferenceEngine {
   }
 
   #living(): Promise<InferenceChild> | InferenceChild {
-    if (this.#closing.signal.aborted) {
-      throw new ProtocolError('model-restarting', 'the model is no longer served');
-    }
+    if (this.#closing.signal.aborted) throw ended();
     if (this.#child?.alive) return this.#child;
     if (this.#isHeld) {
       const words = 'its process died again and again, and is started anew in a while';
@@ -285,7 +295,9 @@ class ProcessEngine implements InferenceEngine {
     const device = this.#device;
     const child = await make(device, () => this.#onDeath());
     this.#bornAt = performance.now();
+    this.#loading = child;
     try {
+      if (this.#closing.signal.aborted) throw ended();
       const { header } = await child.request({ kind: 'load', device, threads }, [model], LOAD_MS);
       if (header.kind !== 'loaded') throw new ProtocolError('model-failed', 'it did not load');
       this.#loaded = header.model;
@@ -294,6 +306,8 @@ class ProcessEngine implements InferenceEngine {
     } catch (error) {
       await child.kill();
       throw error;
+    } finally {
+      this.#loading = undefined;
     }
   }
 
@@ -321,6 +335,9 @@ class ProcessEngine implements InferenceEngine {
     });
   }
 }
+
+const ended = (): ProtocolError =>
+  new ProtocolError('model-restarting', 'the model is no longer served');
 
 /** The pieces of one tensor, and what fills it up to eight bytes. */
 function paddedPieces(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
