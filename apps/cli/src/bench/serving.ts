@@ -243,6 +243,8 @@ async function measure(scene: Scene, subject: Subject, size: Size): Promise<Meas
   const options = { maxBatch: BATCH, maxDelayMs: 0, queue: 1024, device: 'cpu' };
   await serving.add(model, source, { ...options, swarm: false, quota: null }).refresh();
   try {
+    // Of processes that run for days the compiler's first seconds say nothing.
+    for (const warmUp of Object.values(waysOf(scene, subject, size.milliseconds))) await warmUp();
     const light = await lightOf(scene, subject, size);
     const rates = await ratesOf(scene, subject, size);
     return { model, light, rates, cpu: await cpuTimesOf(scene, subject, size) };
