@@ -1,5 +1,6 @@
 export { open, seal } from './aead.ts';
 export { type AgreementKey, agreementKeyFromSeed } from './agreement.ts';
+export { hashCodec, peerCodec, signatureCodec } from './codecs.ts';
 export { hashHex, sha256 } from './hash.ts';
 export { type KeystreamReader, keystream, keystreamFrom } from './keystream.ts';
 export {

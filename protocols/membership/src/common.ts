@@ -1,10 +1,8 @@
 import {
-  bytes,
   compareText,
   concatBytes,
   type Decoded,
   DecodeError,
-  fromHex,
   list,
   mapped,
   type PeerId,
@@ -12,28 +10,12 @@ import {
   toHex,
   utf8,
 } from '@starling/core';
-import { peerIdOf, publicKeyOf, type SigningKey, sha256, verify } from '@starling/crypto';
+import { peerCodec, type SigningKey, sha256, signatureCodec, verify } from '@starling/crypto';
 import { MEMBERSHIP_LIMITS } from './limits.ts';
 import { MEMBERSHIP_LABEL } from './version.ts';
 
-/** A peer as its 32-byte Ed25519 public key. */
-export const memberCodec = mapped<Uint8Array, PeerId>(
-  bytes(32),
-  (key) => peerIdOf(key),
-  (peer) => publicKeyOf(peer),
-);
-
-/** A SHA-256 as 32 bytes on the wire, 64 hex digits in memory. */
-export function idCodec<H extends string>() {
-  return mapped<Uint8Array, H>(
-    bytes(32),
-    (value) => toHex(value) as H,
-    (value) => fromHex(value),
-  );
-}
-
 /** One signer's signature under an invite or a credential. */
-export const signatureOfCodec = struct({ signer: memberCodec, signature: bytes(64) });
+export const signatureOfCodec = struct({ signer: peerCodec, signature: signatureCodec });
 export type SignatureOf = Decoded<typeof signatureOfCodec>;
 
 /** In ascending order of signers, each once: a set of signatures has one encoding. */

@@ -14,12 +14,10 @@ import {
   struct,
   u32,
 } from '@starling/core';
-import { publicKeyOf, type SigningKey, sha256 } from '@starling/crypto';
+import { hashCodec, peerCodec, publicKeyOf, type SigningKey, sha256 } from '@starling/crypto';
 import {
-  idCodec,
   isAscending,
   labelled,
-  memberCodec,
   type SignatureOf,
   signAs,
   signaturesCodec,
@@ -34,15 +32,15 @@ import { FINE, refused, type Verdict } from './verdict.ts';
 const SERIAL_BYTES = 16;
 
 const bodyFields = struct({
-  swarm: idCodec<SwarmId>(),
-  peer: memberCodec,
+  swarm: hashCodec<SwarmId>(),
+  peer: peerCodec,
   role: oneOf(ROLES),
   /** Seconds since 1970. */
   notBefore: u32(),
   expires: u32(),
   serial: bytes(SERIAL_BYTES),
   /** The invite that was redeemed for it. */
-  invite: idCodec<InviteId>(),
+  invite: hashCodec<InviteId>(),
 });
 export type CredentialBody = Decoded<typeof bodyFields>;
 

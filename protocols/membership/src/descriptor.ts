@@ -11,7 +11,8 @@ import {
   text,
   u32,
 } from '@starling/core';
-import { idOf, isAscending, memberCodec } from './common.ts';
+import { peerCodec } from '@starling/crypto';
+import { idOf, isAscending } from './common.ts';
 import { MEMBERSHIP_LIMITS } from './limits.ts';
 
 /** SHA-256 of a swarm's descriptor, 64 hex digits: no two authorities share one. */
@@ -28,7 +29,7 @@ const fields = struct({
   /** `members`: nobody without a credential. `open`: everybody that is not revoked. */
   access: oneOf(['members', 'open']),
   /** The authority: its keys, which are peers' identities, in ascending order of peer ids. */
-  admins: list(memberCodec, MEMBERSHIP_LIMITS.adminsMax),
+  admins: list(peerCodec, MEMBERSHIP_LIMITS.adminsMax),
   /** How many of them must sign: k of k-of-n. */
   threshold: u32(MEMBERSHIP_LIMITS.adminsMax),
   /** Sets apart two swarms of one authority and one name. */

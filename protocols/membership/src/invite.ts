@@ -16,14 +16,8 @@ import {
   u32,
 } from '@starling/core';
 import type { SigningKey } from '@starling/crypto';
-import {
-  idOf,
-  memberCodec,
-  mergeSignatures,
-  signAs,
-  signaturesCodec,
-  soundSigners,
-} from './common.ts';
+import { peerCodec } from '@starling/crypto';
+import { idOf, mergeSignatures, signAs, signaturesCodec, soundSigners } from './common.ts';
 import { descriptorCodec } from './descriptor.ts';
 import { MEMBERSHIP_LIMITS, TOLERANCE_SECONDS } from './limits.ts';
 import { ROLES } from './roles.ts';
@@ -47,7 +41,7 @@ const bodyFields = struct({
   /** For the first peer that redeems it, and no other. */
   singleUse: bool,
   /** Who decides which peer came first; one of the authority. */
-  issuer: memberCodec,
+  issuer: peerCodec,
   /** Seconds since 1970: when it was made, until when it can be redeemed. */
   issued: u32(),
   expires: u32(),

@@ -9,7 +9,8 @@ import {
   text,
   union,
 } from '@starling/core';
-import { memberCodec, signaturesCodec } from './common.ts';
+import { peerCodec } from '@starling/crypto';
+import { signaturesCodec } from './common.ts';
 import { MEMBERSHIP_LIMITS } from './limits.ts';
 import { revocationListCodec } from './revocation.ts';
 import { REFUSALS } from './verdict.ts';
@@ -30,7 +31,7 @@ export const joinRequestCodec = union({
   /** Asks for the signatures that make an invite into a credential. */
   redeem: struct({
     invite: bytes(1, MEMBERSHIP_LIMITS.inviteBytesMax),
-    peer: memberCodec,
+    peer: peerCodec,
     /** `peer`'s signature: nobody redeems in another's name. */
     proof: bytes(64),
     /** Signatures that are there already. */

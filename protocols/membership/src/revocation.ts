@@ -13,8 +13,8 @@ import {
   u32,
   union,
 } from '@starling/core';
-import { type SigningKey, verify } from '@starling/crypto';
-import { idCodec, labelled, memberCodec } from './common.ts';
+import { hashCodec, peerCodec, type SigningKey, verify } from '@starling/crypto';
+import { labelled } from './common.ts';
 import { type Descriptor, type SwarmId, swarmIdOf } from './descriptor.ts';
 import type { InviteId } from './invite.ts';
 import { MEMBERSHIP_LIMITS } from './limits.ts';
@@ -22,19 +22,19 @@ import { FINE, refused, type Verdict } from './verdict.ts';
 
 /** What is revoked: a member, or an invite that must not be redeemed any more. */
 export const targetCodec = union({
-  peer: struct({ peer: memberCodec }),
-  invite: struct({ invite: idCodec<InviteId>() }),
+  peer: struct({ peer: peerCodec }),
+  invite: struct({ invite: hashCodec<InviteId>() }),
 });
 export type Target = Decoded<typeof targetCodec>;
 
 export const revocationBodyCodec = struct({
-  swarm: idCodec<SwarmId>(),
+  swarm: hashCodec<SwarmId>(),
   target: targetCodec,
   /** Seconds since 1970, for people and for "newer wins"; no rule compares it with a clock. */
   at: u32(),
   reason: text(MEMBERSHIP_LIMITS.reasonCharsMax),
   /** One of the authority. */
-  signer: memberCodec,
+  signer: peerCodec,
 });
 export type RevocationBody = Decoded<typeof revocationBodyCodec>;
 

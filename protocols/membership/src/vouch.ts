@@ -9,8 +9,8 @@ import {
   struct,
   u32,
 } from '@starling/core';
-import { type SigningKey, verify } from '@starling/crypto';
-import { idCodec, labelled, memberCodec } from './common.ts';
+import { hashCodec, peerCodec, type SigningKey, verify } from '@starling/crypto';
+import { labelled } from './common.ts';
 import type { SwarmId } from './descriptor.ts';
 import { MEMBERSHIP_LIMITS, TOLERANCE_SECONDS } from './limits.ts';
 import { FINE, refused, type Verdict } from './verdict.ts';
@@ -19,14 +19,14 @@ import { FINE, refused, type Verdict } from './verdict.ts';
 export const WITHDRAWN = 0;
 
 const bodyFields = struct({
-  swarm: idCodec<SwarmId>(),
+  swarm: hashCodec<SwarmId>(),
   /** For whom it is. */
-  peer: memberCodec,
+  peer: peerCodec,
   /** Seconds since 1970, for "later wins"; no rule compares it with a clock. */
   at: u32(),
   /** Seconds since 1970; `WITHDRAWN` for a vouch taken back. */
   until: u32(),
-  signer: memberCodec,
+  signer: peerCodec,
 });
 export type VouchBody = Decoded<typeof bodyFields>;
 

@@ -19,16 +19,20 @@ import {
   union,
   utf8,
 } from '@starling/core';
-import { hashHex, type SigningKey, verify } from '@starling/crypto';
+import {
+  hashCodec,
+  hashHex,
+  peerCodec,
+  type SigningKey,
+  signatureCodec,
+  verify,
+} from '@starling/crypto';
 import {
   checked,
-  hashCodec,
   isDistinct,
   linesText,
   lineText,
   metricFields,
-  peerCodec,
-  signatureCodec,
   sizedCodec,
   wordText,
 } from './common.ts';

@@ -1,37 +1,15 @@
 import {
-  bytes,
   type Codec,
   type Decoded,
   DecodeError,
   f64,
-  fromHex,
   mapped,
-  type PeerId,
   struct,
   text,
-  toHex,
   u32,
 } from '@starling/core';
-import { peerIdOf, publicKeyOf } from '@starling/crypto';
+import { hashCodec } from '@starling/crypto';
 import { MODELS_LIMITS } from './limits.ts';
-
-/** A peer as its 32-byte Ed25519 public key. */
-export const peerCodec = mapped<Uint8Array, PeerId>(
-  bytes(32),
-  (key) => peerIdOf(key),
-  (peer) => publicKeyOf(peer),
-);
-
-/** A SHA-256 as 32 bytes on the wire, 64 hex digits in memory. */
-export function hashCodec<H extends string>() {
-  return mapped<Uint8Array, H>(
-    bytes(32),
-    (value) => toHex(value) as H,
-    (value) => fromHex(value),
-  );
-}
-
-export const signatureCodec = bytes(64);
 
 /** `inner` of which only what has no `fault` is read; writing such a value is our own bug. */
 export const checked = <T>(inner: Codec<T>, fault: (value: T) => string | undefined): Codec<T> =>

@@ -9,9 +9,9 @@ import {
   u32,
   union,
 } from '@starling/core';
-import { sha256 } from '@starling/crypto';
+import { hashCodec, sha256 } from '@starling/crypto';
 import type { CardId } from './card.ts';
-import { hashCodec, lineText, wordText } from './common.ts';
+import { lineText, wordText } from './common.ts';
 import { MODELS_LIMITS as M } from './limits.ts';
 import type { CardStatement } from './statement.ts';
 

@@ -1,6 +1,7 @@
 import { bytes, type Decoded, struct, union } from '@starling/core';
+import { hashCodec } from '@starling/crypto';
 import type { CardId } from './card.ts';
-import { hashCodec, lineText } from './common.ts';
+import { lineText } from './common.ts';
 import { MODELS_LIMITS as M } from './limits.ts';
 import { paymentCodec } from './payment.ts';
 

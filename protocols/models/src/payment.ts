@@ -11,8 +11,15 @@ import {
   union,
   utf8,
 } from '@starling/core';
-import { hashHex, type SigningKey, verify } from '@starling/crypto';
-import { checked, hashCodec, lineText, peerCodec, signatureCodec, wordText } from './common.ts';
+import {
+  hashCodec,
+  hashHex,
+  peerCodec,
+  type SigningKey,
+  signatureCodec,
+  verify,
+} from '@starling/crypto';
+import { checked, lineText, wordText } from './common.ts';
 import { MODELS_LIMITS as M } from './limits.ts';
 import { OFFERS_LABEL } from './version.ts';
 

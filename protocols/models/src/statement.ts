@@ -15,17 +15,16 @@ import {
   union,
   utf8,
 } from '@starling/core';
-import { hashHex, type SigningKey, verify } from '@starling/crypto';
-import type { CardId, PublishedCard } from './card.ts';
 import {
-  checked,
   hashCodec,
-  linesText,
-  lineText,
-  metricCodec,
+  hashHex,
   peerCodec,
+  type SigningKey,
   signatureCodec,
-} from './common.ts';
+  verify,
+} from '@starling/crypto';
+import type { CardId, PublishedCard } from './card.ts';
+import { checked, linesText, lineText, metricCodec } from './common.ts';
 import { MODELS_LIMITS as M } from './limits.ts';
 import { moneyFields } from './payment.ts';
 import { MODELS_LABEL } from './version.ts';

@@ -10,9 +10,16 @@ import {
   u32,
   utf8,
 } from '@starling/core';
-import { hashHex, type SigningKey, verify } from '@starling/crypto';
+import {
+  hashCodec,
+  hashHex,
+  peerCodec,
+  type SigningKey,
+  signatureCodec,
+  verify,
+} from '@starling/crypto';
 import type { CardId, PublishedCard } from './card.ts';
-import { checked, hashCodec, peerCodec, signatureCodec } from './common.ts';
+import { checked } from './common.ts';
 import { MODELS_LIMITS as M } from './limits.ts';
 import { OFFERS_LABEL } from './version.ts';
 

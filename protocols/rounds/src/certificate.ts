@@ -17,8 +17,14 @@ import {
   u32,
   utf8,
 } from '@starling/core';
-import { hashHex, type SigningKey, verify } from '@starling/crypto';
-import { hashCodec, peerCodec, signatureCodec } from './common.ts';
+import {
+  hashCodec,
+  hashHex,
+  peerCodec,
+  type SigningKey,
+  signatureCodec,
+  verify,
+} from '@starling/crypto';
 import { METRICS_MAX } from './training.ts';
 import { ROUNDS_LABEL } from './version.ts';
 

@@ -18,9 +18,15 @@ import {
   union,
   utf8,
 } from '@starling/core';
-import { type SigningKey, sha256, verify } from '@starling/crypto';
+import {
+  hashCodec,
+  peerCodec,
+  type SigningKey,
+  sha256,
+  signatureCodec,
+  verify,
+} from '@starling/crypto';
 import type { CertificateHash } from './certificate.ts';
-import { hashCodec, peerCodec, signatureCodec } from './common.ts';
 import { ROUNDS_LABEL } from './version.ts';
 
 /** Greatest weight of a chunk owner. */

@@ -17,9 +17,15 @@ import {
   u32,
   utf8,
 } from '@starling/core';
-import { hashHex, type SigningKey, verify } from '@starling/crypto';
+import {
+  hashCodec,
+  hashHex,
+  peerCodec,
+  type SigningKey,
+  signatureCodec,
+  verify,
+} from '@starling/crypto';
 import { aggregationCodec } from './aggregation.ts';
-import { hashCodec, peerCodec, signatureCodec } from './common.ts';
 import { LOSS_NAMES, trainingCodec } from './training.ts';
 import { ROUNDS_LABEL } from './version.ts';
 

@@ -10,8 +10,8 @@ import {
   u32,
   union,
 } from '@starling/core';
+import { hashCodec, signatureCodec } from '@starling/crypto';
 import { type CertificateHash, certificateBytesCodec } from './certificate.ts';
-import { hashCodec, signatureCodec } from './common.ts';
 import { EVIDENCE_BYTES_MAX } from './evidence.ts';
 import { THANKERS_MAX, THANKS_BYTES_MAX } from './thanks.ts';
 import { ROUNDS_VERSION } from './version.ts';

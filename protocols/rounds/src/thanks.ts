@@ -14,9 +14,16 @@ import {
   u32,
   utf8,
 } from '@starling/core';
-import { hashHex, publicKeyOf, type SigningKey, verify } from '@starling/crypto';
+import {
+  hashCodec,
+  hashHex,
+  peerCodec,
+  publicKeyOf,
+  type SigningKey,
+  signatureCodec,
+  verify,
+} from '@starling/crypto';
 import { type CertificateHash, type Statement, statementHash } from './certificate.ts';
-import { hashCodec, peerCodec, signatureCodec } from './common.ts';
 import { ROUNDS_LABEL } from './version.ts';
 
 /** Peers that one message thanks: those that served the most. */

@@ -1,5 +1,5 @@
 import { bytes, fromHex, mapped, type PeerId, toHex } from '@starling/core';
-import { peerIdOf, publicKeyOf } from '@starling/crypto';
+import { peerIdOf, publicKeyOf } from './peer-id.ts';
 
 /** A peer as its 32-byte Ed25519 public key. */
 export const peerCodec = mapped<Uint8Array, PeerId>(
@@ -17,4 +17,5 @@ export function hashCodec<H extends string>() {
   );
 }
 
+/** An Ed25519 signature (RFC 8032): 64 bytes. */
 export const signatureCodec = bytes(64);
